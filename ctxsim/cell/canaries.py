@@ -1,0 +1,102 @@
+"""Canaries: short texts that tell whose they are, wherever they turn up.
+
+A canary is 25 lower-case letters and digits, so that URLs, JSON, HTML, headers and cookies leave it
+unchanged: `cx`, 8 hexadecimal digits that name the run, 3 the process, 4 the user (0: a visitor), 6
+the request of that user (0: the user's own canary), and 2 that check the rest. No look-up table is
+needed, so it works across processes and machines; the run's 8 digits rule out chance.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_PROCESS = 0xFFF
+MAX_USER = 0xFFFF
+MAX_REQUEST = 0xFFFFFF
+LENGTH = 25
+_CHECK_PRIME = 251  # the largest prime below 256: any one changed digit changes the check
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a canary says: the process, the user (0: a visitor), the request (0: the user's own)."""
+
+    process: int
+    user: int
+    request: int
+
+
+def user_prefix(run: str, process: int, user: int) -> str:
+    """The first 17 digits of all canaries of one user in one process."""
+    return f"cx{run}{process:03x}{user:04x}"
+
+
+def canary(prefix: str, request: int) -> str:
+    """The canary of one request, from its user's prefix; request 0 is the user's own canary."""
+    digits = f"{prefix}{request:06x}"
+    return f"{digits}{int(digits[2:], 16) % _CHECK_PRIME:02x}"
+
+
+def read(text: str) -> Origin | None:
+    """Whose canary this is; None if the digits do not check (a torn or forged one)."""
+    if int(text[2:23], 16) % _CHECK_PRIME != int(text[23:], 16):
+        return None
+    return Origin(int(text[10:13], 16), int(text[13:17], 16), int(text[17:23], 16))
+
+
+class Scanner:
+    """Finds the canaries of one run in texts and bytes, also inside base64."""
+
+    def __init__(self, run: str) -> None:
+        self._prefix = f"cx{run}"
+        self._prefix_bytes = self._prefix.encode()
+        tail = f"[0-9a-f]{{{LENGTH - 2 - len(run)}}}"
+        self._text = re.compile(self._prefix + tail)
+        self._bytes = re.compile(self._prefix_bytes + tail.encode())
+        self._coded = _base64_marks(self._prefix_bytes)
+
+    def in_text(self, text: str) -> list[str]:
+        """All canaries in `text`, in their order."""
+        return self._text.findall(text) if self._prefix in text else []
+
+    def in_bytes(self, data: bytes) -> list[str]:
+        """All canaries in `data`, as they stand or inside base64 (either alphabet)."""
+        found = []
+        if self._prefix_bytes in data:
+            found = [each.decode() for each in self._bytes.findall(data)]
+        for mark in self._coded:
+            if mark in data:
+                found += self._in_base64(data)
+                break
+        return found
+
+    def _in_base64(self, data: bytes) -> Iterator[str]:
+        for word in re.findall(rb"[A-Za-z0-9+/_-]{24,}", data):
+            plain = word.translate(_TO_STANDARD)
+            # A word may follow other letters without a gap: each of the four alignments is tried.
+            for start in range(4):
+                part = plain[start : start + (len(plain) - start) // 4 * 4]
+                rest = plain[start + len(part) :]
+                decoded = base64.b64decode(part + _padded(rest))
+                yield from (each.decode() for each in self._bytes.findall(decoded))
+
+
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+def _padded(rest: bytes) -> bytes:
+    # One base64 digit alone codes nothing; two or three code one or two bytes.
+    return rest + b"=" * (4 - len(rest)) if len(rest) > 1 else b""
+
+
+def _base64_marks(prefix: bytes) -> tuple[bytes, ...]:
+    """What the prefix looks like in base64 at each of the three offsets, less the unsure ends."""
+    marks = []
+    for offset in range(3):
+        coded = base64.b64encode(b"\0" * offset + prefix)
+        first = (offset * 8 + 5) // 6
+        marks.append(coded[first : (offset + len(prefix)) * 8 // 6])
+    return tuple(marks)

@@ -1,0 +1,77 @@
+"""What must hold: history in, findings out.
+
+A check is a pure function of a history. It runs no request and knows no clock, so that a history
+that was stored can be judged again by a later version. `alone` is the history of the same flow
+carried alone, where one was made: what fails alone too is no matter of isolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ctxsim.cell.history import Event, History, Where, Who
+
+# Title of each finding code; the codes of DESIGN section 8 that this version can give.
+TITLES = {
+    "CTX101": "a context was left on the stack after the request",
+    "CTX102": "a context was pushed outside any request and is inherited by requests",
+    "CTX103": "contexts were popped out of order, or by another worker than pushed them",
+    "CTX104": "a teardown was missed, ran twice, or ran in another context",
+    "CTX201": "a response carried another request's value",
+    "CTX202": "in the process, a request saw another request's request, g or probe's value",
+    "CTX203": "a session was mixed up: one client read or received another's",
+    "CTX204": "a visitor without credentials was taken for a user",
+    "CTX205": "a proxy was bound too early: it kept pointing at another request's object",
+    "CTX206": "a signal receiver got another request",
+    "CTX207": "a request lost its own value",
+    "CTX208": "a request answered otherwise than the same request does when it runs alone",
+    "CTX209": "an expectation of the scenario does not hold, alone neither",
+    "CTX401": "residue: a value set by a request was still set when the worker took the next one",
+    "CTX901": "nothing was compared",
+}
+
+# Words for `checks:` besides the codes themselves.
+GROUPS = {
+    "contexts": ("CTX101", "CTX102", "CTX103", "CTX104"),
+    "crosstalk": ("CTX201", "CTX202", "CTX203", "CTX204", "CTX205", "CTX206"),
+    "values": ("CTX207", "CTX208", "CTX209"),
+    "residue": ("CTX401",),
+}
+
+# Most severe first: a visitor who is taken for a user, then another user's data, then the rest.
+SEVERITY = (
+    "CTX204", "CTX203", "CTX201", "CTX202", "CTX205", "CTX206", "CTX401", "CTX207", "CTX208",
+    "CTX103", "CTX101", "CTX102", "CTX104", "CTX209", "CTX901",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause in one cell: its code, how often, and its first occurrence told whole."""
+
+    code: str
+    cause: tuple[str, ...]
+    count: int
+    at_request: int
+    victim: Who
+    source: Who | None
+    story: tuple[str, ...]
+    where: tuple[Where, ...] = ()
+
+
+Check = Callable[[History, History | None], Iterable[Finding]]
+
+
+def finding_of(code: str, event: Event, history: History, story: Iterable[str]) -> Finding:
+    """The finding that `event` is the first occurrence of."""
+    return Finding(
+        code=code,
+        cause=(code, *event.cause[1:]),
+        count=history.counts[event.cause],
+        at_request=event.at_request,
+        victim=event.victim,
+        source=event.source,
+        story=tuple(story),
+        where=event.where,
+    )

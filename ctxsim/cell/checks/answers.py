@@ -1,0 +1,30 @@
+"""CTX201, CTX203, CTX204: what a response carried that belongs to somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ctxsim.cell.checks import Finding, finding_of
+from ctxsim.cell.history import Event, History
+
+
+def check(history: History, _alone: History | None) -> Iterable[Finding]:
+    for event in history.events:
+        if event.kind == "answer.foreign":
+            yield finding_of(_code(event), event, history, _story(event))
+
+
+def _code(event: Event) -> str:
+    # Severity decides between the codes that fit: a visitor taken for a user is worst.
+    if event.relation == "visitor":
+        return "CTX204"
+    if event.place.startswith("session cookie"):
+        return "CTX203"
+    return "CTX201"
+
+
+def _story(event: Event) -> Iterator[str]:
+    yield f"{event.victim} was answered with a value of {event.source}"
+    yield f"seen in the {event.place}: {event.seen}"
+    if event.expected:
+        yield f"its own value would have been {event.expected}"

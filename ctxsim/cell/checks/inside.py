@@ -1,0 +1,41 @@
+"""CTX202, CTX203, CTX205 to CTX207, CTX401: what was seen inside the application's process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ctxsim.cell.checks import Finding, finding_of
+from ctxsim.cell.history import Event, History
+
+_CODES = {
+    "saw.foreign": "CTX202",
+    "session.foreign": "CTX203",
+    "proxy.early": "CTX205",
+    "receiver.foreign": "CTX206",
+    "value.lost": "CTX207",
+    "residue": "CTX401",
+}
+_SENTENCES = {
+    "saw.foreign": "{victim} saw, at {place}, what belongs to {source}",
+    "session.foreign": "{victim} had, at {place}, the session of {source}",
+    "proxy.early": "{place} led {victim} to an object of {source}",
+    "receiver.foreign": "{place}, connected by {source}, was called for {victim}",
+    "value.lost": "{victim} lost its own value: {place}",
+    "residue": "when {victim} began, {place} still held a value of {source}",
+}
+
+
+def check(history: History, _alone: History | None) -> Iterable[Finding]:
+    for event in history.events:
+        code = _CODES.get(event.kind)
+        if code is not None:
+            yield finding_of(code, event, history, _story(event))
+
+
+def _story(event: Event) -> Iterator[str]:
+    sentence = _SENTENCES[event.kind]
+    yield sentence.format(victim=event.victim, source=event.source, place=event.place)
+    if event.seen:
+        yield f"seen: {event.seen}"
+    if event.expected:
+        yield f"expected: {event.expected}"

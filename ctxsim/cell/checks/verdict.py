@@ -1,0 +1,52 @@
+"""All checks, and the findings that they give together, the most severe first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ctxsim.cell.checks import (
+    GROUPS,
+    SEVERITY,
+    TITLES,
+    Check,
+    Finding,
+    answers,
+    compared,
+    contexts,
+    expectations,
+    inside,
+)
+from ctxsim.cell.history import History
+
+CHECKS: tuple[Check, ...] = (
+    answers.check,
+    contexts.check,
+    inside.check,
+    expectations.check,
+    compared.check,
+)
+# Whether anything was compared is no matter of choice.
+_ALWAYS = frozenset({"CTX901"})
+
+
+def judge(
+    history: History, alone: History | None = None, codes: Collection[str] = tuple(TITLES)
+) -> list[Finding]:
+    """The findings of one cell's history, limited to `codes`, the most severe first."""
+    wanted = _ALWAYS.union(codes)
+    found = [finding for check in CHECKS for finding in check(history, alone)]
+    kept = [finding for finding in found if finding.code in wanted]
+    return sorted(kept, key=lambda finding: (SEVERITY.index(finding.code), finding.at_request))
+
+
+def codes_of(words: Collection[str]) -> frozenset[str]:
+    """The codes that a scenario's `checks:` names by code or group; raises ValueError."""
+    codes: set[str] = set()
+    for word in words:
+        if word in TITLES:
+            codes.add(word)
+        elif word in GROUPS:
+            codes.update(GROUPS[word])
+        else:
+            raise ValueError(f"unknown check {word!r}; there are {', '.join([*GROUPS, *TITLES])}")
+    return frozenset(codes)

@@ -1,0 +1,143 @@
+"""What happened in a cell, in one order: the events worth telling, and the tally of all requests.
+
+Thousands of ordinary requests leave only a tally. An event is something out of the ordinary; the
+first of each cause is kept whole, in the order in which they happened, the others are counted. So a
+history stays small however much goes wrong, and checks can judge it again later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# What can happen. The checks translate these into finding codes; a cell only says what it saw.
+KINDS = {
+    "answer.foreign": "a response carried a value that belongs to another request or user",
+    "saw.foreign": "in the process, a proxy led to what belongs to another request",
+    "session.foreign": "a session held, or was, what belongs to another client",
+    "context.left": "a context was still on the stack after its request",
+    "context.inherited": "a context was on the stack before the request",
+    "context.mispop": "a context was popped that was not the innermost one of its worker",
+    "teardown.missed": "a request ended without its teardown",
+    "teardown.twice": "a teardown ran more than once for one request",
+    "teardown.elsewhere": "a teardown ran in another request's context",
+    "proxy.early": "an object of an ended or other request was bound where a proxy belongs",
+    "receiver.foreign": "a signal receiver that one request connected got another request",
+    "value.lost": "a request lost its own context or value",
+    "expectation.broken": "what the scenario expects of an answer does not hold",
+    "residue": "a value set by a request was still there when the worker took the next one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """One party of an event. `user` is 0 for a visitor; `route` is '' where it is not known."""
+
+    user: int
+    request: int
+    route: str = ""
+
+    def __str__(self) -> str:
+        whose = f"user {self.user}" if self.user else "a visitor"
+        number = f", request {self.request}" if self.request else ""
+        return f"{whose}{number}" + (f" ({self.route})" if self.route else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in source code, in the application's own files where they could be told."""
+
+    file: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing out of the ordinary.
+
+    `place` says where in the request it was seen ("body", "header Set-Cookie", "g after a pause");
+    with `kind`, the victim's route and `relation` it is the cause that events are counted by.
+    `relation` says how the two parties stand: "request" (another request's value), "user" (a text
+    or canary by which another user is known), "visitor" (the same, shown to a visitor), or "".
+    """
+
+    kind: str
+    place: str
+    victim: Who
+    source: Who | None = None
+    relation: str = ""
+    seen: str = ""
+    expected: str = ""
+    where: tuple[Where, ...] = ()
+    at_request: int = 0
+
+    @property
+    def cause(self) -> tuple[str, ...]:
+        return (self.kind, self.victim.route, self.place, self.relation)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Event:
+        source = document["source"]
+        return cls(
+            **{
+                **document,
+                "victim": Who(**document["victim"]),
+                "source": source and Who(**source),
+                "where": tuple(Where(**each) for each in document["where"]),
+            }
+        )
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of all requests of a cell. Latencies are microseconds -> how many requests.
+
+    `compared` counts the requests of which something could be compared: a value of their own came
+    back. `failed` those that answered 5xx, raised, or were refused unexpectedly.
+    """
+
+    requests: int = 0
+    compared: int = 0
+    failed: int = 0
+    in_flight_peak: int = 0
+    elapsed_s: float = 0.0
+    faults: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    latency_us: dict[int, int] = field(default_factory=dict)
+    # Counted per worker or thread and added up, since tallies of one's own race like any other.
+    visitors: int = 0
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Tally:
+        latency = {int(us): n for us, n in document["latency_us"].items()}
+        return cls(**{**document, "latency_us": latency})
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a cell ended, where it did not simply finish.
+
+    `kind` is one of: stopped, import, crash, exit, hang, memory, flood, fault.
+    """
+
+    kind: str
+    message: str
+    stacks: tuple[str, ...] = ()
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class History:
+    """The events in the order of their first occurrence, the count of each cause, the tally."""
+
+    events: list[Event] = field(default_factory=list)
+    counts: dict[tuple[str, ...], int] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    ending: Ending | None = None
+
+    def add(self, event: Event) -> None:
+        """Take up an event that was reported whole."""
+        if event.cause not in self.counts:
+            self.events.append(event)
+            self.counts[event.cause] = 1

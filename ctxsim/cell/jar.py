@@ -1,0 +1,50 @@
+"""A user's cookies."""
+
+from __future__ import annotations
+
+
+class Jar:
+    """A user's cookies: name, value and path are kept; domains play no part in process."""
+
+    __slots__ = ("_cookies", "_header")
+
+    def __init__(self) -> None:
+        self._cookies: dict[tuple[str, str], str] = {}
+        self._header: str | None = ""
+
+    def header(self, path: str) -> str:
+        """The Cookie header for a request to `path`; '' for none."""
+        if self._header is None:
+            if any(cookie_path != "/" for _, cookie_path in self._cookies):
+                return self._joined(path)
+            self._header = self._joined("/")
+        return self._header
+
+    def _joined(self, path: str) -> str:
+        pairs = (
+            f"{name}={value}"
+            for (name, cookie_path), value in self._cookies.items()
+            if path == cookie_path or path.startswith(cookie_path.rstrip("/") + "/")
+        )
+        return "; ".join(pairs)
+
+    def take(self, set_cookie: str) -> None:
+        """Take up one Set-Cookie header; an expired cookie is deleted, as browsers do."""
+        first, *attributes = (part.strip() for part in set_cookie.split(";"))
+        name, separator, value = first.partition("=")
+        if not separator or not name:
+            return
+        known = {k.strip().lower(): v.strip() for k, _, v in (a.partition("=") for a in attributes)}
+        key = (name, known.get("path") or "/")
+        if _expired(known.get("max-age", ""), known.get("expires", "")):
+            self._cookies.pop(key, None)
+        else:
+            self._cookies[key] = value
+        self._header = None
+
+
+def _expired(max_age: str, expires: str) -> bool:
+    if max_age.lstrip("-").isdigit():
+        return int(max_age) <= 0
+    # Without a clock: frameworks delete a cookie by a date in the epoch's first year.
+    return "1970" in expires

@@ -1,0 +1,99 @@
+"""The life of a cell: patch, import, carry, and say how it ended."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import Any
+
+from ctxsim import switchpoint
+from ctxsim.cell import lending, patching, stacks
+from ctxsim.cell.messages import Channel, Lines, Message
+from ctxsim.cell.plan import Plan
+from ctxsim.cell.ticker import Ticker
+from ctxsim.cell.workers import models
+from ctxsim.errors import TargetError
+
+
+def live(channel_fd: int, stacks_fd: int) -> None:
+    """Live the whole life of a cell; does not return."""
+    native = patching.Native()
+    faulthandler.enable(os.fdopen(stacks_fd, "w", closefd=False), all_threads=True)
+    # The harness ends a cell through the channel; a Ctrl-C in its terminal is not for us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end = socket.socket(fileno=channel_fd)
+    channel = Channel(end, native.allocate_lock(), end.sendall)
+    os.register_at_fork(after_in_child=channel.close)
+    exit_now = os._exit
+    lines = Lines()
+    plan = _plan(_first(end, lines))
+    ending = None
+    try:
+        ending = _carry_out(plan, channel, lines, native)
+    except TargetError as error:
+        ending = _import_ending(error)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the harness must hear of it
+        ending = {"kind": "fault", "message": repr(error), "stacks": [traceback.format_exc()]}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    channel.say({"say": "end", "ending": ending})
+    # Not by returning: what the application registered for its exit may wait for its own threads.
+    exit_now(0)
+
+
+def _first(end: socket.socket, lines: Lines) -> Message:
+    while data := end.recv(65536):
+        for message in lines.feed(data):
+            return message
+    raise SystemExit("ctxsim: the harness went away before it said what to do")
+
+
+def _plan(message: Message) -> Plan:
+    return Plan.from_json(message["plan"])
+
+
+def _carry_out(
+    plan: Plan, channel: Channel, lines: Lines, native: patching.Native
+) -> dict[str, Any] | None:
+    sys.path[:0] = plan.target.path
+    lending.lend(plan.lent, plan.lent_from)
+    patching.patch_before(plan.workers)
+    model = models.of(plan.workers)
+    switchpoint.drive(blocking=model.pause(native))
+    crew = models.crew(plan, channel, native, model)
+    patching.patch_after(plan.workers)
+    channel.say({"say": "ready", "target": crew.target.facts})
+    ticker = Ticker(crew, channel, lines, plan.stall_s, native)
+    _leave_last_stacks(crew.live, channel)
+    ticker.start()
+    native.use_short_switches()
+    crew.traffic.begin()
+    started = time.perf_counter()
+    try:
+        model.run(crew)
+    finally:
+        ticker.last(time.perf_counter() - started)
+    return None if not ticker.stopped else {"kind": "stopped", "message": "stopped from outside"}
+
+
+def _import_ending(error: TargetError) -> dict[str, Any]:
+    message, hint = (*error.args, "")[:2]
+    shown = traceback.format_exception(error.__cause__) if error.__cause__ else []
+    return {"kind": "import", "message": message, "hint": hint, "stacks": ["".join(shown)]}
+
+
+def _leave_last_stacks(live_requests: dict[Any, object], channel: Channel) -> None:
+    """Have `os._exit`, which leaves no trace otherwise, say first where everything stands."""
+    exit_now, our_pid = os._exit, os.getpid()
+
+    def exit_with_last_words(status: int) -> None:
+        if os.getpid() == our_pid:
+            channel.say({"say": "stacks", "stacks": stacks.all_stacks(live_requests)})
+        exit_now(status)
+
+    os._exit = exit_with_last_words  # type: ignore[assignment]

@@ -1,0 +1,220 @@
+"""The plan: what a harness tells a cell to do, as one value that travels as JSON.
+
+A plan is complete in itself: the cell reads no scenario file. Texts may hold placeholders, which
+`visits` fills in; whether they make sense was checked when the scenario was loaded.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any, Literal
+
+# Counts up whenever a field changes its meaning; harness and cell come from one installation, so
+# a difference means a broken installation and is refused.
+VERSION = 1
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+WORKER_VARIANTS: dict[str, tuple[str, ...]] = {
+    "sync": (),
+    "threads": ("fresh", "copied"),
+    "greenlets": ("unpatched", "late", "partial", "copied"),
+    "tasks": ("to_thread", "executor"),
+}
+_CROSSED = re.compile(r"threads:([1-9]\d*) x greenlets:([1-9]\d*)")
+_PLAIN = re.compile(r"([a-z]+)(?::([1-9]\d*))?(?::([a-z_]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who carries requests at the same time, read from a word such as `threads:4 x greenlets:250`.
+
+    `count` is how many requests are in flight at once on one thread (all of them but for
+    `threads x greenlets`, where `threads` hubs carry `count` each).
+    """
+
+    word: str
+    model: Literal["sync", "threads", "greenlets", "threads x greenlets", "tasks"]
+    count: int = 1
+    variant: str | None = None
+    threads: int = 1
+
+    @property
+    def in_flight(self) -> int:
+        return self.threads * self.count
+
+    @property
+    def needs_gevent(self) -> bool:
+        return "greenlets" in self.model
+
+    @classmethod
+    def parse(cls, word: str) -> Workers:
+        """Read one word; raises ValueError with what was expected."""
+        word = " ".join(word.split())
+        if crossed := _CROSSED.fullmatch(word):
+            threads, greenlets = map(int, crossed.groups())
+            return cls(word, "threads x greenlets", greenlets, None, threads)
+        plain = _PLAIN.fullmatch(word)
+        if plain is None or plain[1] not in WORKER_VARIANTS:
+            raise ValueError(
+                f"unknown workers {word!r}; write sync, threads:8, greenlets:200, "
+                "tasks:200 or threads:4 x greenlets:250"
+            )
+        model, count, variant = plain.groups()
+        if (model == "sync") != (count is None):
+            raise ValueError(
+                f"'{word}': sync carries one request at a time, write just 'sync'"
+                if model == "sync"
+                else f"'{word}' does not say how many; write for example '{model}:8'"
+            )
+        if variant is not None and variant not in WORKER_VARIANTS[model]:
+            known = ", ".join(f"{model}:{count}:{each}" for each in WORKER_VARIANTS[model])
+            raise ValueError(f"unknown variant {variant!r} of {model}; there are {known}")
+        return cls(word, typing.cast(Any, model), int(count or 1), variant)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests are sent. `path` entries are absolute and go before the import path."""
+
+    app: str
+    kind: Literal["auto", "runtime", "wsgi"] = "auto"
+    path: tuple[str, ...] = ()
+    storage: str = "contextvar"
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What a step's answer must be; texts may hold placeholders."""
+
+    status: tuple[int, ...] = ()
+    contains: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    json: tuple[tuple[str, Json], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request of a visit, with placeholders still in it. `path` may carry a query."""
+
+    name: str
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    form: tuple[tuple[str, str], ...] | None = None
+    json: Json = None
+    has_json: bool = False
+    body: str | None = None
+    auth: tuple[str, str] | None = None
+    mine: tuple[str, ...] = ()
+    expect: Expect = Expect()
+
+    @property
+    def route(self) -> str:
+        """The step as findings name it: method and path, without the query."""
+        return f"{self.method} {self.path.partition('?')[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    name: str
+    weight: float
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """`count` 0 means: as many as the workers can keep in flight twice over, at least 20."""
+
+    count: int = 0
+    visitor: bool = True
+    vars: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """The share of requests, from 0 to 1, that fail in a hook or whose client leaves."""
+
+    error: float = 0.0
+    abort: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is sent: a number of requests, or for how many seconds."""
+
+    requests: int | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What is meant to be shared: routes (paths), and objects as `module:attribute`."""
+
+    routes: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a cell needs. `run` is 8 hexadecimal digits, common to all cells of a run.
+
+    `only_user` makes it a rehearsal: that one user (0 for a visitor) goes through each flow once,
+    alone, without faults; what fails then is no matter of isolation.
+    """
+
+    scenario: str
+    run: str
+    process: int
+    seed: int
+    target: Target
+    workers: Workers
+    flows: tuple[Flow, ...]
+    users: Users = Users()
+    faults: Faults = Faults()
+    load: Load = Load(requests=1000)
+    shared: Shared = Shared()
+    only_user: int | None = None
+    # Packages lent by the harness: top-level module names, and the folder to find them in.
+    lent: tuple[str, ...] = ()
+    lent_from: str | None = None
+    # No request ended for this long: the cell sends its stacks, since the harness will end it.
+    stall_s: float = 30.0
+    version: int = VERSION
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for flow in self.flows for step in flow.steps)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Plan:
+        """Build a plan from what `to_json` gave; raises ValueError on another version."""
+        if document.get("version") != VERSION:
+            raise ValueError(
+                f"this cell speaks plan version {VERSION}, not {document.get('version')}"
+            )
+        return typing.cast(Plan, _build(cls, document))
+
+
+def _build(kind: Any, value: Any) -> Any:
+    # JSON has lists where a plan has tuples, and objects where it has dataclasses.
+    if value is None or kind is Json:
+        return value
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{f.name: _build(hints[f.name], value[f.name]) for f in fields(kind)})
+    origin = typing.get_origin(kind)
+    if origin in (types.UnionType, typing.Union):
+        return _build(next(each for each in typing.get_args(kind) if each is not type(None)), value)
+    if origin is tuple:
+        inner = typing.get_args(kind)
+        if inner[-1] is Ellipsis:
+            return tuple(_build(inner[0], each) for each in value)
+        return tuple(_build(part, each) for part, each in zip(inner, value, strict=True))
+    return value

@@ -1,0 +1,127 @@
+"""Import strings: `module:attribute`, `path/to/file.py:attribute`, and `()` for a factory."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ctxsim.cell.plan import Target
+from ctxsim.errors import TargetError
+
+_OWN_FILES = str(Path(__file__).resolve().parents[2])
+
+
+def load(target: Target) -> object:
+    """The object that `target.app` names; a factory is called.
+
+    Raises TargetError, whose arguments are a message and a hint, and whose cause is what the
+    application raised, if it did.
+    """
+    place, _, attribute = target.app.rpartition(":")
+    factory = attribute.endswith("()")
+    found = _attribute(_module(place, target), attribute.removesuffix("()"), place)
+    if not factory:
+        return found
+    if not callable(found):
+        raise TargetError(
+            f"{target.app}: {type(found).__name__} cannot be called", "leave out '()'"
+        )
+    try:
+        return found()
+    except BaseException as error:
+        raise _failed(f"calling {target.app} failed", error) from error
+
+
+def resolve(name: str) -> object:
+    """The object that `module:attribute` names in this process; None where it is not there yet."""
+    module_name, _, path = name.partition(":")
+    found: Any = sys.modules.get(module_name)
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _module(place: str, target: Target) -> ModuleType:
+    try:
+        return _module_of_file(place, target) if place.endswith(".py") else _module_named(place)
+    except TargetError:
+        raise
+    except ModuleNotFoundError as error:
+        name = error.name or ""
+        if place == name or place.startswith(f"{name}."):
+            raise TargetError(*_not_found(name, target)) from error
+        raise _failed(f"importing {place} failed", error) from error
+    except BaseException as error:
+        raise _failed(f"importing {place} failed", error) from error
+
+
+def _module_named(place: str) -> ModuleType:
+    return importlib.import_module(place)
+
+
+def _module_of_file(place: str, target: Target) -> ModuleType:
+    folders = [Path(folder) for folder in target.path]
+    file = next((f / place for f in folders if (f / place).is_file()), Path(place))
+    if not file.is_file():
+        looked = ", ".join(map(str, folders)) or "the current directory"
+        raise TargetError(f"no file {place} (from target {target.app})", f"looked in: {looked}")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{place} cannot be imported", "name a file that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    # As an import by name would: pickles, dataclasses and `shared` look the module up.
+    sys.modules[file.stem] = module
+    sys.path.insert(0, str(file.parent.resolve()))
+    spec.loader.exec_module(module)
+    return module
+
+
+def _attribute(module: ModuleType, path: str, place: str) -> object:
+    found: Any = module
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [name for name in vars(found) if not name.startswith("_")] if found else []
+            near = difflib.get_close_matches(part, names, 1)
+            there = f"did you mean {near[0]!r}?  it has: " if near else "it has: "
+            raise TargetError(
+                f"module {place!r} has no attribute {path!r}", there + ", ".join(sorted(names)[:20])
+            ) from None
+    return found
+
+
+def _not_found(name: str, target: Target) -> tuple[str, str]:
+    looked = ", ".join(target.path) or "the import path"
+    known = {
+        each.stem for folder in target.path for each in Path(folder).glob("*") if _module_like(each)
+    }
+    near = difflib.get_close_matches(name.partition(".")[0], sorted(known), 1)
+    hint = f"looked in: {looked}, and the import path of {sys.executable}"
+    if near:
+        hint += f"\ndid you mean {near[0]!r}?"
+    return (
+        f"no module named {name!r} (from target {target.app})",
+        f"{hint}\nadd a folder with target.path",
+    )
+
+
+def _module_like(path: Path) -> bool:
+    return path.suffix == ".py" or (path.is_dir() and (path / "__init__.py").exists())
+
+
+def _failed(what: str, error: BaseException) -> TargetError:
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((_OWN_FILES, "<frozen"))
+    ]
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    said = traceback.format_exception_only(error)[-1].strip()
+    return TargetError(f"{what}: {said}{place}", "the application raised this itself")

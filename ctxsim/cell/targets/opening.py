@@ -1,0 +1,113 @@
+"""Imports the application and decides what kind of target it is."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+from ctxsim.cell.plan import Target as TargetPlan
+from ctxsim.cell.targets import Target, flask, importing
+from ctxsim.cell.targets.wsgi import Wsgi
+from ctxsim.cell.witness.record import Current
+from ctxsim.errors import TargetError
+
+# Whose versions a report names, where the application has imported them.
+_TOLD = ("flask", "werkzeug", "django", "bottle", "pyramid", "gevent", "greenlet")
+
+
+def select_storage(plan: TargetPlan) -> None:
+    """Select the runtime's storage, before the application is imported."""
+    if plan.kind == "runtime" or (plan.kind == "auto" and plan.storage != "contextvar"):
+        _runtime().use_storage(plan.storage)
+
+
+def open_target(plan: TargetPlan, current: Current) -> Target:
+    """Import the application that `plan` names; raises TargetError."""
+    app = importing.load(plan)
+    facts = {"app": plan.app, **_versions()}
+    if _is_runtime_app(app):
+        if plan.kind == "wsgi":
+            return _runtime_by_wsgi(app, current, facts)
+        made: Target = _serving().Runtime(app, current, {"kind": "runtime", **facts})
+        return made
+    if plan.kind == "runtime":
+        raise TargetError(
+            f"{plan.app} is {_described(app)}, and no application of the runtime",
+            "write kind: wsgi, or make it a ctxsim.runtime.App",
+        )
+    if not callable(app) or _is_asgi(app):
+        raise TargetError(
+            f"{plan.app} is {_described(app)}, and no WSGI application",
+            "name a WSGI callable, or a factory with '()'",
+        )
+    return _wsgi(app, current, {"kind": "wsgi", **facts})
+
+
+def _wsgi(app: Any, current: Current, facts: dict[str, str]) -> Target:
+    found = flask.flask_of()
+    if found is None:
+        return Wsgi(app, facts)
+    hooks = flask.FlaskHooks(found, current)
+    view = flask.FlaskView(found)
+    return Wsgi(app, facts, view, hooks.watch, flask.session_cookie(found))
+
+
+def _runtime_by_wsgi(app: Any, current: Current, facts: dict[str, str]) -> Target:
+    serving = _serving()
+    hooks = serving.RuntimeHooks(app, current)
+    cookie = app.config["SESSION_COOKIE_NAME"]
+    return Wsgi(app, {"kind": "wsgi", **facts}, serving.RuntimeView(), hooks.watch, cookie)
+
+
+def _runtime() -> ModuleType:
+    return _needed("ctxsim.runtime")
+
+
+def _serving() -> ModuleType:
+    return _needed("ctxsim.cell.targets.runtime")
+
+
+def _needed(name: str) -> ModuleType:
+    # Imported only when a cell serves the runtime: the runtime's own dependencies must not be
+    # asked of applications that do not use it.
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise TargetError(
+            f"the runtime needs {error.name!r}, which {sys.executable} does not have",
+            "write target.python, or kind: runtime to use ctxsim's own interpreter",
+        ) from error
+
+
+def _is_runtime_app(app: object) -> bool:
+    runtime = sys.modules.get("ctxsim.runtime")
+    return runtime is not None and isinstance(app, runtime.App)
+
+
+def _is_asgi(app: object) -> bool:
+    return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(
+        type(app).__dict__.get("__call__")
+    )
+
+
+def _described(app: object) -> str:
+    if _is_asgi(app):
+        return "an ASGI application"
+    return f"a {type(app).__module__}.{type(app).__qualname__}"
+
+
+def _versions() -> dict[str, str]:
+    # Imported here because it costs 20 ms, and applications mostly have imported it by now.
+    from importlib import metadata  # noqa: PLC0415 - see above
+
+    told = {}
+    for name in _TOLD:
+        if name in sys.modules:
+            try:
+                told[name] = metadata.version(name)
+            except metadata.PackageNotFoundError:
+                continue
+    return told

@@ -1,0 +1,152 @@
+"""Applications of the runtime: called directly, without WSGI, which is the harness's fast path."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from ctxsim.cell.targets.faults import FailingHook, not_injected
+from ctxsim.cell.targets.wsgi import CARRIED
+from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.record import Current
+from ctxsim.runtime import App
+from ctxsim.runtime.local import live_locals
+from ctxsim.runtime.requests import Request as RuntimeRequest
+from ctxsim.runtime.selection import selected_storage
+from ctxsim.runtime.stacks import STACKS
+
+
+class RuntimeView:
+    """The runtime's two stacks."""
+
+    def all_own(self, request: Request) -> bool:
+        context = STACKS.request_get()
+        if context is None or context.request.carried is not request:
+            return False
+        session = context._session
+        if session is not None and (session is not request.session or session):
+            return False
+        app_context = STACKS.app_get()
+        return app_context is not None and app_context.g is request.g
+
+    def has_request(self) -> bool:
+        return STACKS.request_get() is not None
+
+    def has_app(self) -> bool:
+        return STACKS.app_get() is not None
+
+    def carried(self) -> Request | None:
+        return _carried(STACKS.request_get().request)
+
+    def belongs_to(self, thing: object) -> Request | None:
+        # By its type, not by isinstance: a proxy would pass for what it leads to.
+        return _carried(thing) if issubclass(type(thing), RuntimeRequest) else None
+
+    def g(self) -> object:
+        return STACKS.app_get().g
+
+    def session(self) -> object | None:
+        # One that nobody opened yet is left closed: to open it is to verify a signature.
+        return STACKS.request_get()._session  # type: ignore[no-any-return]
+
+    def held(self) -> Iterator[tuple[str, object]]:
+        if selected_storage() in ("contextvar", "thread"):
+            return  # searched anyway, as any context variable and thread-local
+        for each in live_locals():
+            held = list(each)
+            if held:
+                yield type(each).__name__, held
+
+
+def _carried(request: Any) -> Request | None:
+    found = request.carried
+    if found is None and request._environ is not None:
+        found = request._environ.get(CARRIED)
+    return found  # type: ignore[no-any-return]
+
+
+class RuntimeHooks:
+    """Tells `Inside` of each request of one application of the runtime."""
+
+    def __init__(self, app: App, current: Current) -> None:
+        self._app = app
+        self._current = current
+
+    def watch(self, inside: Inside) -> None:
+        app = self._app
+        app.logger.addFilter(not_injected)
+        app.before_request_funcs.insert(0, inside.begin)
+        app.before_request_funcs.append(FailingHook(self._current))
+        # The list is in the order of the calls: the last sees what all the others left.
+        app.teardown_request_funcs.append(lambda _error: inside.teardown("request"))
+        app.teardown_appcontext_funcs.append(lambda _error: inside.teardown("app context"))
+
+
+class Runtime:
+    """An application of the runtime, called by `App.handle`."""
+
+    def __init__(self, app: App, current: Current, facts: dict[str, str]) -> None:
+        self._app = app
+        self._handle = app.handle
+        self._hooks = RuntimeHooks(app, current)
+        self.facts = facts
+        self.view = RuntimeView()
+        self.session_cookie: str = app.config["SESSION_COOKIE_NAME"]
+
+    def watch(self, inside: Inside) -> None:
+        self._hooks.watch(inside)
+
+    def send(self, request: Request) -> Generator[None, None, Response]:
+        try:
+            answer = self._handle(_made(request))
+        except BaseException as error:  # noqa: BLE001 - a server survives whatever a request raises
+            return Response(500, [], b"", complete=False, error=error)
+        if not answer.is_streamed:
+            left = request.fault == "abort"
+            request.faulted = request.faulted or left
+            body = b"" if left else answer.get_data()
+            answer.close()
+            return Response(answer.status_code, answer.header_list(), body, complete=not left)
+        return (yield from _streamed(request, answer))
+
+
+def _made(request: Request) -> RuntimeRequest:
+    headers = request.headers
+    jar = request.user.jar
+    if jar is not None and (cookies := jar.header(request.path)):
+        headers = (*headers, ("Cookie", cookies))
+    if request.content_type:
+        length = str(len(request.body))
+        headers = (*headers, ("Content-Type", request.content_type), ("Content-Length", length))
+    path = request.path
+    made = RuntimeRequest(
+        request.prepared.step.method,
+        unquote(path) if "%" in path else path,
+        request.query,
+        headers,
+        request.body,
+    )
+    made.carried = request
+    return made
+
+
+def _streamed(request: Request, answer: Any) -> Generator[None, None, Response]:
+    parts: list[bytes] = []
+    error: BaseException | None = None
+    try:
+        for part in answer.chunks():
+            parts.append(part)
+            if request.fault == "abort":
+                request.faulted = True
+                break
+            yield
+    except GeneratorExit:
+        raise
+    except BaseException as raised:  # noqa: BLE001 - a server survives whatever a request raises
+        error = raised
+    finally:
+        answer.close()
+    complete = error is None and not (request.faulted and request.fault == "abort")
+    return Response(answer.status_code, answer.header_list(), b"".join(parts), complete, error)

@@ -1,0 +1,171 @@
+"""WSGI applications (PEP 3333): a request becomes an environ, an iterable becomes a response."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterable
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from ctxsim.cell.targets.faults import InjectedError, fail
+from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.inside import Inside, View
+
+CARRIED = "ctxsim.request"
+_HOST, _PORT = "localhost", "80"
+
+
+class Wsgi:
+    """A WSGI application; `watch` puts hooks into its framework, where it has one that is known."""
+
+    def __init__(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        facts: dict[str, str],
+        view: View | None = None,
+        watch: Callable[[Inside], None] | None = None,
+        session_cookie: str = "session",
+    ) -> None:
+        self._app = app
+        self.facts = facts
+        self.view = view
+        self.session_cookie = session_cookie
+        self._watch = watch
+        self._base = _base_environ()
+
+    def watch(self, inside: Inside) -> None:
+        if self._watch is not None:
+            self._watch(inside)
+
+    def send(self, request: Request) -> Generator[None, None, Response]:
+        exchange = _Exchange(request, self._watch is None)
+        try:
+            iterable = self._app(self._environ(request), exchange.start_response)
+            try:
+                yield from exchange.read(iterable)
+            finally:
+                close: Callable[[], object] | None = getattr(iterable, "close", None)
+                if close is not None:
+                    close()
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a server survives whatever a request raises
+            exchange.error = error
+        return exchange.response()
+
+    def _environ(self, request: Request) -> dict[str, Any]:
+        environ = self._base.copy()
+        path = request.path
+        environ["REQUEST_METHOD"] = request.prepared.step.method
+        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        query = request.query
+        environ["QUERY_STRING"] = query
+        environ["REQUEST_URI"] = environ["RAW_URI"] = f"{path}?{query}" if query else path
+        environ["wsgi.input"] = BytesIO(request.body)
+        environ["wsgi.errors"] = _DISCARD if request.fault else sys.stderr
+        if request.content_type:
+            environ["CONTENT_TYPE"] = request.content_type
+            environ["CONTENT_LENGTH"] = str(len(request.body))
+        jar = request.user.jar
+        if jar is not None and (cookies := jar.header(path)):
+            environ["HTTP_COOKIE"] = cookies
+        for name, value in request.headers:
+            environ[_variable(name)] = value.encode().decode("latin-1")
+        environ[CARRIED] = request
+        return environ
+
+
+class _Exchange:
+    """One call of the application, from the server's side."""
+
+    __slots__ = ("_error_in_server", "error", "headers", "length", "parts", "request", "status")
+
+    def __init__(self, request: Request, error_in_server: bool) -> None:
+        self.request = request
+        # Without a hook of the framework, an error fault shows where the server is called back.
+        self._error_in_server = error_in_server
+        self.parts: list[bytes] = []
+        self.status = 0
+        self.length = -1
+        self.headers: list[tuple[str, str]] = []
+        self.error: BaseException | None = None
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        if exc_info is not None and self.parts:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self.status = int(status[:3])
+        self.headers = list(headers)
+        for name, value in headers:
+            if name.lower() == "content-length" and value.isdigit():
+                self.length = int(value)
+        if self._error_in_server:
+            fail(self.request)
+        return self.parts.append
+
+    def read(self, iterable: Iterable[bytes]) -> Generator[None, None, None]:
+        size = 0
+        for part in iterable:
+            self.parts.append(part)
+            size += len(part)
+            if self.request.fault == "abort":
+                self.request.faulted = True
+                return
+            # A server waits for its client between the parts of a response whose end is not known.
+            if size != self.length:
+                yield
+
+    def response(self) -> Response:
+        error = self.error
+        if error is not None and not isinstance(error, InjectedError):
+            return Response(500, self.headers, b"".join(self.parts), complete=False, error=error)
+        if not self.status:
+            complete = error is not None
+            missing = None if complete else RuntimeError("start_response was never called")
+            return Response(500, [], b"", complete=complete, error=missing)
+        left = self.request.faulted and self.request.fault == "abort"
+        body = b"".join(self.parts)
+        return Response(self.status, self.headers, body, complete=not left)
+
+
+class _Discard:
+    """`wsgi.errors` of requests that are meant to fail: their tracebacks tell nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Nothing is kept."""
+
+    def flush(self) -> None:
+        """Nothing was kept."""
+
+
+_DISCARD = _Discard()
+_VARIABLES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+def _variable(name: str) -> str:
+    known = _VARIABLES.get(name)
+    if known is None:
+        known = _VARIABLES.get(name.lower()) or "HTTP_" + name.upper().replace("-", "_")
+        _VARIABLES[name] = known
+    return known
+
+
+def _base_environ() -> dict[str, Any]:
+    return {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": _HOST,
+        "SERVER_PORT": _PORT,
+        "HTTP_HOST": _HOST,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }

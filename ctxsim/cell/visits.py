@@ -1,0 +1,343 @@
+"""The seeded stream of users' requests: who sends what next.
+
+Each user goes through flows, visit after visit, with a cookie jar of its own; a visitor sends the
+same steps without credentials. What one user sends, and which of its requests fail, depends on the
+seed and on its own past alone, never on how the workers interleave. In which order users come is
+the workers' doing, but for `sync`, where it follows from the seed as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ctxsim.cell import canaries
+from ctxsim.cell.history import Who
+from ctxsim.cell.jar import Jar
+from ctxsim.cell.plan import Flow, Plan, Step
+from ctxsim.cell.steps import VISIT_CANARY, Prepared, basic, for_visitors, of_user, prepared
+
+_AT_LEAST_USERS = 20
+_VISITOR_SHARE = 8  # one visitor for this many users
+_WORD_BITS = 32
+
+
+class Request:
+    """One fake request, from its making to the end of its response."""
+
+    __slots__ = (
+        "__weakref__",
+        "body",
+        "canary",
+        "content_type",
+        "fault",
+        "faulted",
+        "g",
+        "headers",
+        "number",
+        "path",
+        "prepared",
+        "query",
+        "session",
+        "teardowns",
+        "user",
+        "visit",
+    )
+
+    def __init__(self, user: User, prepared: Prepared, number: int) -> None:
+        self.user = user
+        self.prepared = prepared
+        self.number = number
+        self.canary = canary = canaries.canary(user.prefix, number)
+        self.visit = user.visit
+        # Which fault is meant to befall it, and whether it did.
+        self.fault: str | None = None
+        self.faulted = False
+        # The `g` and the session that were seen to be its own, while it lasts.
+        self.g: object = None
+        self.session: object = None
+        # How often each teardown ran for it; made on the first one.
+        self.teardowns: dict[str, int] | None = None
+        self.content_type = prepared.content_type
+        if prepared.fixed:
+            self.path, self.query, self.headers = prepared.path, prepared.query, prepared.headers
+            self.body = prepared.body.encode()
+            return
+        fill = self.fill
+        self.path = fill(prepared.path) if "{" in prepared.path else prepared.path
+        self.query = prepared.query.replace("{canary}", canary)
+        if "{" in self.query:
+            self.query = fill(self.query)
+        self.headers = prepared.headers and tuple((k, fill(v)) for k, v in prepared.headers)
+        if prepared.auth is not None:
+            self.headers += (("Authorization", basic(*map(fill, prepared.auth))),)
+        self.body = fill(prepared.body).encode() if prepared.body else b""
+
+    def fill(self, text: str) -> str:
+        """Fill `{canary}` and `{STEP.canary}` in."""
+        text = text.replace("{canary}", self.canary)
+        if self.visit and "{" in text:
+            text = VISIT_CANARY.sub(lambda found: self.visit.get(found[0], found[0]), text)
+        return text
+
+    @property
+    def step(self) -> Step:
+        return self.prepared.step
+
+    @property
+    def who(self) -> Who:
+        return Who(self.user.number, self.number, self.prepared.step.route)
+
+    def __repr__(self) -> str:
+        # It travels in the WSGI environ; an application that prints its environ must not print
+        # canaries by our doing.
+        return "<ctxsim request>"
+
+
+@dataclass(slots=True)
+class Response:
+    """What came back. `complete` is False where the client left before the end."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    complete: bool = True
+    error: BaseException | None = None
+
+
+class User:
+    """A simulated client; number 0 is a visitor, of which there are several."""
+
+    __slots__ = (
+        "canary",
+        "chance",
+        "jar",
+        "number",
+        "prefix",
+        "prepared",
+        "sent",
+        "steps",
+        "visit",
+    )
+
+    def __init__(self, number: int, prefix: str, chance: int) -> None:
+        self.number = number
+        self.prefix = prefix
+        self.canary = canaries.canary(prefix, 0)
+        self.chance = chance
+        self.jar: Jar | None = Jar() if number else None
+        # The steps of the visit that are still to come; `visit` holds the canaries of named ones.
+        self.steps: tuple[Prepared, ...] = ()
+        self.visit: dict[str, str] = {}
+        self.prepared: dict[str, tuple[Prepared, ...]] | None = None
+        # Which step each request was, by its number less one.
+        self.sent = array("H")
+
+    def draw(self) -> int:
+        """The next 24 bits of this user's own chance."""
+        # A linear congruential generator (Numerical Recipes' constants): one multiplication, since
+        # it is drawn for each request; its low bits are poor and are not used.
+        self.chance = (self.chance * 1664525 + 1013904223) & 0xFFFFFFFF
+        return self.chance >> 8
+
+
+_DRAWN = 1 << 24
+
+
+class Traffic:
+    """All users of a cell; hands out requests and takes back what came of them.
+
+    `take` and `done` are called by native threads at the same time. They lock nothing: the queue of
+    ready users and the counters change by single operations of CPython's deque and count.
+    """
+
+    def __init__(self, plan: Plan, clock: Callable[[], float]) -> None:
+        self.plan = plan
+        self._clock = clock
+        self._deadline = float("inf")
+        self._limit = plan.load.requests
+        self._handed_out = itertools.count()
+        self._visitor_numbers = itertools.count(1)
+        self._visitor_sent: dict[int, int] = {}
+        self._error_below = int(plan.faults.error * _DRAWN)
+        self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
+        self._steps = plan.steps
+        self._index = {id(step): i for i, step in enumerate(self._steps)}
+        self._for_all = self._prepare_common()
+        self._for_visitors = {
+            flow.name: for_visitors(flow, self._index[id(flow.steps[0])]) for flow in plan.flows
+        }
+        self.users = [self._user(n) for n in self._numbers()]
+        self.visitors = [self._user(0, serial) for serial in range(self._visitor_count())]
+        self.ready = deque(_shuffled([*self.users, *self.visitors], plan.seed))
+        if plan.only_user is not None:
+            self._rehearse()
+
+    @property
+    def width(self) -> int:
+        """How many requests can be in flight at once: each user has one at a time."""
+        return len(self.users) + len(self.visitors)
+
+    def begin(self) -> None:
+        """Start the clock of a load that is given as a duration."""
+        if self.plan.load.duration_s is not None:
+            self._deadline = self._clock() + self.plan.load.duration_s
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        self._deadline = float("-inf")
+
+    def take(self) -> Request | None:
+        """The next request, or None when everything was sent."""
+        if self._deadline != float("inf") and self._clock() >= self._deadline:
+            return None
+        if self._limit is not None and next(self._handed_out) >= self._limit:
+            return None
+        try:
+            user = self.ready.popleft()
+        except IndexError:
+            return None
+        return self._next_of(user)
+
+    def done(self, request: Request, response: Response, *, kept_promise: bool) -> None:
+        """Take back a request: the user's jar is filled and its next step becomes ready.
+
+        A visit ends where a fault befell it or an expectation was broken, since what follows would
+        only fail for the same reason.
+        """
+        user = request.user
+        if user.jar is not None and response.complete:
+            for name, value in response.headers:
+                if name.lower() == "set-cookie":
+                    user.jar.take(value)
+        if self.plan.only_user is not None:
+            self.ready.extend((user,) if user.steps else ())
+            return
+        if request.faulted or not kept_promise:
+            user.steps = ()
+        self.ready.append(user)
+        # A little disorder: otherwise users would come round in one fixed order.
+        self.ready.rotate(-(user.chance >> 8 & 3))
+
+    def route_of(self, user: int, request: int) -> str:
+        """The route of one request that was sent, '' where it is not known."""
+        if user == 0:
+            index = self._visitor_sent.get(request)
+        else:
+            sent = self.users[user - 1].sent if user <= len(self.users) else ()
+            index = sent[request - 1] if 0 < request <= len(sent) else None
+        return "" if index is None else self._steps[index].route
+
+    def variables(self, number: int) -> dict[str, str]:
+        """The variables of user `number`, `{n}` filled in."""
+        return {k: v.replace("{n}", str(number)) for k, v in self.plan.users.vars}
+
+    def _numbers(self) -> Iterable[int]:
+        if self.plan.only_user is not None:
+            return range(1, self.plan.only_user + 1)
+        return range(1, min(self._user_count(), canaries.MAX_USER) + 1)
+
+    def _user_count(self) -> int:
+        return self.plan.users.count or max(_AT_LEAST_USERS, 2 * self.plan.workers.in_flight)
+
+    def _visitor_count(self) -> int:
+        if not self.plan.users.visitor or not any(self._for_visitors.values()):
+            return 0
+        missing = self.plan.workers.in_flight - self._user_count()
+        return max(-(-self._user_count() // _VISITOR_SHARE), missing)
+
+    def _user(self, number: int, serial: int = 0) -> User:
+        plan = self.plan
+        prefix = canaries.user_prefix(plan.run, plan.process, number)
+        user = User(number, prefix, _scrambled(plan.seed, number, serial))
+        if number == 0:
+            user.prepared = self._for_visitors
+        return user
+
+    def _rehearse(self) -> None:
+        # Alone: one user, each flow once. The users before it exist only for their numbers.
+        number = self.plan.only_user
+        user = self.users[number - 1] if number else self.visitors[0]
+        ours = self._prepared_for(user)
+        user.steps = tuple(step for flow in self.plan.flows for step in ours[flow.name])
+        self.users, self.visitors = (self.users, []) if number else ([], [user])
+        self.ready = deque([user])
+
+    def _next_of(self, user: User) -> Request:
+        if not user.steps:
+            user.steps = self._begin_visit(user)
+            user.visit = {}
+        prepared = user.steps[0]
+        user.steps = user.steps[1:]
+        request = Request(user, prepared, self._number(user, prepared.index))
+        if prepared.step.name:
+            # Copied, since the earlier requests of this visit keep the canaries that they know.
+            user.visit = {**user.visit, f"{{{prepared.step.name}.canary}}": request.canary}
+        drawn = user.draw()
+        if drawn < self._abort_below:
+            request.fault = "error" if drawn < self._error_below else "abort"
+        return request
+
+    def _number(self, user: User, index: int) -> int:
+        if user.number:
+            user.sent.append(index)
+            return len(user.sent)
+        number = next(self._visitor_numbers)
+        self._visitor_sent[number] = index
+        return number
+
+    def _begin_visit(self, user: User) -> tuple[Prepared, ...]:
+        ours = self._prepared_for(user)
+        flows = [flow for flow in self.plan.flows if ours[flow.name]]
+        if len(flows) == 1:
+            return ours[flows[0].name]
+        return ours[_weighted(flows, user.draw() / _DRAWN).name]
+
+    def _prepared_for(self, user: User) -> dict[str, tuple[Prepared, ...]]:
+        if user.prepared is None:
+            if self._for_all is not None:
+                user.prepared = self._for_all
+            else:
+                user.prepared = self._prepare(self.variables(user.number), user.canary)
+        return user.prepared
+
+    def _prepare_common(self) -> dict[str, tuple[Prepared, ...]] | None:
+        """The prepared steps where they are the same for all users, else None."""
+        if any(of_user(step) for step in self._steps):
+            return None
+        return self._prepare({}, "")
+
+    def _prepare(self, values: dict[str, str], canary: str) -> dict[str, tuple[Prepared, ...]]:
+        known = {**values, "canary": canary}
+        return {
+            flow.name: tuple(prepared(step, self._index[id(step)], known) for step in flow.steps)
+            for flow in self.plan.flows
+        }
+
+
+def _weighted(flows: list[Flow], drawn: float) -> Flow:
+    left = drawn * sum(flow.weight for flow in flows)
+    for flow in flows:
+        left -= flow.weight
+        if left < 0:
+            return flow
+    return flows[-1]
+
+
+def _scrambled(seed: int, *numbers: int) -> int:
+    """32 bits that depend on every bit of the arguments (splitmix64's finisher, Steele et al.)."""
+    state = seed
+    for number in numbers:
+        state = (state + (number + 1) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ state >> 27) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> 31
+    return state >> _WORD_BITS
+
+
+def _shuffled(users: list[User], seed: int) -> list[User]:
+    ranks = {id(user): _scrambled(seed, user.number, i) for i, user in enumerate(users)}
+    return sorted(users, key=lambda user: ranks[id(user)])

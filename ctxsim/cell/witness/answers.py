@@ -1,0 +1,263 @@
+"""Responses: whose values came back, and whether the answer is what the scenario expects."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Iterator
+
+from ctxsim.cell.history import Event, Tally, Who
+from ctxsim.cell.plan import Json, Plan
+from ctxsim.cell.steps import fill_json
+from ctxsim.cell.visits import Request, Response, Traffic
+from ctxsim.cell.witness.marks import Mark, Marks
+from ctxsim.cell.witness.record import Record
+
+_SERVER_ERROR = 500
+_CLIENT_ERROR = 400
+_EXCERPT = 24
+_READ, _SHOWN = 400, 120
+_CODED_SESSION = re.compile(rb"\.?[A-Za-z0-9_-]{4,}")
+
+
+class Owner:
+    """Tells whether a mark may be seen by a request, and puts names to both sides."""
+
+    def __init__(
+        self, plan: Plan, traffic: Traffic, marks: Marks, resolve: Callable[[str], object]
+    ):
+        self._process = plan.process
+        self._traffic = traffic
+        self.marks = marks
+        self._resolve = resolve
+        self._routes = plan.shared.routes
+        self._objects = plan.shared.objects
+        # What was seen in a shared object once stays shared, for the object may have changed since.
+        self._public: set[str] = set()
+
+    def is_own(self, mark: Mark, request: Request) -> bool:
+        """Whether `mark` is this request's, or that of the same user."""
+        if mark.torn:
+            return False
+        number = request.user.number
+        if number == 0:
+            return mark.user == 0 and mark.request == request.number
+        return mark.user == number
+
+    def is_shared(self, mark: Mark, request: Request) -> bool:
+        """Whether the scenario says that all may see it: by the route or by an object."""
+        if any(_covers(route, request.path) for route in self._routes):
+            return True
+        if self._objects and mark.text not in self._public:
+            for name in self._objects:
+                found = self.marks.in_object(self._resolve(name))
+                self._public.update(each.text for each in found)
+        return mark.text in self._public
+
+    def source(self, mark: Mark) -> Who | None:
+        """Whose mark it is; None where it cannot be told."""
+        if mark.torn:
+            return None
+        here = mark.process in (None, self._process) and mark.request
+        route = self._traffic.route_of(mark.user, mark.request) if here else ""
+        return Who(mark.user, mark.request, route)
+
+    def relation(self, mark: Mark, request: Request) -> str:
+        """How the two stand to each other, as `Event.relation` has it."""
+        identifies = mark.user != 0 and mark.request == 0 and not mark.torn
+        if not identifies:
+            return "request"
+        return "user" if request.user.number else "visitor"
+
+
+def _covers(route: str, path: str) -> bool:
+    return path == route or (route != "/" and path.startswith(route.rstrip("/") + "/"))
+
+
+class Answers:
+    """Examines each response; what does not belong there is noted."""
+
+    def __init__(self, marks: Marks, owner: Owner, record: Record, session_cookie: str) -> None:
+        self._marks = marks
+        self._owner = owner
+        self._record = record
+        self._session_cookie = session_cookie
+
+    def examine(self, request: Request, response: Response, tally: Tally) -> bool:
+        """Compare one response with its request; False where an expectation was broken."""
+        compared = False
+        own = request.canary
+        for place, data in self._pieces(response):
+            for mark in self._marks.in_bytes(data):
+                if mark.text == own or self._owner.is_own(mark, request):
+                    compared = True
+                elif not self._owner.is_shared(mark, request):
+                    compared = True
+                    self._note_foreign(request, mark, place, data)
+        kept = True
+        if not request.faulted and response.complete and request.user.number:
+            broken = list(self._broken(request, response))
+            for event in broken:
+                self._record.note(event)
+            kept = not broken
+            compared = compared or (kept and _names_its_own(request))
+        tally.compared += compared
+        if not request.faulted and (failure := _failure(request, response)):
+            tally.failed += 1
+            tally.failures[failure] = tally.failures.get(failure, 0) + 1
+        return kept
+
+    def _pieces(self, response: Response) -> Iterator[tuple[str, bytes]]:
+        if response.body:
+            yield "body", response.body
+        for name, value in response.headers:
+            if name == "Content-Type" or name == "Content-Length":
+                continue
+            data = value.encode("latin-1", "replace")
+            if name.lower() == "set-cookie":
+                yield from self._cookie(data)
+            else:
+                yield f"header {name}", data
+
+    def _cookie(self, data: bytes) -> Iterator[tuple[str, bytes]]:
+        pair = data.partition(b";")[0]
+        name, _, value = pair.partition(b"=")
+        if name.decode("latin-1").strip() != self._session_cookie and b"sess" not in name.lower():
+            yield f"cookie {name.decode('latin-1')}", data
+            return
+        # Decoded only, not also as it stands: one value must not be found twice.
+        yield f"session cookie {name.decode('latin-1')}", session_text(value) or data
+
+    def _note_foreign(self, request: Request, mark: Mark, place: str, data: bytes) -> None:
+        seen = _excerpt(data, mark.text) if place == "body" else mark.text
+        self._record.note(
+            Event(
+                kind="answer.foreign",
+                place=place,
+                victim=request.who,
+                source=self._owner.source(mark),
+                relation=self._owner.relation(mark, request),
+                seen=f"{seen} (a mixture of several canaries)" if mark.torn else seen,
+                expected=request.canary if mark.request else "",
+                at_request=self._record.ended + 1,
+            )
+        )
+
+    def _broken(self, request: Request, response: Response) -> Iterator[Event]:
+        expect = request.prepared.step.expect
+        if expect.status and response.status not in expect.status:
+            wanted = " or ".join(map(str, expect.status))
+            yield self._unmet(request, "status", wanted, _status(response), own=False)
+        if not (expect.contains or expect.absent or expect.json):
+            return
+        text = response.body.decode(errors="replace")
+        for template, rendered in zip(
+            expect.contains, request.prepared.expect_contains, strict=True
+        ):
+            wanted = request.fill(rendered)
+            if wanted not in text:
+                yield self._unmet(
+                    request, f"contains {template!r}", wanted, _short(text), own="{" in template
+                )
+        for template, rendered in zip(expect.absent, request.prepared.expect_absent, strict=True):
+            unwanted = request.fill(rendered)
+            if unwanted in text:
+                place = f"absent {template!r}"
+                yield self._unmet(request, place, f"no {unwanted!r}", _short(text), own=False)
+        if expect.json:
+            yield from self._broken_members(request, text)
+
+    def _broken_members(self, request: Request, text: str) -> Iterator[Event]:
+        try:
+            document = json.loads(text)
+        except ValueError:
+            yield self._unmet(request, "json", "a JSON document", _short(text), own=False)
+            return
+        templates = request.prepared.step.expect.json
+        for (member, template), (_, value) in zip(
+            templates, request.prepared.expect_json, strict=True
+        ):
+            wanted, got = fill_json(value, request.fill), _member(document, member)
+            if got != wanted:
+                own = "{" in json.dumps(template)
+                place = f"json member {member}"
+                yield self._unmet(request, place, repr(wanted), _short(repr(got)), own=own)
+
+    def _unmet(self, request: Request, place: str, wanted: str, got: str, *, own: bool) -> Event:
+        return Event(
+            kind="expectation.broken",
+            place=place,
+            victim=request.who,
+            relation="own" if own else "",
+            seen=got,
+            expected=wanted,
+            at_request=self._record.ended + 1,
+        )
+
+
+def session_text(value: bytes) -> bytes:
+    """The content of a signed session cookie (itsdangerous: base64, zlib after a dot), or b''."""
+    match = _CODED_SESSION.match(value.strip(b'"'))
+    if match is None:
+        return b""
+    coded = match[0].lstrip(b".")
+    try:
+        decoded = urlsafe_b64decode(coded + b"=" * (-len(coded) % 4))
+        return zlib.decompress(decoded) if match[0].startswith(b".") else decoded
+    except (ValueError, zlib.error):
+        return b""
+
+
+def _failure(request: Request, response: Response) -> str:
+    """Why a request counts as failed; '' where it does not."""
+    if response.error is not None:
+        return type(response.error).__name__
+    status, expected = response.status, request.prepared.step.expect.status
+    if status in expected or not response.complete:
+        return ""
+    # That a visitor is turned away is as it should be.
+    limit = _CLIENT_ERROR if request.user.number else _SERVER_ERROR
+    return str(status) if status >= limit else ""
+
+
+def _names_its_own(request: Request) -> bool:
+    """Whether an expectation that held says that a text of this very user or request is there."""
+    expect = request.prepared.step.expect
+    if any("{" in text for text in expect.contains):
+        return True
+    return any("{" in json.dumps(value) for _, value in expect.json)
+
+
+def _member(document: Json, path: str) -> Json:
+    if isinstance(document, dict) and path in document:
+        return document[path]
+    for part in path.split("."):
+        if isinstance(document, dict) and part in document:
+            document = document[part]
+        elif isinstance(document, list) and part.isdigit() and int(part) < len(document):
+            document = document[int(part)]
+        else:
+            return None
+    return document
+
+
+def _status(response: Response) -> str:
+    if response.error is not None:
+        return f"{type(response.error).__name__}: {response.error}"[:200]
+    return str(response.status)
+
+
+def _short(text: str) -> str:
+    printable = "".join(c if c.isprintable() else " " for c in text[:_READ])
+    words = " ".join(printable.split())
+    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."
+
+
+def _excerpt(data: bytes, text: str) -> str:
+    at = data.find(text.encode())
+    if at < 0:
+        return text
+    part = data[max(0, at - _EXCERPT) : at + len(text) + _EXCERPT]
+    return _short(part.decode(errors="replace"))

@@ -1,0 +1,102 @@
+"""Objects of one request that are bound where a proxy belongs: CTX205's evidence.
+
+`request = request._get_current_object()` at module level, a default argument, a closure or a class
+attribute keeps pointing at the request in which it was bound. The application's own modules are
+searched for such names, a few times in a run; nothing of the application's is called.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Callable, Iterator
+
+from ctxsim.cell.history import Event
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.record import Record, is_application_file
+
+# After so many requests; a search of a large application takes some milliseconds.
+_SEARCH_AT = (3, 30, 300, 3_000, 30_000, 300_000)
+
+
+class Bindings:
+    """Searches the application's modules for objects that belong to one request."""
+
+    def __init__(self, belongs_to: Callable[[object], Request | None], record: Record) -> None:
+        self._belongs_to = belongs_to
+        self._record = record
+        self._searches = list(_SEARCH_AT)
+
+    def after(self, request: Request) -> None:
+        """A request has ended; it may be time to search."""
+        if self._searches and self._record.ended + 1 >= self._searches[0]:
+            self._searches.pop(0)
+            self.search(request)
+
+    def search(self, request: Request) -> None:
+        """Note every name that leads to an object of a request other than `request`."""
+        for place, thing in _bound_names():
+            owner = self._belongs_to(thing)
+            if owner is not None and owner is not request:
+                self._record.note(
+                    Event(
+                        kind="proxy.early",
+                        place=place,
+                        victim=request.who,
+                        source=owner.who,
+                        seen=f"a {type(thing).__name__}",
+                        at_request=self._record.ended + 1,
+                    )
+                )
+
+
+def application_modules() -> list[types.ModuleType]:
+    """The modules that are the application's own, and no library's."""
+    return [
+        module
+        for module in list(sys.modules.values())
+        if is_application_file(getattr(module, "__file__", None))
+    ]
+
+
+def _bound_names() -> Iterator[tuple[str, object]]:
+    for module in application_modules():
+        for name, value in list(vars(module).items()):
+            place = f"{module.__name__}.{name}"
+            yield place, value
+            if isinstance(value, types.FunctionType):
+                yield from _of_function(place, value)
+            elif isinstance(value, type) and value.__module__ == module.__name__:
+                yield from _of_class(place, value)
+
+
+def _of_class(place: str, kind: type) -> Iterator[tuple[str, object]]:
+    for name, value in list(vars(kind).items()):
+        yield f"{place}.{name}", value
+        function = getattr(value, "__func__", value)
+        if isinstance(function, types.FunctionType):
+            yield from _of_function(f"{place}.{name}", function)
+
+
+def _of_function(place: str, function: types.FunctionType) -> Iterator[tuple[str, object]]:
+    for value in function.__defaults__ or ():
+        yield f"a default argument of {place}", value
+    for name, value in (function.__kwdefaults__ or {}).items():
+        yield f"the default of {name} of {place}", value
+    yield from ((f"the closure of {place}", value) for value in closed_over(function))
+
+
+def closed_over(function: object) -> Iterator[object]:
+    """What a function, method or partial has captured."""
+    if isinstance(function, functools.partial):
+        yield from (*function.args, *function.keywords.values())
+        yield from closed_over(function.func)
+    elif isinstance(function, types.MethodType):
+        yield function.__self__
+    elif isinstance(function, types.FunctionType):
+        for cell in function.__closure__ or ():
+            try:
+                yield cell.cell_contents
+            except ValueError:
+                continue  # a name that was not bound yet

@@ -1,0 +1,249 @@
+"""Inside the application's process: whether its proxies lead each request to what is its own.
+
+The frameworks' own proxies are read, through a `View`: when a request begins, when a worker resumes
+it after a pause, and in its teardowns; the stack is looked at before a request and after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Iterator
+from typing import Protocol
+
+from ctxsim.cell.history import Event, Who
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.answers import Owner
+from ctxsim.cell.witness.bindings import Bindings
+from ctxsim.cell.witness.receivers import Receivers
+from ctxsim.cell.witness.record import Current, Record, where_we_are
+
+
+class View(Protocol):
+    """How the contexts of one framework are read, by its public proxies alone."""
+
+    def carried(self) -> Request | None:
+        """The fake request that the current request context was made for, if it was for one."""
+
+    def all_own(self, request: Request) -> bool:
+        """Whether request, g and session are those that were seen to be this request's own.
+
+        False also where that needs a closer look, such as at a session that holds something.
+        """
+
+    def has_request(self) -> bool: ...
+
+    def has_app(self) -> bool: ...
+
+    def g(self) -> object: ...
+
+    def belongs_to(self, thing: object) -> Request | None:
+        """The fake request that a request object was made for; None for anything else."""
+
+    def session(self) -> object | None:
+        """The current request's session; None where there is none."""
+
+    def held(self) -> Iterator[tuple[str, object]]:
+        """What this worker holds in locals of the framework that no search finds by itself."""
+
+
+class Claims:
+    """Which request, or user, an object belongs to: the first that was seen with it.
+
+    Objects are known by identity and held weakly: holding them would keep what the application
+    expects to die with its request.
+    """
+
+    def __init__(self) -> None:
+        self._owners: dict[int, tuple[weakref.ref[object], Request]] = {}
+
+    def owner(self, thing: object) -> Request | None:
+        entry = self._owners.get(id(thing))
+        return entry[1] if entry is not None and entry[0]() is thing else None
+
+    def claim(self, thing: object, request: Request) -> Request:
+        """Give the owner of `thing`, which is `request` if it had none."""
+        entry = self._owners.get(id(thing))
+        if entry is not None and entry[0]() is thing:
+            return entry[1]
+        # What cannot be held weakly cannot be told from its successor at the same address.
+        with contextlib.suppress(TypeError):
+            self._owners[id(thing)] = (weakref.ref(thing), request)
+        return request
+
+
+class Inside:
+    """Looks through a view, and notes what a request finds that is not its own."""
+
+    def __init__(
+        self,
+        view: View,
+        current: Current,
+        record: Record,
+        owner: Owner,
+        live: dict[Request, object],
+    ) -> None:
+        self._view = view
+        self._current = current
+        self._record = record
+        self._owner = owner
+        self._things = Claims()
+        self._sessions = Claims()
+        # The g of a context that was pushed while the application was imported.
+        self._inherited = [view.g()] if view.has_app() else []
+        self._live = live
+        self._bindings = Bindings(self._belongs_to, record)
+        self._receivers = Receivers(current, record)
+        self._receivers.watch()
+
+    def _belongs_to(self, thing: object) -> Request | None:
+        return (
+            self._view.belongs_to(thing) or self._things.owner(thing) or self._sessions.owner(thing)
+        )
+
+    def before(self, request: Request) -> None:
+        """The worker is about to take `request`: its stack should be empty."""
+        view = self._view
+        if view.has_request():
+            other = view.carried()
+            if other is not None and other in self._live:
+                self._foreign(request, "the stack before the request", other)
+        elif view.has_app():
+            self._inherits(request, view.g())
+
+    def _inherits(self, request: Request, g: object) -> None:
+        owner = self._things.owner(g)
+        if owner is None and not any(g is each for each in self._inherited):
+            self._inherited.append(g)
+        if any(g is each for each in self._inherited):
+            self._note("context.inherited", request, "app context", seen="an app context")
+        elif owner is not None and owner in self._live:
+            self._foreign(request, "the stack before the request", owner)
+
+    def begin(self) -> None:
+        """The request's context was pushed."""
+        request = self._current.get()
+        if request is None:
+            return
+        if request.teardowns is None:
+            request.teardowns = {}
+        request.teardowns["begun"] = request.teardowns.get("begun", 0) + 1
+        self.look("when it began")
+
+    def look(self, moment: str) -> None:
+        """Read the proxies for the request that the worker carries."""
+        request = self._current.get()
+        if request is None or request.teardowns is None:
+            return
+        view = self._view
+        if view.all_own(request):
+            return
+        if not view.has_request():
+            self._note("value.lost", request, f"its request context was gone {moment}")
+            return
+        carried = view.carried()
+        if carried is not None and carried is not request:
+            self._foreign(request, f"request, {moment}", carried)
+        self._look_at_g(request, moment)
+        session = view.session()
+        if session is not None:
+            self._look_at_session(request, session, moment)
+
+    def _look_at_g(self, request: Request, moment: str) -> None:
+        if self._view.has_app():
+            g = self._view.g()
+            owner = self._things.claim(g, request)
+            if owner is request:
+                request.g = g
+            else:
+                self._foreign(request, f"g, {moment}", owner)
+
+    def _look_at_session(self, request: Request, session: object, moment: str) -> None:
+        owner = self._sessions.claim(session, request)
+        if owner.user is not request.user:
+            self._note("session.foreign", request, f"session, {moment}", source=owner.who)
+            return
+        request.session = session
+        for mark in self._owner.marks.in_object(session) if session else ():
+            if not self._owner.is_own(mark, request) and not self._owner.is_shared(mark, request):
+                self._note(
+                    "session.foreign",
+                    request,
+                    f"session, {moment}",
+                    source=self._owner.source(mark),
+                    seen=mark.text,
+                )
+
+    def teardown(self, which: str) -> None:
+        """A teardown runs in this worker: `request` or `app context`."""
+        request = self._current.get()
+        if request is None or request.teardowns is None:
+            return
+        view = self._view
+        carried = view.carried() if view.has_request() else None
+        if carried is not None and carried is not request:
+            self._note("teardown.elsewhere", carried, f"{which} teardown", source=request.who)
+            return
+        if which == "request" and carried is request:
+            request.teardowns[which] = request.teardowns.get(which, 0) + 1
+            self.look("in its teardown")
+        elif which == "app context" and view.has_app() and view.g() is not request.g:
+            self._look_at_g(request, "in the app context's teardown")
+
+    def listen(self, name: str, _subject: object) -> None:
+        """What the runtime says of its contexts."""
+        if name == "context.mispop":
+            request = self._current.get()
+            if request is not None:
+                said = "a context was popped that was not the innermost one of its worker"
+                self._note("context.mispop", request, "pop", seen=said)
+
+    def after(self, request: Request) -> None:
+        """The request and its response have ended: nothing of it may be on the stack."""
+        view = self._view
+        if view.has_request():
+            carried = view.carried()
+            if carried is None or carried is request:
+                self._note("context.left", request, "request context", seen="a request context")
+            else:
+                self._foreign(request, "the stack after the request", carried)
+        elif view.has_app():
+            self._left(request, view.g())
+        if request.teardowns:
+            self._count_teardowns(request, request.teardowns)
+        request.g = request.session = None
+        self._bindings.after(request)
+
+    def _left(self, request: Request, g: object) -> None:
+        if any(g is each for each in self._inherited):
+            return
+        owner = self._things.claim(g, request)
+        if owner is request:
+            self._note("context.left", request, "app context", seen="an app context")
+        elif owner in self._live:
+            self._foreign(request, "the stack after the request", owner)
+
+    def _count_teardowns(self, request: Request, teardowns: dict[str, int]) -> None:
+        ran = teardowns.get("request", 0)
+        if ran < teardowns["begun"]:
+            self._note("teardown.missed", request, "request teardown", seen="its teardown")
+        elif ran > teardowns["begun"]:
+            self._note("teardown.twice", request, "request teardown", seen="its teardown")
+
+    def _foreign(self, request: Request, place: str, other: Request) -> None:
+        self._note("saw.foreign", request, place, source=other.who)
+
+    def _note(
+        self, kind: str, request: Request, place: str, *, source: Who | None = None, seen: str = ""
+    ) -> None:
+        self._record.note(
+            Event(
+                kind=kind,
+                place=place,
+                victim=request.who,
+                source=source,
+                seen=seen,
+                where=where_we_are(3),
+                at_request=self._record.ended + 1,
+            )
+        )

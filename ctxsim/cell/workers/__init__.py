@@ -1,0 +1,1 @@
+"""Who carries requests at the same time."""

@@ -1,0 +1,71 @@
+"""`greenlets:N`, and `threads:T x greenlets:N`: a greenlet for each request, N at once per hub."""
+
+from __future__ import annotations
+
+import gevent
+import gevent.event
+
+from ctxsim.cell.visits import Request
+from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.threads import in_threads
+
+
+def run(crew: Crew) -> None:
+    Hub(crew, min(crew.workers.count, crew.traffic.width)).run()
+
+
+def run_crossed(crew: Crew) -> None:
+    """T native threads, each with a hub of its own."""
+    threads = min(crew.workers.threads, crew.traffic.width)
+    each = min(crew.workers.count, crew.traffic.width // threads)
+    in_threads(threads, lambda: Hub(crew, each).run())
+
+
+class Hub:
+    """Keeps `count` greenlets in flight on the calling thread until the traffic ends."""
+
+    def __init__(self, crew: Crew, count: int) -> None:
+        self._crew = crew
+        self._count = count
+        self._carrier = crew.carrier()
+        self._copied = crew.workers.variant == "copied"
+        self._active = 0
+        self._ended = gevent.event.Event()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        # Counted before any is started: the first could otherwise end the run alone.
+        self._active = self._count
+        for _ in range(self._count):
+            self._start_next()
+        self._ended.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _start_next(self) -> None:
+        request = None
+        try:
+            request = None if self._error else self._crew.traffic.take()
+        except BaseException as error:  # noqa: BLE001 - raised again by `run`
+            self._error = error
+        if request is not None:
+            gevent.spawn(self._carry, request)
+            return
+        self._active -= 1
+        if self._active == 0:
+            self._ended.set()
+
+    def _carry(self, request: Request) -> None:
+        try:
+            if self._copied:
+                self._crew.imported_in.copy().run(self._run, request)
+            else:
+                self._run(request)
+        except BaseException as error:  # noqa: BLE001 - raised again by `run`
+            self._error = self._error or error
+        finally:
+            self._start_next()
+
+    def _run(self, request: Request) -> None:
+        for _ in self._carrier.carry(request, None):
+            gevent.sleep(0)

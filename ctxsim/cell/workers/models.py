@@ -1,0 +1,104 @@
+"""The worker models by name, and the crew that carries a plan's requests."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass
+
+from ctxsim import switchpoint
+from ctxsim.cell.messages import Channel
+from ctxsim.cell.patching import Native
+from ctxsim.cell.plan import Plan, Workers
+from ctxsim.cell.targets import opening
+from ctxsim.cell.targets.importing import resolve
+from ctxsim.cell.visits import Request, Traffic
+from ctxsim.cell.witness.answers import Answers, Owner
+from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.record import Current, GreenletCurrent, NativeCurrent, Record
+from ctxsim.cell.witness.residue import Residue
+from ctxsim.cell.workers.carry import Crew
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One worker model: the function that runs a crew, and what blocking is in it."""
+
+    run: Callable[[Crew], None]
+    greenlets: bool
+
+    def pause(self, native: Native) -> Callable[[float], None]:
+        if not self.greenlets:
+            return native.sleep
+        from gevent import sleep  # noqa: PLC0415 - only cells with greenlets need gevent
+
+        return sleep
+
+    def current(self, native: Native) -> Current:
+        if not self.greenlets:
+            return NativeCurrent(native.thread_local())
+        from greenlet import getcurrent  # noqa: PLC0415 - only cells with greenlets need it
+
+        return GreenletCurrent(getcurrent)
+
+
+# Where each model's `run` is; imported when it is needed, since only greenlets need gevent.
+_PLACES = {
+    "sync": ("sync", "run"),
+    "threads": ("threads", "run"),
+    "greenlets": ("greenlets", "run"),
+    "threads x greenlets": ("greenlets", "run_crossed"),
+    "tasks": ("tasks", "run"),
+}
+
+
+def of(workers: Workers) -> Model:
+    """The model that a workers word names."""
+    module, name = _PLACES[workers.model]
+    run = getattr(importlib.import_module(f"ctxsim.cell.workers.{module}"), name)
+    return Model(run, workers.needs_gevent)
+
+
+def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
+    """Import the application and put everything together that carries and watches its requests."""
+    current = model.current(native)
+    opening.select_storage(plan.target)
+    target = opening.open_target(plan.target, current)
+    clock = time.perf_counter
+    traffic = Traffic(plan, clock)
+    marks = Marks(plan, len(traffic.users))
+    record = Record(channel.say, native.allocate_lock())
+    owner = Owner(plan, traffic, marks, resolve)
+    residue = Residue(marks, owner, record, native.thread_local)
+    live: dict[Request, object] = {}
+    inside = None
+    if target.view is not None:
+        inside = Inside(target.view, current, record, owner, live)
+        residue.more = target.view.held
+        target.watch(inside)
+        _watch_pauses(inside, model.pause(native))
+    return Crew(
+        workers=plan.workers,
+        target=target,
+        traffic=traffic,
+        answers=Answers(marks, owner, record, target.session_cookie),
+        residue=residue,
+        inside=inside,
+        record=record,
+        current=current,
+        clock=clock,
+        imported_in=copy_context(),
+        live=live,
+        tallies=[],
+    )
+
+
+def _watch_pauses(inside: Inside, sleep: Callable[[float], None]) -> None:
+    def pause(seconds: float) -> None:
+        sleep(seconds)
+        inside.look("after a pause")
+
+    switchpoint.drive(blocking=pause, listening=inside.listen)

@@ -28,6 +28,13 @@ KINDS = {
     "residue": "a value set by a request was still there when the worker took the next one",
 }
 
+# The others have one cause whichever route shows them: a context pushed at import, a thread-local.
+_BY_ROUTE = frozenset(
+    kind
+    for kind in KINDS
+    if kind.startswith(("answer.", "expectation.", "teardown.")) or kind == "context.left"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Who:
@@ -56,8 +63,9 @@ class Where:
 class Event:
     """One thing out of the ordinary.
 
-    `place` says where in the request it was seen ("body", "header Set-Cookie", "g after a pause");
-    with `kind`, the victim's route and `relation` it is the cause that events are counted by.
+    `place` says where in the request it was seen ("body", "header Set-Cookie", "g"); with `kind`,
+    `relation` and, for what depends on it, the victim's route it is the cause that events are
+    counted by.
     `relation` says how the two parties stand: "request" (another request's value), "user" (a text
     or canary by which another user is known), "visitor" (the same, shown to a visitor), or "".
     """
@@ -74,7 +82,8 @@ class Event:
 
     @property
     def cause(self) -> tuple[str, ...]:
-        return (self.kind, self.victim.route, self.place, self.relation)
+        route = self.victim.route if self.kind in _BY_ROUTE else ""
+        return (self.kind, route, self.place, self.relation)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Event:

@@ -44,6 +44,12 @@ def patch_after(workers: Workers) -> None:
         _patch(thread=True)
 
 
+def patched_time() -> bool:
+    """Whether sleeping lets other greenlets run, whoever patched it."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("time"))
+
+
 def _patch(*, thread: bool) -> None:
     from gevent import monkey  # noqa: PLC0415 - only cells with greenlets need gevent
 

@@ -238,10 +238,11 @@ class Traffic:
     def _numbers(self) -> Iterable[int]:
         if self.plan.only_user is not None:
             return range(1, self.plan.only_user + 1)
-        return range(1, min(self._user_count(), canaries.MAX_USER) + 1)
+        return range(1, self._user_count() + 1)
 
     def _user_count(self) -> int:
-        return self.plan.users.count or max(_AT_LEAST_USERS, 2 * self.plan.workers.in_flight)
+        wanted = self.plan.users.count or max(_AT_LEAST_USERS, 2 * self.plan.workers.in_flight)
+        return min(wanted, canaries.MAX_USER)
 
     def _visitor_count(self) -> int:
         if not self.plan.users.visitor or not any(self._for_visitors.values()):

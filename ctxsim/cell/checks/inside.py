@@ -16,8 +16,8 @@ _CODES = {
     "residue": "CTX401",
 }
 _SENTENCES = {
-    "saw.foreign": "{victim} saw, at {place}, what belongs to {source}",
-    "session.foreign": "{victim} had, at {place}, the session of {source}",
+    "saw.foreign": "{victim} found, in its {place}, what belongs to {source}",
+    "session.foreign": "{victim} found, in its {place}, what belongs to {source}",
     "proxy.early": "{place} led {victim} to an object of {source}",
     "receiver.foreign": "{place}, connected by {source}, was called for {victim}",
     "value.lost": "{victim} lost its own value: {place}",

@@ -11,10 +11,11 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.visits import Request
-from ctxsim.cell.witness.record import Record, is_application_file
+from ctxsim.cell.witness.record import Milestones, Record, is_application_file
 
 # After so many requests; a search of a large application takes some milliseconds.
 _SEARCH_AT = (3, 30, 300, 3_000, 30_000, 300_000)
@@ -23,15 +24,16 @@ _SEARCH_AT = (3, 30, 300, 3_000, 30_000, 300_000)
 class Bindings:
     """Searches the application's modules for objects that belong to one request."""
 
-    def __init__(self, belongs_to: Callable[[object], Request | None], record: Record) -> None:
+    def __init__(
+        self, belongs_to: Callable[[object], Request | None], record: Record, lock: Any
+    ) -> None:
         self._belongs_to = belongs_to
         self._record = record
-        self._searches = list(_SEARCH_AT)
+        self._milestones = Milestones(_SEARCH_AT, lock)
 
     def after(self, request: Request) -> None:
         """A request has ended; it may be time to search."""
-        if self._searches and self._record.ended + 1 >= self._searches[0]:
-            self._searches.pop(0)
+        if self._milestones.reached(self._record.ended + 1):
             self.search(request)
 
     def search(self, request: Request) -> None:

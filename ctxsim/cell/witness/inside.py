@@ -7,16 +7,21 @@ it after a pause, and in its teardowns; the stack is looked at before a request 
 from __future__ import annotations
 
 import contextlib
+import re
 import weakref
 from collections.abc import Iterator
 from typing import Protocol
 
 from ctxsim.cell.history import Event, Who
+from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.bindings import Bindings
 from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
+
+# What Flask says, since 2.2, of a context that is popped out of order or by another worker.
+_MISPOPPED = re.compile(r"Popped wrong (app|request) context|was created in a different Context")
 
 
 class View(Protocol):
@@ -82,6 +87,7 @@ class Inside:
         record: Record,
         owner: Owner,
         live: dict[Request, object],
+        native: Native,
     ) -> None:
         self._view = view
         self._current = current
@@ -92,7 +98,7 @@ class Inside:
         # The g of a context that was pushed while the application was imported.
         self._inherited = [view.g()] if view.has_app() else []
         self._live = live
-        self._bindings = Bindings(self._belongs_to, record)
+        self._bindings = Bindings(self._belongs_to, record, native.allocate_lock())
         self._receivers = Receivers(current, record)
         self._receivers.watch()
 
@@ -107,7 +113,7 @@ class Inside:
         if view.has_request():
             other = view.carried()
             if other is not None and other in self._live:
-                self._foreign(request, "the stack before the request", other)
+                self._foreign(request, "stack", "before it began", other)
         elif view.has_app():
             self._inherits(request, view.g())
 
@@ -118,7 +124,7 @@ class Inside:
         if any(g is each for each in self._inherited):
             self._note("context.inherited", request, "app context", seen="an app context")
         elif owner is not None and owner in self._live:
-            self._foreign(request, "the stack before the request", owner)
+            self._foreign(request, "stack", "before it began", owner)
 
     def begin(self) -> None:
         """The request's context was pushed."""
@@ -139,11 +145,11 @@ class Inside:
         if view.all_own(request):
             return
         if not view.has_request():
-            self._note("value.lost", request, f"its request context was gone {moment}")
+            self._note("value.lost", request, "its request context was gone", seen=moment)
             return
         carried = view.carried()
         if carried is not None and carried is not request:
-            self._foreign(request, f"request, {moment}", carried)
+            self._foreign(request, "request", moment, carried)
         self._look_at_g(request, moment)
         session = view.session()
         if session is not None:
@@ -156,12 +162,12 @@ class Inside:
             if owner is request:
                 request.g = g
             else:
-                self._foreign(request, f"g, {moment}", owner)
+                self._foreign(request, "g", moment, owner)
 
     def _look_at_session(self, request: Request, session: object, moment: str) -> None:
         owner = self._sessions.claim(session, request)
         if owner.user is not request.user:
-            self._note("session.foreign", request, f"session, {moment}", source=owner.who)
+            self._note("session.foreign", request, "session", source=owner.who, seen=moment)
             return
         request.session = session
         for mark in self._owner.marks.in_object(session) if session else ():
@@ -169,9 +175,9 @@ class Inside:
                 self._note(
                     "session.foreign",
                     request,
-                    f"session, {moment}",
+                    "session's content",
                     source=self._owner.source(mark),
-                    seen=mark.text,
+                    seen=f"{mark.text} {moment}",
                 )
 
     def teardown(self, which: str) -> None:
@@ -198,6 +204,11 @@ class Inside:
                 said = "a context was popped that was not the innermost one of its worker"
                 self._note("context.mispop", request, "pop", seen=said)
 
+    def raised(self, request: Request, error: BaseException) -> None:
+        """The application raised `error` to its server: it may be a framework's word on a pop."""
+        if isinstance(error, (AssertionError, ValueError)) and _MISPOPPED.search(str(error)):
+            self._note("context.mispop", request, "pop", seen=str(error)[:200])
+
     def after(self, request: Request) -> None:
         """The request and its response have ended: nothing of it may be on the stack."""
         view = self._view
@@ -206,7 +217,7 @@ class Inside:
             if carried is None or carried is request:
                 self._note("context.left", request, "request context", seen="a request context")
             else:
-                self._foreign(request, "the stack after the request", carried)
+                self._foreign(request, "stack", "after it had ended", carried)
         elif view.has_app():
             self._left(request, view.g())
         if request.teardowns:
@@ -221,7 +232,7 @@ class Inside:
         if owner is request:
             self._note("context.left", request, "app context", seen="an app context")
         elif owner in self._live:
-            self._foreign(request, "the stack after the request", owner)
+            self._foreign(request, "stack", "after it had ended", owner)
 
     def _count_teardowns(self, request: Request, teardowns: dict[str, int]) -> None:
         ran = teardowns.get("request", 0)
@@ -230,8 +241,8 @@ class Inside:
         elif ran > teardowns["begun"]:
             self._note("teardown.twice", request, "request teardown", seen="its teardown")
 
-    def _foreign(self, request: Request, place: str, other: Request) -> None:
-        self._note("saw.foreign", request, place, source=other.who)
+    def _foreign(self, request: Request, place: str, moment: str, other: Request) -> None:
+        self._note("saw.foreign", request, place, source=other.who, seen=moment)
 
     def _note(
         self, kind: str, request: Request, place: str, *, source: Who | None = None, seen: str = ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,38 +50,57 @@ class Record:
             return list(self._counts.items())
 
 
-class NativeCurrent:
-    """Which request the native thread carries; for workers that do not switch within a thread."""
+class Milestones:
+    """Says, once for each of a few numbers, that a count has reached it; for any native thread."""
 
-    def __init__(self, thread_local: Any) -> None:
-        self._local = thread_local
+    def __init__(self, numbers: Iterable[int], lock: Any) -> None:
+        self._later = iter(numbers)
+        self._next: float = next(self._later)
+        self._lock = lock
 
-    def get(self) -> Request | None:
-        found: Request | None = self._local.__dict__.get("request")
-        return found
+    def reached(self, count: int) -> bool:
+        if count < self._next:
+            return False
+        with self._lock:
+            if count < self._next:
+                return False
+            self._next = next(self._later, float("inf"))
+            return True
 
-    def set(self, request: Request | None) -> None:
-        self._local.request = request
 
+class Current:
+    """Which request the worker carries that asks; None for work that is no request's own.
 
-class GreenletCurrent:
-    """Which request the greenlet carries: an attribute of the greenlet itself.
-
-    A greenlet that the application starts carries none: what it does is not the request's own.
+    It is known by native thread until `settle` is called. Where greenlets exist by then it is known
+    by greenlet: several of them may share a thread, and one that the application starts carries
+    none. `thread_local` is one that was made before anything was monkey-patched.
     """
 
-    def __init__(self, getcurrent: Callable[[], Any]) -> None:
-        self._getcurrent = getcurrent
+    __slots__ = ("get", "set")
 
-    def get(self) -> Request | None:
-        found: Request | None = self._getcurrent().__dict__.get("ctxsim_request")
-        return found
+    def __init__(self, thread_local: Any) -> None:
+        def get() -> Request | None:
+            found: Request | None = thread_local.__dict__.get("request")
+            return found
 
-    def set(self, request: Request | None) -> None:
-        self._getcurrent().ctxsim_request = request
+        self.get: Callable[[], Request | None] = get
+        self.set: Callable[[Request | None], None] = partial(setattr, thread_local, "request")
 
+    def settle(self) -> None:
+        """Call this once the application is imported, before any request."""
+        greenlet = sys.modules.get("greenlet")
+        if greenlet is None:
+            return
+        getcurrent = greenlet.getcurrent
 
-Current = NativeCurrent | GreenletCurrent
+        def get() -> Request | None:
+            found: Request | None = getcurrent().__dict__.get("ctxsim_request")
+            return found
+
+        def put(request: Request | None) -> None:
+            getcurrent().ctxsim_request = request
+
+        self.get, self.set = get, put
 
 
 def application_frames(frame: FrameType | None, most: int = 3) -> tuple[Where, ...]:

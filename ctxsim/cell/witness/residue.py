@@ -16,8 +16,7 @@ from typing import Any
 from ctxsim.cell.history import Event
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
-from ctxsim.cell.witness.marks import Marks
-from ctxsim.cell.witness.record import Record
+from ctxsim.cell.witness.record import Milestones, Record
 
 # The stacks that `inside` looks at, by the names of their variables.
 _STACKS = ("flask.", "ctxsim.")
@@ -28,13 +27,15 @@ _SEARCH_AT = (1, 20, 200, 2_000, 20_000, 200_000)
 class Residue:
     """Compares what a worker has when it takes a request with what it had when it was new."""
 
-    def __init__(self, marks: Marks, owner: Owner, record: Record, thread_local: type) -> None:
-        self._marks = marks
+    def __init__(
+        self, owner: Owner, record: Record, thread_local: type, allocate_lock: Callable[[], Any]
+    ) -> None:
+        self._marks = owner.marks
         self._owner = owner
         self._record = record
         self._thread_local = thread_local
         self._locals: list[tuple[str, Any]] = []
-        self._searches = list(_SEARCH_AT)
+        self._milestones = Milestones(_SEARCH_AT, allocate_lock())
         self.more: Callable[[], Iterator[tuple[str, object]]] | None = None
 
     def baseline(self) -> Context:
@@ -43,8 +44,7 @@ class Residue:
 
     def before(self, request: Request, baseline: Context | None) -> None:
         """The worker is about to take `request`; `baseline` is None for a new worker."""
-        if self._searches and self._record.ended + 1 >= self._searches[0]:
-            self._searches.pop(0)
+        if self._milestones.reached(self._record.ended + 1):
             self._locals = self._thread_locals()
         if baseline is not None:
             context = copy_context()

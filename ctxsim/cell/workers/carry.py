@@ -74,6 +74,8 @@ class Carrier:
         response = yield from crew.target.send(request)
         self._count_latency(crew.clock() - started)
         if inside is not None:
+            if response.error is not None:
+                inside.raised(request, response.error)
             inside.after(request)
         current.set(None)
         kept = crew.answers.examine(request, response, tally)

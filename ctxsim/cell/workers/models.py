@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ctxsim import switchpoint
 from ctxsim.cell.messages import Channel
-from ctxsim.cell.patching import Native
+from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
 from ctxsim.cell.targets import opening
 from ctxsim.cell.targets.importing import resolve
@@ -18,7 +18,7 @@ from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
-from ctxsim.cell.witness.record import Current, GreenletCurrent, NativeCurrent, Record
+from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.carry import Crew
 
@@ -31,18 +31,12 @@ class Model:
     greenlets: bool
 
     def pause(self, native: Native) -> Callable[[float], None]:
-        if not self.greenlets:
+        # An application may patch itself; then its threads are greenlets in any model.
+        if not self.greenlets and not patched_time():
             return native.sleep
         from gevent import sleep  # noqa: PLC0415 - only cells with greenlets need gevent
 
         return sleep
-
-    def current(self, native: Native) -> Current:
-        if not self.greenlets:
-            return NativeCurrent(native.thread_local())
-        from greenlet import getcurrent  # noqa: PLC0415 - only cells with greenlets need it
-
-        return GreenletCurrent(getcurrent)
 
 
 # Where each model's `run` is; imported when it is needed, since only greenlets need gevent.
@@ -64,19 +58,22 @@ def of(workers: Workers) -> Model:
 
 def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     """Import the application and put everything together that carries and watches its requests."""
-    current = model.current(native)
+    current = Current(native.thread_local())
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
+    current.settle()
+    if patched_time() and not model.greenlets:
+        target.facts["patched"] = "by the application itself: its threads are greenlets"
     clock = time.perf_counter
     traffic = Traffic(plan, clock)
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
     owner = Owner(plan, traffic, marks, resolve)
-    residue = Residue(marks, owner, record, native.thread_local)
+    residue = Residue(owner, record, native.thread_local, native.allocate_lock)
     live: dict[Request, object] = {}
     inside = None
     if target.view is not None:
-        inside = Inside(target.view, current, record, owner, live)
+        inside = Inside(target.view, current, record, owner, live, native)
         residue.more = target.view.held
         target.watch(inside)
         _watch_pauses(inside, model.pause(native))

@@ -1,0 +1,21 @@
+"""What a scenario file says: its keys, how it is read, and the plans that it becomes."""
+
+from ctxsim.scenario.loading import Scenario
+from ctxsim.scenario.plans import Cell, alone_plan, cells, codes, expected, overall, plan, python
+from ctxsim.scenario.schema import json_schema
+from ctxsim.scenario.words import STORAGES, Threshold
+
+__all__ = [
+    "STORAGES",
+    "Cell",
+    "Scenario",
+    "Threshold",
+    "alone_plan",
+    "cells",
+    "codes",
+    "expected",
+    "json_schema",
+    "overall",
+    "plan",
+    "python",
+]

@@ -1,0 +1,402 @@
+"""What a scenario file may say, version 1: every key with its type, its default and its meaning.
+
+The models describe the shape; what spans several keys stands in `rules`. Descriptions and examples
+are shown to people: in the JSON Schema as editors hover it, and in messages. Each model lists its
+`later` keys: those of the format that this version does not read yet.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from ctxsim.cell.canaries import MAX_USER
+from ctxsim.cell.plan import Workers
+from ctxsim.scenario import schema_parts as parts
+from ctxsim.scenario import words
+from ctxsim.scenario.value_types import (
+    AppText,
+    CellPattern,
+    CheckWords,
+    Codes,
+    Filled,
+    HeaderName,
+    HeaderText,
+    KindWord,
+    Many,
+    Name,
+    Paths,
+    PathText,
+    Seconds,
+    Share,
+    SharedWord,
+    Statuses,
+    StorageWords,
+    Texts,
+    Title,
+    WorkersWords,
+    WrittenText,
+    expectation_by_scope,
+    faults_by_name,
+)
+from ctxsim.scenario.words import Threshold
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+BODIES = ("form", "json", "body")
+DEFAULT_WORKERS = ("sync", "threads:8", "greenlets:100", "tasks:100")
+_MAX_REQUESTS = 1_000_000_000
+
+
+class Part(BaseModel):
+    """A mapping of the file: nothing is guessed, and keys that are not known are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    later: ClassVar[tuple[str, ...]] = ()
+
+
+class Target(Part):
+    """What is tested."""
+
+    later: ClassVar[tuple[str, ...]] = ("env", "url", "start", "wait")
+
+    app: AppText = Field(
+        description="The application: `module:attribute` or `path/to/file.py:attribute`; "
+        "`()` at the end calls a factory.",
+        examples=["shop.wsgi:app"],
+    )
+    kind: KindWord = Field(
+        default="auto",
+        description="What the application is; `auto` (the default) looks at it after the import.",
+        examples=["auto"],
+    )
+    python: Filled | None = Field(
+        default=None,
+        description="The application's interpreter. Default: that of the active virtual "
+        "environment, else ctxsim's own; for runtime targets ctxsim's own.",
+        examples=["./.venv/bin/python"],
+    )
+    path: Paths = Field(
+        default=(".",),
+        description="Folders to put before the import path, relative to the scenario's folder, "
+        "which is the default.",
+        examples=["[src]"],
+    )
+    storage: StorageWords | None = Field(
+        default=None,
+        description="Where the runtime keeps contexts: one storage or a list, for runtime "
+        "targets only. Default: contextvar.",
+        examples=["contextvar"],
+    )
+
+
+class Users(Part):
+    """Simulated clients, each with its own cookies."""
+
+    later: ClassVar[tuple[str, ...]] = ("parallel",)
+
+    count: Annotated[int, Field(ge=1, le=MAX_USER)] | None = Field(
+        default=None,
+        description="How many users there are. Default: twice what the workers carry at once, "
+        "at least 20.",
+        examples=[20],
+    )
+    visitor: bool = Field(
+        default=True,
+        description="Also send every flow without credentials.",
+        examples=["true"],
+    )
+    vars: dict[Name, WrittenText] = Field(
+        default_factory=dict,
+        description="Texts that each user has, for `{user.NAME}`; `{n}` is the user's number.",
+        examples=['{name: "user{n}"}'],
+    )
+
+
+class Expect(Part):
+    """What a step's answer must be."""
+
+    later: ClassVar[tuple[str, ...]] = ("unique",)
+
+    status: Statuses = Field(
+        default=(), description="The status, or a list of them.", examples=[200]
+    )
+    contains: Texts = Field(
+        default=(), description="A text that the body holds, or a list.", examples=['"{user.name}"']
+    )
+    absent: Texts = Field(
+        default=(), description="A text that the body does not hold, or a list.", examples=["Login"]
+    )
+    members: dict[str, Any] = Field(
+        default_factory=dict,
+        alias="json",
+        description="Members of the JSON answer and the values that they must have.",
+        examples=['{user: "{user.name}"}'],
+    )
+
+
+def _step_schema(schema: dict[str, Any]) -> None:
+    pairs = [("form", "json"), ("form", "body"), ("json", "body")]
+    schema["oneOf"] = [{"required": [method]} for method in METHODS]
+    schema["not"] = {"anyOf": [{"required": list(pair)} for pair in pairs]}
+
+
+def _method(method: str) -> Any:
+    return Field(
+        default=None,
+        description=f"Send a {method.upper()} request to this path, which may carry a query.",
+        examples=["/cart"],
+    )
+
+
+class Step(Part):
+    """One request of a visit."""
+
+    model_config = ConfigDict(json_schema_extra=_step_schema)
+
+    get: PathText | None = _method("get")
+    post: PathText | None = _method("post")
+    put: PathText | None = _method("put")
+    patch: PathText | None = _method("patch")
+    delete: PathText | None = _method("delete")
+    head: PathText | None = _method("head")
+    options: PathText | None = _method("options")
+    headers: dict[HeaderName, HeaderText] = Field(
+        default_factory=dict,
+        description="Headers to send; an explicit Cookie header replaces the user's cookies.",
+        examples=['{X-Request-ID: "{canary}"}'],
+    )
+    form: dict[str, WrittenText] | None = Field(
+        default=None,
+        description="Send these fields as a form.",
+        examples=['{name: "{user.name}"}'],
+    )
+    data: Any = Field(
+        default=None,
+        alias="json",
+        description="Send this value as JSON.",
+        examples=['{note: "{canary}"}'],
+    )
+    body: str | None = Field(
+        default=None, description="Send this text as it is.", examples=['"text"']
+    )
+    auth: Annotated[tuple[WrittenText, WrittenText], Many] | None = Field(
+        default=None,
+        description="Name and password for Basic authentication.",
+        examples=['["{user.name}", "{user.password}"]'],
+    )
+    expect: Expect = Field(
+        default_factory=Expect,
+        description="What the answer must be.",
+        examples=["{status: 200}"],
+    )
+    mine: Texts = Field(
+        default=(),
+        description="A text that belongs to this user: seeing it, as a whole word, in another "
+        "user's response is cross-talk. It must hold what tells users apart.",
+        examples=['"{user.name}"'],
+    )
+    name: Name | None = Field(
+        default=None,
+        alias="as",
+        description="Names the step: `{NAME.canary}` is its canary, for later steps.",
+        examples=["cart"],
+    )
+
+    @property
+    def method(self) -> str:
+        """The one method that the step has, in small letters."""
+        return next(each for each in METHODS if getattr(self, each) is not None)
+
+
+Steps = Annotated[tuple[Step, ...], Many, Field(min_length=1)]
+
+
+class Flow(Part):
+    """A named visit."""
+
+    weight: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = Field(
+        default=1.0,
+        description="How often this flow is taken, beside the others. Default: 1.",
+        examples=[3],
+    )
+    steps: Steps = Field(description="The flow's requests, in order.", examples=["[{get: /}]"])
+
+
+class Faults(Part):
+    """The share of requests that go wrong on purpose."""
+
+    later: ClassVar[tuple[str, ...]] = ("cancel",)
+
+    error: Share = Field(
+        default=0.02, description="Requests that fail in a hook. Default: 2%.", examples=["2%"]
+    )
+    abort: Share = Field(
+        default=0.02,
+        description="Requests whose client leaves before the end. Default: 2%.",
+        examples=["2%"],
+    )
+
+
+class Load(Part):
+    """How much is sent in each cell: exactly one of the keys."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["requests"]}, {"required": ["duration"]}]}
+    )
+    later: ClassVar[tuple[str, ...]] = ("rate",)
+
+    requests: Annotated[int, Field(ge=1, le=_MAX_REQUESTS)] | None = Field(
+        default=None, description="How many requests are sent.", examples=[20000]
+    )
+    duration_s: Seconds | None = Field(
+        default=None,
+        alias="duration",
+        description="For how long requests are sent, with its unit: ms, s or m.",
+        examples=["30s"],
+    )
+
+
+class Expectation(Part):
+    """What is meant to be found: by all cells together, or by each cell (exactly one is set)."""
+
+    overall: Codes | None = None
+    cells: Annotated[dict[CellPattern, Codes], Field(min_length=1)] | None = None
+
+
+def _latency(metric: str) -> Any:
+    return PlainValidator(partial(words.latency_threshold, metric))
+
+
+def _share_of(metric: str) -> Any:
+    return PlainValidator(partial(words.share_threshold, metric))
+
+
+_LATENCY_SCHEMA = WithJsonSchema(parts.LATENCY)
+_SHARE_SCHEMA = WithJsonSchema(parts.SHARE_LIMIT)
+
+
+class Thresholds(Part):
+    """Limits that a run must keep; a broken one ends with exit code 5."""
+
+    p50: Annotated[Threshold | None, _latency("p50"), _LATENCY_SCHEMA] = Field(
+        default=None, description="Limit of the median latency.", examples=['"< 100ms"']
+    )
+    p95: Annotated[Threshold | None, _latency("p95"), _LATENCY_SCHEMA] = Field(
+        default=None, description="Limit of 95 in 100 latencies.", examples=['"< 250ms"']
+    )
+    p99: Annotated[Threshold | None, _latency("p99"), _LATENCY_SCHEMA] = Field(
+        default=None, description="Limit of 99 in 100 latencies.", examples=['"< 500ms"']
+    )
+    max: Annotated[Threshold | None, _latency("max"), _LATENCY_SCHEMA] = Field(
+        default=None, description="Limit of the longest latency.", examples=['"< 2s"']
+    )
+    checked: Annotated[Threshold | None, _share_of("checked"), _SHARE_SCHEMA] = Field(
+        default=None,
+        description="Share of the requests of which something was compared.",
+        examples=['">= 99%"'],
+    )
+    failed: Annotated[Threshold | None, _share_of("failed"), _SHARE_SCHEMA] = Field(
+        default=None, description="Share of the requests that failed.", examples=['"<= 1%"']
+    )
+
+    @property
+    def given(self) -> tuple[Threshold, ...]:
+        """The thresholds that the file sets."""
+        every = (self.p50, self.p95, self.p99, self.max, self.checked, self.failed)
+        return tuple(each for each in every if each is not None)
+
+
+def _document_schema(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = [
+        {"required": ["steps"], "properties": {"flows": {"maxProperties": 0}}},
+        {
+            "required": ["flows"],
+            "properties": {"flows": {"minProperties": 1}},
+            "not": {"required": ["steps"]},
+        },
+    ]
+
+
+class Document(Part):
+    """A whole scenario file."""
+
+    model_config = ConfigDict(json_schema_extra=_document_schema)
+    later: ClassVar[tuple[str, ...]] = ("keeps", "probes", "schedule")
+
+    version: Annotated[int, PlainValidator(words.version), WithJsonSchema({"const": 1})] = Field(
+        description="The version of the format: 1.", examples=[1]
+    )
+    name: Title = Field(
+        default="",
+        description="What reports call the scenario. Default: the file's name.",
+        examples=["shop with a login session"],
+    )
+    target: Target = Field(
+        description="What is tested: the application, and in which environment.",
+        examples=["{app: shop.wsgi:app}"],
+    )
+    users: Users = Field(
+        default_factory=Users, description="Who sends requests.", examples=["{count: 20}"]
+    )
+    steps: Steps = Field(
+        default=(),
+        description="One user's visit: requests in order. Either `steps` or `flows`.",
+        examples=["[{get: /}]"],
+    )
+    flows: dict[Name, Flow] = Field(
+        default_factory=dict,
+        description="Named visits with weights, instead of `steps`.",
+        examples=["{buy: {weight: 3, steps: [{get: /}]}}"],
+    )
+    faults: Annotated[
+        Faults, BeforeValidator(faults_by_name), parts.AlsoAccepts(({"const": "none"},))
+    ] = Field(
+        default_factory=Faults,
+        description="Requests that go wrong on purpose; `none` switches the default mix "
+        "(error 2%, abort 2%) off.",
+        examples=["none"],
+    )
+    workers: WorkersWords = Field(
+        default=tuple(map(Workers.parse, DEFAULT_WORKERS)),
+        description="Who carries requests at the same time: `sync`, `threads:N`, "
+        "`greenlets:N`, `tasks:N`, `threads:T x greenlets:N`, and their variants.",
+        examples=['[sync, "threads:8"]'],
+    )
+    # `Scenario.load` reads a file, so the key's field has another name.
+    amount: Load = Field(
+        default=Load(requests=1000),
+        alias="load",
+        description="How much is sent in each cell. Default: 1000 requests.",
+        examples=["{requests: 20000}"],
+    )
+    checks: CheckWords = Field(
+        default=("all",),
+        description="What is looked for: `all`, or a list of codes and groups.",
+        examples=["all"],
+    )
+    shared: Annotated[tuple[SharedWord, ...], Many] = Field(
+        default=(),
+        description="Routes and objects that are meant to be shared: their values may be seen "
+        "by all.",
+        examples=['["/wall", "shop.cache:PUBLIC"]'],
+    )
+    expect: Annotated[
+        Expectation, BeforeValidator(expectation_by_scope), parts.ExpectationWays()
+    ] = Field(
+        default=Expectation(overall=()),
+        description="What is meant to be found: `clean`, a list of codes (then exactly these), "
+        "or a mapping from cells to either, the most exact one counting.",
+        examples=["clean"],
+    )
+    thresholds: Thresholds = Field(
+        default_factory=Thresholds,
+        description="Limits of latencies and shares.",
+        examples=['{p95: "< 250ms"}'],
+    )
+    seed: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Makes a run repeatable. Default: random, and printed.",
+        examples=[42],
+    )

@@ -1,0 +1,201 @@
+"""What a scenario becomes: its cells, the plan of each, and what each is expected to find."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ctxsim.cell import plan as plans
+from ctxsim.cell.checks import TITLES
+from ctxsim.cell.checks.verdict import codes_of
+from ctxsim.cell.plan import Plan, Workers
+from ctxsim.errors import TargetError
+from ctxsim.scenario.loading import Scenario
+from ctxsim.scenario.model import METHODS, Step
+
+# A storage's place in a cell's name where the runtime's storages play no part.
+OWN_STORAGE = "app"
+UNKNOWN_STORAGE = "auto"
+_DEFAULT_STORAGE = "contextvar"
+_ONE_FLOW = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One storage and one worker model: what runs in a process of its own.
+
+    `storage` is "app" where the application keeps its contexts itself, and "auto" as long as that
+    is not known.
+    """
+
+    storage: str
+    workers: Workers
+
+    @property
+    def name(self) -> str:
+        """As reports and `expect` write it: `contextvar/threads:8`."""
+        return f"{self.storage}/{self.workers.word}"
+
+    def renamed(self, storage: str) -> Cell:
+        """The same cell, once it is known where its contexts are kept."""
+        return replace(self, storage=storage)
+
+
+def cells(scenario: Scenario) -> tuple[Cell, ...]:
+    """All cells of the matrix, storage by storage in the order of the file."""
+    return tuple(
+        Cell(storage, workers) for storage in _storages(scenario) for workers in scenario.workers
+    )
+
+
+def _storages(scenario: Scenario) -> tuple[str, ...]:
+    target = scenario.target
+    if target.kind == "wsgi":
+        return (OWN_STORAGE,)
+    if target.storage is not None:
+        return target.storage
+    return (_DEFAULT_STORAGE if target.kind == "runtime" else UNKNOWN_STORAGE,)
+
+
+def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -> Plan:
+    """The plan of one cell. `run` is 8 hexadecimal digits, common to all cells of a run."""
+    return Plan(
+        scenario=scenario.name,
+        run=run,
+        process=process,
+        seed=seed,
+        target=_target(scenario, cell),
+        workers=cell.workers,
+        flows=_flows(scenario),
+        users=_users(scenario),
+        faults=plans.Faults(scenario.faults.error, scenario.faults.abort),
+        load=plans.Load(scenario.amount.requests, scenario.amount.duration_s),
+        shared=_shared(scenario),
+    )
+
+
+def alone_plan(
+    scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int, user: int
+) -> Plan:
+    """The plan of a rehearsal: `user` (0 for a visitor) goes through each flow once, no faults."""
+    together = plan(scenario, cell, seed=seed, run=run, process=process)
+    return replace(together, workers=Workers.parse("sync"), only_user=user, faults=plans.Faults())
+
+
+def codes(scenario: Scenario) -> frozenset[str]:
+    """The finding codes that the scenario looks for."""
+    if "all" in scenario.checks:
+        return frozenset(TITLES)
+    return codes_of(scenario.checks)
+
+
+def overall(scenario: Scenario) -> frozenset[str] | None:
+    """The codes that all cells together must find (none for `clean`); None if told per cell."""
+    found = scenario.expect.overall
+    return None if found is None else frozenset(found)
+
+
+def expected(scenario: Scenario, cell: Cell) -> frozenset[str] | None:
+    """The codes that this cell must find, by the most exact pattern; None if told for all together.
+
+    Exact names come before `*/workers`, these before `storage/*`, these before `*`; a cell that no
+    pattern matches is expected to be clean.
+    """
+    per_cell = scenario.expect.cells
+    if per_cell is None:
+        return None
+    word = cell.workers.word
+    for pattern in (cell.name, f"*/{word}", f"{cell.storage}/*", "*/*", "*"):
+        if pattern in per_cell:
+            return frozenset(per_cell[pattern])
+    return frozenset()
+
+
+def python(scenario: Scenario) -> str:
+    """The interpreter that runs the application. Raises TargetError where there is none."""
+    chosen = scenario.target.python
+    if chosen is not None:
+        path = scenario.folder / Path(chosen).expanduser()
+        return _existing(path, f"target.python: {chosen}")
+    environment = os.environ.get("VIRTUAL_ENV")
+    if scenario.target.kind == "runtime" or not environment:
+        return sys.executable
+    return _existing(Path(environment, "bin", "python"), "the active virtual environment")
+
+
+def _existing(path: Path, origin: str) -> str:
+    # Not resolved: a virtual environment's python is a link, and known by where the link stands.
+    if path.is_file() and os.access(path, os.X_OK):
+        return str(path)
+    raise TargetError(
+        f"there is no Python interpreter at {path} (from {origin}); "
+        "write the path of one as target.python, or --python"
+    )
+
+
+def _target(scenario: Scenario, cell: Cell) -> plans.Target:
+    target = scenario.target
+    own = cell.storage in (OWN_STORAGE, UNKNOWN_STORAGE)
+    return plans.Target(
+        app=_app(scenario),
+        kind=target.kind,
+        path=tuple(str(_within(scenario, each)) for each in target.path),
+        storage=_DEFAULT_STORAGE if own else cell.storage,
+    )
+
+
+def _app(scenario: Scenario) -> str:
+    module, _, attribute = scenario.target.app.rpartition(":")
+    is_file = module.endswith(".py")
+    return f"{_within(scenario, module)}:{attribute}" if is_file else scenario.target.app
+
+
+def _within(scenario: Scenario, path: str) -> Path:
+    return Path(os.path.normpath(scenario.folder / path))
+
+
+def _users(scenario: Scenario) -> plans.Users:
+    users = scenario.users
+    # 0 lets the cell choose, since that depends on its workers.
+    count = 0 if users.count is None else users.count
+    return plans.Users(count, users.visitor, tuple(users.vars.items()))
+
+
+def _shared(scenario: Scenario) -> plans.Shared:
+    routes = tuple(each for each in scenario.shared if each.startswith("/"))
+    objects = tuple(each for each in scenario.shared if not each.startswith("/"))
+    return plans.Shared(routes, objects)
+
+
+def _flows(scenario: Scenario) -> tuple[plans.Flow, ...]:
+    if scenario.steps:
+        return (plans.Flow(_ONE_FLOW, 1.0, tuple(map(_step, scenario.steps))),)
+    return tuple(
+        plans.Flow(name, flow.weight, tuple(map(_step, flow.steps)))
+        for name, flow in scenario.flows.items()
+    )
+
+
+def _step(step: Step) -> plans.Step:
+    method, path = next(
+        (each, path) for each in METHODS if (path := getattr(step, each)) is not None
+    )
+    expect = step.expect
+    return plans.Step(
+        # Unnamed steps have no canary that later ones could mention.
+        name="" if step.name is None else step.name,
+        method=method.upper(),
+        path=path,
+        headers=tuple(step.headers.items()),
+        form=None if step.form is None else tuple(step.form.items()),
+        json=step.data,
+        has_json="data" in step.model_fields_set,
+        body=step.body,
+        auth=step.auth,
+        mine=step.mine,
+        expect=plans.Expect(
+            expect.status, expect.contains, expect.absent, tuple(expect.members.items())
+        ),
+    )

@@ -62,6 +62,14 @@ class Scanner:
         """All canaries in `text`, in their order."""
         return self._text.findall(text) if self._prefix in text else []
 
+    def only(self, data: bytes, canary: str) -> bool:
+        """Whether `canary` is in `data`, and is all that `in_bytes` would find."""
+        ours = data.count(canary.encode())
+        if not ours or ours != data.count(self._prefix_bytes):
+            return False
+        first, second, third = self._coded
+        return first not in data and second not in data and third not in data
+
     def in_bytes(self, data: bytes) -> list[str]:
         """All canaries in `data`, as they stand or inside base64 (either alphabet)."""
         found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -39,11 +40,17 @@ def live(channel_fd: int, stacks_fd: int) -> None:
         ending = _import_ending(error)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the harness must hear of it
         ending = {"kind": "fault", "message": repr(error), "stacks": [traceback.format_exc()]}
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush_outputs()
     channel.say({"say": "end", "ending": ending})
     # Not by returning: what the application registered for its exit may wait for its own threads.
     exit_now(0)
+
+
+def _flush_outputs() -> None:
+    for output in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        # The application may have closed them, or put anything in their place.
+        with contextlib.suppress(Exception):
+            output.flush()  # type: ignore[union-attr]
 
 
 def _first(end: socket.socket, lines: Lines) -> Message:

@@ -37,6 +37,7 @@ class Request:
         "faulted",
         "g",
         "headers",
+        "iterated",
         "number",
         "path",
         "prepared",
@@ -59,6 +60,8 @@ class Request:
         # The `g` and the session that were seen to be its own, while it lasts.
         self.g: object = None
         self.session: object = None
+        # Whether its response is being read: what runs from now on runs for the sake of that.
+        self.iterated = False
         # How often each teardown ran for it; made on the first one.
         self.teardowns: dict[str, int] | None = None
         self.content_type = prepared.content_type

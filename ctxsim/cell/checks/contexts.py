@@ -21,7 +21,7 @@ _SENTENCES = {
     "context.mispop": "in {victim}, {seen}",
     "teardown.missed": "{victim} ended, and {seen} had not run",
     "teardown.twice": "in {victim}, {seen} ran more than once",
-    "teardown.elsewhere": "{seen} of {victim} ran in the context of {source}",
+    "teardown.elsewhere": "the {place} of {source} ran in the context of {victim}",
 }
 
 
@@ -34,6 +34,8 @@ def check(history: History, _alone: History | None) -> Iterable[Finding]:
 
 def _story(event: Event) -> Iterator[str]:
     sentence = _SENTENCES[event.kind]
-    yield sentence.format(victim=event.victim, source=event.source, seen=event.seen)
+    yield sentence.format(
+        victim=event.victim, source=event.source, place=event.place, seen=event.seen
+    )
     if event.expected:
         yield event.expected

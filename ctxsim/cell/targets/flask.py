@@ -1,15 +1,15 @@
 """Flask applications: their contexts as Flask's own proxies show them.
 
-Flask is never imported here: it is the application's, in the version that the application has.
-Hooks are put into the lists that every Flask since 1.0 keeps, since its signals need blinker, which
-Flask before 2.3 may lack.
+Flask is never imported here: it is the application's, in the version that the application has. It
+is watched through the four methods of `Flask` that documentation offers for overriding: its signals
+need blinker, which Flask before 2.3 may lack, and a hook function costs three times as much.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ctxsim.cell.targets.faults import FailingHook, not_injected
@@ -23,27 +23,23 @@ class FlaskView:
     """Flask's contexts, read through `request`, `g` and `session`."""
 
     def __init__(self, flask: Any) -> None:
-        self._request = flask.request
-        self._g = flask.g
-        self._session = flask.session
+        # The proxies' own functions: asked for once, since a proxy is slow to give an attribute.
+        self._request = flask.request._get_current_object
+        self.g: Callable[[], object] = flask.g._get_current_object
+        self.session: Callable[[], object | None] = flask.session._get_current_object
         self._request_class = flask.Request
-        self.has_request = flask.has_request_context
-        self.has_app = flask.has_app_context
+        self.has_request: Callable[[], bool] = flask.has_request_context
+        self.has_app: Callable[[], bool] = flask.has_app_context
 
     def all_own(self, request: Request) -> bool:
-        if not self.has_request() or self._request.environ.get(CARRIED) is not request:
+        if not self.has_request() or self._request().environ.get(CARRIED) is not request:
             return False
-        session = self._session._get_current_object()
-        if session is not request.session or session:
-            return False
-        return self._g._get_current_object() is request.g
+        session = self.session()
+        return session is request.session and not session and self.g() is request.g
 
     def carried(self) -> Request | None:
-        found: Request | None = self._request.environ.get(CARRIED)
+        found: Request | None = self._request().environ.get(CARRIED)
         return found
-
-    def g(self) -> object:
-        return self._g._get_current_object()
 
     def belongs_to(self, thing: object) -> Request | None:
         # By its type, not by isinstance: a proxy would pass for what it leads to.
@@ -51,9 +47,6 @@ class FlaskView:
             return None
         found: Request | None = thing.environ.get(CARRIED)  # type: ignore[attr-defined]
         return found
-
-    def session(self) -> object | None:
-        return self._session._get_current_object()  # type: ignore[no-any-return]
 
     def held(self) -> Iterator[tuple[str, object]]:
         # Werkzeug's locals are context variables, which are searched anyway.
@@ -72,14 +65,45 @@ class FlaskHooks:
             self._hook(app, inside)
 
     def _hook(self, app: Any, inside: Inside) -> None:
-        before = app.before_request_funcs.setdefault(None, [])
         app.logger.addFilter(not_injected)
-        before.insert(0, inside.begin)
-        before.append(FailingHook(self._current))
-        # Teardowns run in reverse: the first in the list sees what all the others left.
-        teardown = app.teardown_request_funcs.setdefault(None, [])
-        teardown.insert(0, lambda _error: inside.teardown("request"))
-        app.teardown_appcontext_funcs.insert(0, lambda _error: inside.teardown("app context"))
+        app.full_dispatch_request = _preceded(app.full_dispatch_request, inside.begin)
+        app.preprocess_request = _failing(app.preprocess_request, FailingHook(self._current))
+        app.do_teardown_request = _followed(app.do_teardown_request, inside.teardown, "request")
+        app.do_teardown_appcontext = _followed(
+            app.do_teardown_appcontext, inside.teardown, "app context"
+        )
+
+
+def _preceded(method: Callable[..., Any], begin: Callable[[], None]) -> Callable[..., Any]:
+    def preceded(*args: Any) -> Any:
+        begin()
+        return method(*args)
+
+    return preceded
+
+
+def _failing(method: Callable[..., Any], fail: Callable[[], None]) -> Callable[..., Any]:
+    # After the application's own hooks have set what an unguarded failure leaves behind.
+    def failing(*args: Any) -> Any:
+        answer = method(*args)
+        if answer is None:
+            fail()
+        return answer
+
+    return failing
+
+
+def _followed(
+    method: Callable[..., Any], teardown: Callable[[str], None], which: str
+) -> Callable[..., Any]:
+    # After the application's own teardowns, also where one of them raises.
+    def followed(*args: Any, **named: Any) -> None:
+        try:
+            method(*args, **named)
+        finally:
+            teardown(which)
+
+    return followed
 
 
 def applications(kind: type) -> list[Any]:

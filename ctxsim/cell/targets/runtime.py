@@ -135,6 +135,7 @@ def _made(request: Request) -> RuntimeRequest:
 def _streamed(request: Request, answer: Any) -> Generator[None, None, Response]:
     parts: list[bytes] = []
     error: BaseException | None = None
+    request.iterated = True
     try:
         for part in answer.chunks():
             parts.append(part)

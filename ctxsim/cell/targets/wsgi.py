@@ -48,9 +48,10 @@ class Wsgi:
                 close: Callable[[], object] | None = getattr(iterable, "close", None)
                 if close is not None:
                     close()
-        except GeneratorExit:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a server survives whatever a request raises
+        except BaseException as error:
+            if exchange.waiting:
+                raise
+            # A server survives whatever a request raises.
             exchange.error = error
         return exchange.response()
 
@@ -79,7 +80,16 @@ class Wsgi:
 class _Exchange:
     """One call of the application, from the server's side."""
 
-    __slots__ = ("_error_in_server", "error", "headers", "length", "parts", "request", "status")
+    __slots__ = (
+        "_error_in_server",
+        "error",
+        "headers",
+        "length",
+        "parts",
+        "request",
+        "status",
+        "waiting",
+    )
 
     def __init__(self, request: Request, error_in_server: bool) -> None:
         self.request = request
@@ -90,6 +100,8 @@ class _Exchange:
         self.length = -1
         self.headers: list[tuple[str, str]] = []
         self.error: BaseException | None = None
+        # What is raised while the server waits is raised by the worker, else by the application.
+        self.waiting = False
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -99,23 +111,33 @@ class _Exchange:
         self.status = int(status[:3])
         self.headers = list(headers)
         for name, value in headers:
+            if not (isinstance(name, str) and isinstance(value, str)):
+                raise TypeError(f"a header must be two texts, not {name!r}: {value!r}")
             if name.lower() == "content-length" and value.isdigit():
                 self.length = int(value)
         if self._error_in_server:
             fail(self.request)
-        return self.parts.append
+        return self._write
+
+    def _write(self, part: bytes) -> None:
+        if not isinstance(part, bytes):
+            raise TypeError(f"the parts of a body must be bytes, not {type(part).__name__}")
+        self.parts.append(part)
 
     def read(self, iterable: Iterable[bytes]) -> Generator[None, None, None]:
         size = 0
+        self.request.iterated = True
         for part in iterable:
-            self.parts.append(part)
+            self._write(part)
             size += len(part)
             if self.request.fault == "abort":
                 self.request.faulted = True
                 return
             # A server waits for its client between the parts of a response whose end is not known.
             if size != self.length:
+                self.waiting = True
                 yield
+                self.waiting = False
 
     def response(self) -> Response:
         error = self.error

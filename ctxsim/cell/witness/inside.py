@@ -191,7 +191,9 @@ class Inside:
             self._note("teardown.elsewhere", carried, f"{which} teardown", source=request.who)
             return
         if which == "request" and carried is request:
-            request.teardowns[which] = request.teardowns.get(which, 0) + 1
+            # A context that is pushed again for a streamed response has a teardown of its own.
+            ran = "streamed" if request.iterated else "request"
+            request.teardowns[ran] = request.teardowns.get(ran, 0) + 1
             self.look("in its teardown")
         elif which == "app context" and view.has_app() and view.g() is not request.g:
             self._look_at_g(request, "in the app context's teardown")
@@ -235,10 +237,10 @@ class Inside:
             self._foreign(request, "stack", "after it had ended", owner)
 
     def _count_teardowns(self, request: Request, teardowns: dict[str, int]) -> None:
-        ran = teardowns.get("request", 0)
-        if ran < teardowns["begun"]:
+        ran, streamed = teardowns.get("request", 0), teardowns.get("streamed", 0)
+        if ran + streamed < teardowns["begun"]:
             self._note("teardown.missed", request, "request teardown", seen="its teardown")
-        elif ran > teardowns["begun"]:
+        elif max(ran, streamed) > teardowns["begun"]:
             self._note("teardown.twice", request, "request teardown", seen="its teardown")
 
     def _foreign(self, request: Request, place: str, moment: str, other: Request) -> None:

@@ -44,6 +44,10 @@ class Marks:
         self._scanner = canaries.Scanner(plan.run)
         self._mine = [_pattern(text, plan) for text in _mine_texts(plan)]
 
+    def only_own(self, data: bytes, canary: str) -> bool:
+        """Whether `data` holds `canary` and no other mark; the quick answer to the usual case."""
+        return not self._mine and self._scanner.only(data, canary)
+
     def in_bytes(self, data: bytes) -> list[Mark]:
         """The marks in what went over the wire; a canary may also be inside base64."""
         found = self._scanner.in_bytes(data)

@@ -48,7 +48,7 @@ class Residue:
             self._locals = self._thread_locals()
         if baseline is not None:
             context = copy_context()
-            if len(context) != len(baseline) or not _same(context, baseline):
+            if not _same(context, baseline):
                 self._compare_variables(request, context, baseline)
         for name, local in self._locals:
             held = local.__dict__
@@ -104,8 +104,11 @@ def _instances(kind: type) -> list[Any]:
 
 
 def _same(context: Context, baseline: Context) -> bool:
-    # By identity: comparing values may run the application's own code.
-    return all(v in baseline and baseline[v] is value for v, value in context.items())
+    try:
+        # In C, and by identity first; values are only compared where one was replaced.
+        return len(context) == len(baseline) and context == baseline
+    except Exception:  # noqa: BLE001 - the application's own comparison may raise what it likes
+        return False
 
 
 def _may_be_read(local: object) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import gevent
 import gevent.event
 
 from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Crew
 from ctxsim.cell.workers.threads import in_threads
+
+_HOUR_S = 3600
 
 
 def run(crew: Crew) -> None:
@@ -19,6 +24,22 @@ def run_crossed(crew: Crew) -> None:
     threads = min(crew.workers.threads, crew.traffic.width)
     each = min(crew.workers.count, crew.traffic.width // threads)
     in_threads(threads, lambda: Hub(crew, each).run())
+
+
+@contextmanager
+def _open_loop() -> Iterator[None]:
+    """Keep the hub's loop alive, as a server's listening socket does.
+
+    Greenlets that all wait for each other then hang, as they would in production, and are told as
+    a hang. Otherwise gevent would raise LoopExit here, which would look like a fault of ours.
+    """
+    timer = gevent.get_hub().loop.timer(_HOUR_S, repeat=_HOUR_S)
+    timer.start(lambda: None)
+    try:
+        yield
+    finally:
+        timer.stop()
+        timer.close()
 
 
 class Hub:
@@ -38,7 +59,8 @@ class Hub:
         self._active = self._count
         for _ in range(self._count):
             self._start_next()
-        self._ended.wait()
+        with _open_loop():
+            self._ended.wait()
         if self._error is not None:
             raise self._error
 

@@ -21,9 +21,11 @@ class Jar:
         return self._header
 
     def _joined(self, path: str) -> str:
+        # Longer paths first (RFC 6265, 5.4): where two have one name, servers read the first.
+        cookies = sorted(self._cookies.items(), key=lambda cookie: -len(cookie[0][1]))
         pairs = (
             f"{name}={value}"
-            for (name, cookie_path), value in self._cookies.items()
+            for (name, cookie_path), value in cookies
             if path == cookie_path or path.startswith(cookie_path.rstrip("/") + "/")
         )
         return "; ".join(pairs)

@@ -13,7 +13,7 @@ import traceback
 from typing import Any
 
 from ctxsim import switchpoint
-from ctxsim.cell import lending, patching, stacks
+from ctxsim.cell import lending, patching
 from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.ticker import Ticker
@@ -76,7 +76,7 @@ def _carry_out(
     patching.patch_after(plan.workers)
     channel.say({"say": "ready", "target": crew.target.facts})
     ticker = Ticker(crew, channel, lines, plan.stall_s, native)
-    _leave_last_stacks(crew.live, channel)
+    _leave_last_words(ticker)
     ticker.start()
     native.use_short_switches()
     crew.traffic.begin()
@@ -94,13 +94,13 @@ def _import_ending(error: TargetError) -> dict[str, Any]:
     return {"kind": "import", "message": message, "hint": hint, "stacks": ["".join(shown)]}
 
 
-def _leave_last_stacks(live_requests: dict[Any, object], channel: Channel) -> None:
+def _leave_last_words(ticker: Ticker) -> None:
     """Have `os._exit`, which leaves no trace otherwise, say first where everything stands."""
     exit_now, our_pid = os._exit, os.getpid()
 
     def exit_with_last_words(status: int) -> None:
         if os.getpid() == our_pid:
-            channel.say({"say": "stacks", "stacks": stacks.all_stacks(live_requests)})
+            ticker.last_words()
         exit_now(status)
 
     os._exit = exit_with_last_words  # type: ignore[assignment]

@@ -40,6 +40,11 @@ class Ticker:
         self._over = True
         self._say_tally(elapsed_s)
 
+    def last_words(self) -> None:
+        """Say how far the cell came and where everything stands."""
+        self._say_tally(0.0)
+        self._say_stacks()
+
     def _tick_on(self) -> None:
         ended, still = 0, 0
         while not self._over:
@@ -49,8 +54,7 @@ class Ticker:
             still = 0 if now != ended else still + 1
             ended = now
             if still == self._stall_ticks:
-                told = stacks.all_stacks(self._crew.live)
-                self._channel.say({"say": "stacks", "stacks": told})
+                self._say_stacks()
 
     def _listen(self) -> None:
         end = self._channel.end
@@ -63,6 +67,10 @@ class Ticker:
         if any(message["say"] == "stop" for message in self._lines.feed(data)):
             self.stopped = True
             self._crew.traffic.stop()
+
+    def _say_stacks(self) -> None:
+        told = stacks.all_stacks(self._crew.live)
+        self._channel.say({"say": "stacks", "stacks": told})
 
     def _say_tally(self, elapsed_s: float) -> None:
         total = added_up(self._crew.tallies)

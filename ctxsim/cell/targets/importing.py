@@ -24,6 +24,11 @@ def load(target: Target) -> object:
     application raised, if it did.
     """
     place, _, attribute = target.app.rpartition(":")
+    if not place or not attribute:
+        raise TargetError(
+            f"{target.app!r} does not say what to import",
+            "write module:attribute, path/to/file.py:attribute, or module:factory()",
+        )
     factory = attribute.endswith("()")
     found = _attribute(_module(place, target), attribute.removesuffix("()"), place)
     if not factory:
@@ -88,7 +93,7 @@ def _attribute(module: ModuleType, path: str, place: str) -> object:
         try:
             found = getattr(found, part)
         except AttributeError:
-            names = [name for name in vars(found) if not name.startswith("_")] if found else []
+            names = [name for name in dir(found) if not name.startswith("_")]
             near = difflib.get_close_matches(part, names, 1)
             there = f"did you mean {near[0]!r}?  it has: " if near else "it has: "
             raise TargetError(

@@ -118,17 +118,20 @@ def _one_form(form: str) -> bytes:
     return _NOT_BEFORE + numbered + _NOT_AFTER
 
 
-def _texts(thing: object, depth: int, left: list[int], seen: set[int]) -> Iterator[str | bytes]:
+def _texts(thing: Any, depth: int, left: list[int], seen: set[int]) -> Iterator[str | bytes]:
     """The texts inside an object: bounded in depth and number, and running no code of its own."""
-    if isinstance(thing, str | bytes):
-        yield thing
-        return
-    if depth == 0 or left[0] <= 0 or isinstance(thing, _PLAIN) or id(thing) in seen:
-        return
-    seen.add(id(thing))
-    for part in _parts(thing):
-        left[0] -= 1
-        yield from _texts(part, depth - 1, left, seen)
+    # By `type`, never by isinstance: a lazy object is evaluated by asking for its `__class__`, and
+    # a proxy or a mock passes for what it is not.
+    kind = type(thing)
+    if issubclass(kind, str):
+        yield str.__str__(thing)
+    elif issubclass(kind, bytes):
+        yield bytes.__getitem__(thing, slice(None))
+    elif depth and left[0] > 0 and not issubclass(kind, _PLAIN) and id(thing) not in seen:
+        seen.add(id(thing))
+        for part in _parts(thing):
+            left[0] -= 1
+            yield from _texts(part, depth - 1, left, seen)
 
 
 _PLAIN = (int, float, complex, type(None), type, type(sys), type(_mark), type(len))
@@ -148,10 +151,10 @@ def _parts(thing: Any) -> Iterable[object]:
     # Exact methods of the builtin types: a subclass's own iteration may do anything, and a session
     # would count as accessed.
     for kind, parts in _CONTAINERS:
-        if isinstance(thing, kind):
+        if issubclass(type(thing), kind):
             return parts(thing)
     try:
         attributes = object.__getattribute__(thing, "__dict__")
     except AttributeError:
         return ()
-    return list(attributes.values())[:_ITEMS] if isinstance(attributes, dict) else ()
+    return list(dict.values(attributes))[:_ITEMS] if issubclass(type(attributes), dict) else ()

@@ -1,4 +1,8 @@
-"""`greenlets:N`, and `threads:T x greenlets:N`: a greenlet for each request, N at once per hub."""
+"""`greenlets:N`: a greenlet for each request. `threads:T x greenlets:N`: N on each of T hubs.
+
+The greenlets of crossed workers are a pool: each carries one request after the other, and so takes
+over what an earlier one left in its context, as a reused thread does.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import gevent
 import gevent.event
 
 from ctxsim.cell.visits import Request
-from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.carry import Crew, new_baseline
 from ctxsim.cell.workers.threads import in_threads
 
 _HOUR_S = 3600
@@ -20,10 +24,10 @@ def run(crew: Crew) -> None:
 
 
 def run_crossed(crew: Crew) -> None:
-    """T native threads, each with a hub of its own."""
+    """T native threads, each with a hub and a pool of greenlets of its own."""
     threads = min(crew.workers.threads, crew.traffic.width)
     each = min(crew.workers.count, crew.traffic.width // threads)
-    in_threads(threads, lambda: Hub(crew, each).run())
+    in_threads(threads, lambda: Pool(crew, each).run())
 
 
 @contextmanager
@@ -90,4 +94,30 @@ class Hub:
 
     def _run(self, request: Request) -> None:
         for _ in self._carrier.carry(request, None):
+            gevent.sleep(0)
+
+
+class Pool:
+    """Has `count` greenlets carry requests on the calling thread until the traffic ends."""
+
+    def __init__(self, crew: Crew, count: int) -> None:
+        self._crew = crew
+        self._count = count
+        self._carrier = crew.carrier()
+
+    def run(self) -> None:
+        greenlets = [gevent.spawn(self._work) for _ in range(self._count)]
+        with _open_loop():
+            gevent.joinall(greenlets)
+        errors = (each.exception for each in greenlets)
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def _work(self) -> None:
+        baseline = new_baseline()
+        while (request := self._crew.traffic.take()) is not None:
+            for _ in self._carrier.carry(request, baseline):
+                gevent.sleep(0)
+            # The others' turn: a request that never waits must not be the only one there is.
             gevent.sleep(0)

@@ -19,6 +19,13 @@ _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
 _EXCERPT = 24
 _READ, _SHOWN = 400, 120
+# Content types that are in most responses and carry nothing.
+_USUAL_TYPES = frozenset(
+    f"{kind}{charset}"
+    for kind in ("text/html", "text/plain", "application/json")
+    for charset in ("", "; charset=utf-8")
+)
+_MISSING = object()
 _CODED_SESSION = re.compile(rb"\.?[A-Za-z0-9_-]{4,}")
 
 
@@ -91,7 +98,7 @@ class Answers:
         own = request.canary
         compared = self._marks.only_own(response.body, own)
         for place, data in self._pieces(response, with_body=not compared):
-            for mark in self._marks.in_bytes(data):
+            for mark in dict.fromkeys(self._marks.in_bytes(data)):
                 if mark.text == own or self._owner.is_own(mark, request):
                     compared = True
                 elif not self._owner.is_shared(mark, request):
@@ -114,7 +121,7 @@ class Answers:
         if with_body and response.body:
             yield "body", response.body
         for name, value in response.headers:
-            if name == "Content-Type" or name == "Content-Length":
+            if name == "Content-Length" or value in _USUAL_TYPES:
                 continue
             data = value.encode("latin-1", "replace")
             if name.lower() == "set-cookie":
@@ -128,8 +135,8 @@ class Answers:
         if name.decode("latin-1").strip() != self._session_cookie and b"sess" not in name.lower():
             yield f"cookie {name.decode('latin-1')}", data
             return
-        # Decoded only, not also as it stands: one value must not be found twice.
-        yield f"session cookie {name.decode('latin-1')}", session_text(value) or data
+        # Decoded, and as it stands: a plain value may happen to be valid base64 of something else.
+        yield f"session cookie {name.decode('latin-1')}", data + b"\n" + session_text(value)
 
     def _note_foreign(self, request: Request, mark: Mark, place: str, data: bytes) -> None:
         seen = _excerpt(data, mark.text) if place == "body" else mark.text
@@ -181,10 +188,12 @@ class Answers:
             templates, request.prepared.expect_json, strict=True
         ):
             wanted, got = fill_json(value, request.fill), _member(document, member)
-            if got != wanted:
+            # JSON knows true from 1, which are equal in Python.
+            if got != wanted or (got is True) != (wanted is True):
                 own = "{" in json.dumps(template)
                 place = f"json member {member}"
-                yield self._unmet(request, place, repr(wanted), _short(repr(got)), own=own)
+                shown = "no such member" if got is _MISSING else _short(repr(got))
+                yield self._unmet(request, place, repr(wanted), shown, own=own)
 
     def _unmet(self, request: Request, place: str, wanted: str, got: str, *, own: bool) -> Event:
         return Event(
@@ -231,7 +240,8 @@ def _names_its_own(request: Request) -> bool:
     return any("{" in json.dumps(value) for _, value in expect.json)
 
 
-def _member(document: Json, path: str) -> Json:
+def _member(document: Json, path: str) -> object:
+    """What `path` leads to; _MISSING where there is nothing, which is not a null."""
     if isinstance(document, dict) and path in document:
         return document[path]
     for part in path.split("."):
@@ -240,7 +250,7 @@ def _member(document: Json, path: str) -> Json:
         elif isinstance(document, list) and part.isdigit() and int(part) < len(document):
             document = document[int(part)]
         else:
-            return None
+            return _MISSING
     return document
 
 

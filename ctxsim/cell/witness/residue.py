@@ -2,7 +2,9 @@
 takes the next one.
 
 Only a value that carries a mark is residue: what a library keeps for itself in a worker's context
-(a decimal context, a connection) belongs to nobody.
+(a decimal context, a connection) belongs to nobody. And what a library declares, such as Bottle's
+`request`, may be bound anew by each request before anyone reads it; it counts where the next
+request came to its end with the old value still there.
 """
 
 from __future__ import annotations
@@ -11,17 +13,33 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
+from dataclasses import dataclass
+from functools import partial
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
-from ctxsim.cell.witness.record import Milestones, Record
+from ctxsim.cell.witness.marks import Mark
+from ctxsim.cell.witness.record import Milestones, Record, is_application_file
 
 # The stacks that `inside` looks at, by the names of their variables.
 _STACKS = ("flask.", "ctxsim.")
 # After so many requests the process is searched for thread-locals again, as some are made late.
 _SEARCH_AT = (1, 20, 200, 2_000, 20_000, 200_000)
+# What may stand between a variable and the code that declares it: a closure's cell, a class's dict.
+_CARRIERS = frozenset({CellType, tuple, dict, property, classmethod, staticmethod})
+_LEVELS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value may be left: what it is called, what declares it, and how it is read."""
+
+    name: str
+    thing: object
+    read: Callable[[], object]
 
 
 class Residue:
@@ -34,7 +52,10 @@ class Residue:
         self._owner = owner
         self._record = record
         self._thread_local = thread_local
-        self._locals: list[tuple[str, Any]] = []
+        self._locals: list[tuple[Place, Any]] = []
+        self._of_library: dict[int, bool] = {}
+        # What requests in flight found, and may yet overwrite before they end.
+        self._suspects: dict[Request, list[tuple[Place, Mark]]] = {}
         self._milestones = Milestones(_SEARCH_AT, allocate_lock())
         self.more: Callable[[], Iterator[tuple[str, object]]] | None = None
 
@@ -50,44 +71,100 @@ class Residue:
             context = copy_context()
             if not _same(context, baseline):
                 self._compare_variables(request, context, baseline)
-        for name, local in self._locals:
+        for place, local in self._locals:
             held = local.__dict__
             if held:
-                self._compare(request, name, held)
+                self._compare(request, place, held)
         if self.more is not None:
             for name, value in self.more():
-                self._compare(request, name, value)
+                self._compare(request, Place(name, None, lambda: None), value)
+
+    def after(self, request: Request) -> None:
+        """The request has ended: whether it lived with another's value all the time."""
+        if not self._suspects:
+            return
+        for place, mark in self._suspects.pop(request, ()):
+            if mark in self._marks.in_object(place.read()):
+                self._note(request, place, mark)
 
     def _compare_variables(self, request: Request, context: Context, baseline: Context) -> None:
         for variable, value in context.items():
             if variable.name.startswith(_STACKS):
                 continue
             if variable not in baseline or baseline[variable] is not value:
-                self._compare(request, f"context variable {variable.name}", value)
+                read = partial(variable.get, None)
+                place = Place(f"context variable {variable.name}", variable, read)
+                self._compare(request, place, value)
 
-    def _compare(self, request: Request, place: str, value: object) -> None:
+    def _compare(self, request: Request, place: Place, value: object) -> None:
         for mark in self._marks.in_object(value):
             if self._owner.is_shared(mark, request):
                 continue
-            self._record.note(
-                Event(
-                    kind="residue",
-                    place=place,
-                    victim=request.who,
-                    source=self._owner.source(mark),
-                    seen=mark.text,
-                    at_request=self._record.ended + 1,
-                )
-            )
+            if self._is_of_library(place.thing):
+                self._suspects.setdefault(request, []).append((place, mark))
+            else:
+                self._note(request, place, mark)
             return
 
-    def _thread_locals(self) -> list[tuple[str, Any]]:
+    def _note(self, request: Request, place: Place, mark: Mark) -> None:
+        self._record.note(
+            Event(
+                kind="residue",
+                place=place.name,
+                victim=request.who,
+                source=self._owner.source(mark),
+                seen=mark.text,
+                at_request=self._record.ended + 1,
+            )
+        )
+
+    def _is_of_library(self, thing: object) -> bool:
+        known = self._of_library.get(id(thing))
+        if known is None:
+            known = self._of_library[id(thing)] = thing is not None and declared_by_library(thing)
+        return known
+
+    def _thread_locals(self) -> list[tuple[Place, Any]]:
         names = _module_names(self._thread_local)
         return [
-            (f"thread-local {names.get(id(local), type(local).__name__)}", local)
+            (_local_place(local, names), local)
             for local in _instances(self._thread_local)
             if _may_be_read(local)
         ]
+
+
+def _local_place(local: Any, names: dict[int, str]) -> Place:
+    name = names.get(id(local), type(local).__name__)
+    return Place(f"thread-local {name}", local, lambda: dict(local.__dict__))
+
+
+def declared_by_library(thing: object) -> bool:
+    """Whether what holds `thing`, a module, class or function, is no code of the application's.
+
+    A name that the application has imported from a library is the library's.
+    """
+    level = [thing]
+    for _ in range(_LEVELS):
+        holders = gc.get_referrers(*level)
+        files = {file for holder in holders if (file := _source_file(holder)) is not None}
+        if files:
+            return any(not is_application_file(file) for file in files)
+        # The lists that are searched hold what they search, too.
+        level = [each for each in holders if each is not level and type(each) in _CARRIERS]
+        if not level:
+            break
+    return False
+
+
+def _source_file(holder: object) -> str | None:
+    if isinstance(holder, FunctionType):
+        return holder.__code__.co_filename
+    if isinstance(holder, type):
+        return getattr(sys.modules.get(holder.__module__), "__file__", None)
+    if type(holder) is dict and isinstance(sys.modules.get(holder.get("__name__", "")), ModuleType):
+        file = holder.get("__file__")
+        return file if isinstance(file, str) else None
+    return None
 
 
 def _instances(kind: type) -> list[Any]:

@@ -77,6 +77,7 @@ class Carrier:
             if response.error is not None:
                 inside.raised(request, response.error)
             inside.after(request)
+        crew.residue.after(request)
         current.set(None)
         kept = crew.answers.examine(request, response, tally)
         crew.traffic.done(request, response, kept_promise=kept)

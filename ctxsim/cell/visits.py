@@ -30,6 +30,7 @@ class Request:
 
     __slots__ = (
         "__weakref__",
+        "begun",
         "body",
         "canary",
         "content_type",
@@ -43,7 +44,8 @@ class Request:
         "prepared",
         "query",
         "session",
-        "teardowns",
+        "torn",
+        "torn_iterated",
         "user",
         "visit",
     )
@@ -62,8 +64,9 @@ class Request:
         self.session: object = None
         # Whether its response is being read: what runs from now on runs for the sake of that.
         self.iterated = False
-        # How often each teardown ran for it; made on the first one.
-        self.teardowns: dict[str, int] | None = None
+        # How often its request context began, and how often its teardown ran: before its response
+        # was read, and for the sake of that.
+        self.begun = self.torn = self.torn_iterated = 0
         self.content_type = prepared.content_type
         if prepared.fixed:
             self.path, self.query, self.headers = prepared.path, prepared.query, prepared.headers
@@ -111,11 +114,14 @@ class Response:
     error: BaseException | None = None
 
 
+# Common to all visits that have no named step yet; replaced, never changed.
+_NO_CANARIES: dict[str, str] = {}
+
+
 class User:
     """A simulated client; number 0 is a visitor, of which there are several."""
 
     __slots__ = (
-        "canary",
         "chance",
         "jar",
         "number",
@@ -129,15 +135,19 @@ class User:
     def __init__(self, number: int, prefix: str, chance: int) -> None:
         self.number = number
         self.prefix = prefix
-        self.canary = canaries.canary(prefix, 0)
         self.chance = chance
         self.jar: Jar | None = Jar() if number else None
         # The steps of the visit that are still to come; `visit` holds the canaries of named ones.
         self.steps: tuple[Prepared, ...] = ()
-        self.visit: dict[str, str] = {}
+        self.visit: dict[str, str] = _NO_CANARIES
         self.prepared: dict[str, tuple[Prepared, ...]] | None = None
         # Which step each request was, by its number less one.
         self.sent = array("H")
+
+    @property
+    def canary(self) -> str:
+        """The canary by which the user is known, whichever request carries it."""
+        return canaries.canary(self.prefix, 0)
 
     def draw(self) -> int:
         """The next 24 bits of this user's own chance."""
@@ -273,7 +283,7 @@ class Traffic:
     def _next_of(self, user: User) -> Request:
         if not user.steps:
             user.steps = self._begin_visit(user)
-            user.visit = {}
+            user.visit = _NO_CANARIES
         prepared = user.steps[0]
         user.steps = user.steps[1:]
         request = Request(user, prepared, self._number(user, prepared.index))

@@ -108,13 +108,13 @@ class _Exchange:
     ) -> Callable[[bytes], None]:
         if exc_info is not None and self.parts:
             raise exc_info[1].with_traceback(exc_info[2])
-        self.status = int(status[:3])
-        self.headers = list(headers)
+        self.status, self.headers = int(status[:3]), []
         for name, value in headers:
             if not (isinstance(name, str) and isinstance(value, str)):
                 raise TypeError(f"a header must be two texts, not {name!r}: {value!r}")
             if name.lower() == "content-length" and value.isdigit():
                 self.length = int(value)
+        self.headers = list(headers)
         if self._error_in_server:
             fail(self.request)
         return self._write

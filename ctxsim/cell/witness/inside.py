@@ -112,7 +112,11 @@ class Inside:
         view = self._view
         if view.has_request():
             other = view.carried()
-            if other is not None and other in self._live:
+            if other is None:
+                self._note(
+                    "context.inherited", request, "request context", seen="a request context"
+                )
+            elif other in self._live:
                 self._foreign(request, "stack", "before it began", other)
         elif view.has_app():
             self._inherits(request, view.g())
@@ -131,15 +135,13 @@ class Inside:
         request = self._current.get()
         if request is None:
             return
-        if request.teardowns is None:
-            request.teardowns = {}
-        request.teardowns["begun"] = request.teardowns.get("begun", 0) + 1
+        request.begun += 1
         self.look("when it began")
 
     def look(self, moment: str) -> None:
         """Read the proxies for the request that the worker carries."""
         request = self._current.get()
-        if request is None or request.teardowns is None:
+        if request is None or not request.begun:
             return
         view = self._view
         if view.all_own(request):
@@ -183,7 +185,7 @@ class Inside:
     def teardown(self, which: str) -> None:
         """A teardown runs in this worker: `request` or `app context`."""
         request = self._current.get()
-        if request is None or request.teardowns is None:
+        if request is None or not request.begun:
             return
         view = self._view
         carried = view.carried() if view.has_request() else None
@@ -192,8 +194,10 @@ class Inside:
             return
         if which == "request" and carried is request:
             # A context that is pushed again for a streamed response has a teardown of its own.
-            ran = "streamed" if request.iterated else "request"
-            request.teardowns[ran] = request.teardowns.get(ran, 0) + 1
+            if request.iterated:
+                request.torn_iterated += 1
+            else:
+                request.torn += 1
             self.look("in its teardown")
         elif which == "app context" and view.has_app() and view.g() is not request.g:
             self._look_at_g(request, "in the app context's teardown")
@@ -222,8 +226,8 @@ class Inside:
                 self._foreign(request, "stack", "after it had ended", carried)
         elif view.has_app():
             self._left(request, view.g())
-        if request.teardowns:
-            self._count_teardowns(request, request.teardowns)
+        if request.torn != request.begun or request.torn_iterated > request.begun:
+            self._count_teardowns(request)
         request.g = request.session = None
         self._bindings.after(request)
 
@@ -236,11 +240,10 @@ class Inside:
         elif owner in self._live:
             self._foreign(request, "stack", "after it had ended", owner)
 
-    def _count_teardowns(self, request: Request, teardowns: dict[str, int]) -> None:
-        ran, streamed = teardowns.get("request", 0), teardowns.get("streamed", 0)
-        if ran + streamed < teardowns["begun"]:
+    def _count_teardowns(self, request: Request) -> None:
+        if request.torn + request.torn_iterated < request.begun:
             self._note("teardown.missed", request, "request teardown", seen="its teardown")
-        elif max(ran, streamed) > teardowns["begun"]:
+        elif max(request.torn, request.torn_iterated) > request.begun:
             self._note("teardown.twice", request, "request teardown", seen="its teardown")
 
     def _foreign(self, request: Request, place: str, moment: str, other: Request) -> None:

@@ -18,6 +18,9 @@ from ctxsim.cell.workers.threads import in_threads
 
 _HOUR_S = 3600
 
+# Where a greenlet was spawned is our own code, and of no use to anyone; it costs 1 KB for each.
+gevent.config.track_greenlet_tree = False
+
 
 def run(crew: Crew) -> None:
     Hub(crew, min(crew.workers.count, crew.traffic.width)).run()

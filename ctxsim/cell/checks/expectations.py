@@ -18,7 +18,7 @@ def check(history: History, alone: History | None) -> Iterable[Finding]:
     for event in history.events:
         if event.kind == "expectation.broken":
             code = _code(event, fails_alone)
-            yield finding_of(code, event, history, _story(event, code))
+            yield finding_of(code, event, history, _story(event, code, alone))
 
 
 def _broken(alone: History) -> frozenset[tuple[str, str]]:
@@ -35,10 +35,12 @@ def _code(event: Event, fails_alone: frozenset[tuple[str, str]]) -> str:
     return "CTX207" if event.relation == "own" else "CTX208"
 
 
-def _story(event: Event, code: str) -> Iterator[str]:
+def _story(event: Event, code: str, alone: History | None) -> Iterator[str]:
     yield f"{event.victim}: {event.place} does not hold"
     yield f"expected {event.expected}; got {event.seen}"
-    if code == "CTX209":
+    if alone is None:
+        yield "how the same request answers alone is not known"
+    elif code == "CTX209":
         yield "carried alone, the same request fails in the same way"
     else:
         yield "carried alone, the same request answers as expected"

@@ -1,0 +1,97 @@
+"""What a cell is started with, what bounds it, and what is known after its end, as values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from ctxsim.cell.history import History
+from ctxsim.cell.plan import Plan
+
+if TYPE_CHECKING:
+    # Only its name: the scenario package brings pydantic and a YAML parser.
+    from ctxsim.scenario import Cell
+
+
+def _memory_limit_bytes() -> int:
+    machine_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(4 * 1024**3, machine_bytes // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a cell may use. How long it may go without ending a request is its plan's `stall_s`."""
+
+    memory_bytes: int = field(default_factory=_memory_limit_bytes)
+    flood_bytes: int = 16 * 1024**2
+    start_s: float = 120.0
+    # The cell itself sends its stacks at `stall_s`; this is the time they may take to arrive.
+    stall_grace_s: float = 5.0
+    last_word_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One cell to run: what it is called, what it is told, and with which interpreter."""
+
+    cell: Cell
+    plan: Plan
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellOutcome:
+    """What is known of a cell after its end. `ready`: the application had been imported."""
+
+    cell: Cell
+    history: History
+    ready: bool = False
+    target_facts: Mapping[str, Any] = field(default_factory=dict)
+    stdout_tail: str = ""
+    stderr_tail: str = ""
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A running cell as it stands; `history` is still being written."""
+
+    job: Job
+    state: Literal["started", "ready", "event", "tally", "ended"]
+    history: History
+
+
+Tell = Callable[[Progress], None]
+
+
+class Halt:
+    """A wish to end all cells: told once they give their last word, told twice they end at once.
+
+    It only counts, so that a signal handler may tell it at any moment.
+    """
+
+    def __init__(self) -> None:
+        self._interrupts = 0
+        self._enough = False
+
+    @property
+    def asked(self) -> int:
+        return self._interrupts + self._enough
+
+    @property
+    def interrupted(self) -> bool:
+        return self._interrupts > 0
+
+    def interrupt(self) -> None:
+        """End because the user, or the system, says so."""
+        self._interrupts += 1
+
+    def enough(self) -> None:
+        """End because no more needs to be known."""
+        self._enough = True
+
+    def go_on(self) -> None:
+        """Take `enough` back; an interruption stays."""
+        self._enough = False

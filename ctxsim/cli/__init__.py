@@ -1,0 +1,186 @@
+"""Words in, exit code out.
+
+Only click is imported here. What a command needs is imported when it runs, because `--version`,
+`--help` and completion have to answer at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from ctxsim import __version__
+from ctxsim.cli import failures
+from ctxsim.errors import CtxsimError, ExitCode
+
+_BARE = f"""\
+ctxsim {__version__}: does each request see only its own data?
+
+It sends concurrent fake requests to a Python web application, across threads,
+greenlets and asyncio tasks, and tells how one request came to see another's.
+
+  ctxsim run FILE...       run scenario files; one result for all
+  ctxsim matrix FILE       the same traffic under every storage and worker model
+  ctxsim validate FILE...  only check scenario files
+
+Options: ctxsim COMMAND --help
+Exit codes: 0 as expected, 1 findings, 2 usage, 3 target, 4 inconclusive,
+            5 thresholds, 70 a fault of ctxsim's own, 130 interrupted
+"""
+
+
+class _Commands(click.Group):
+    """The commands; one that does not exist is answered with the nearest that does."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), 1)
+            there = ", ".join(self.list_commands(ctx))
+            hint = f"did you mean {near[0]}?" if near else f"there are {there}"
+            raise click.UsageError(f"no such command: {name}\n  {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, invoke_without_command=True, add_help_option=True)
+@click.version_option(__version__, message="ctxsim %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Does each request of a web application see only its own data?
+
+    Results go to stdout, progress and logs to stderr. Each command has its own --help.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(_BARE, nl=False)
+
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_OPTIONS: tuple[_Decorator, ...] = (
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="What is written to stdout.  [default: text]",
+    ),
+    click.option(
+        "--report",
+        "reports",
+        multiple=True,
+        metavar="KIND=PATH",
+        help="Also write a report to a file: junit=PATH. Can be repeated.",
+    ),
+    click.option("--seed", type=int, metavar="N", help="The seed, instead of the scenario's."),
+    click.option(
+        "--workers",
+        multiple=True,
+        metavar="WORDS",
+        help="Workers instead of the scenario's, such as sync,threads:8. Can be repeated.",
+    ),
+    click.option("--requests", type=int, metavar="N", help="How many requests each cell sends."),
+    click.option("--python", metavar="PATH", help="The interpreter that runs the application."),
+    click.option("--fail-fast", is_flag=True, help="End all cells at the first finding."),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many cells run at a time.  [default: one per core]",
+    ),
+    click.option(
+        "--timeout",
+        metavar="TIME",
+        default="30s",
+        help="How long a cell may go without completing a request.  [default: 30s]",
+    ),
+    click.option(
+        "--memory",
+        metavar="SIZE",
+        help="How much memory a cell may use, such as 2GiB.  [default: 4GiB, or half of all]",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="Whether text is coloured.  [default: auto]",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Show what the application wrote, and tracebacks."
+    ),
+)
+
+
+def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@_with_options
+def run(scenarios: Sequence[str], **given: Any) -> int:
+    """Run scenario files; one result for all.
+
+    SCENARIO is a file, a glob, or a folder, which means every *.ctxsim.yaml in it.
+    """
+    from ctxsim.cli import running  # noqa: PLC0415 - brings pydantic and a YAML parser
+
+    return running.run(running.Words(scenarios=scenarios, **given))
+
+
+@cli.command()
+@click.argument("scenario", metavar="SCENARIO")
+@_with_options
+def matrix(scenario: str, **given: Any) -> int:
+    """Show which storage and workers keep requests apart.
+
+    SCENARIO is a file. The table has a row for each worker model and a column for each storage.
+    """
+    from ctxsim.cli import running  # noqa: PLC0415 - brings pydantic and a YAML parser
+
+    return running.run(running.Words(scenarios=[scenario], as_matrix=True, **given))
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def validate(files: Sequence[str]) -> int:
+    """Check scenario files, and run nothing.
+
+    FILE is a file, a glob, or a folder, which means every *.ctxsim.yaml in it.
+    """
+    from ctxsim.cli import files as scenario_files  # noqa: PLC0415 - brings pydantic
+
+    return scenario_files.validate(files)
+
+
+@cli.command()
+def schema() -> int:
+    """Print the JSON Schema of scenario files, from which editors complete."""
+    from ctxsim.cli import files as scenario_files  # noqa: PLC0415 - brings pydantic
+
+    return scenario_files.print_schema()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line, by default that of the process, and return the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        # Without its standalone mode click neither prints errors nor chooses exit codes.
+        done = cli.main(given, prog_name="ctxsim", standalone_mode=False)
+        return done if isinstance(done, int) else ExitCode.OK
+    except click.ClickException as error:
+        return failures.usage(error, given)
+    except CtxsimError as error:
+        return failures.ours(error, given)
+    except (KeyboardInterrupt, click.Abort):
+        return failures.interrupted(given)
+    except Exception as error:  # noqa: BLE001 - reported as our bug, with its traceback kept
+        return failures.fault(error, given)

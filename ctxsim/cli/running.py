@@ -1,0 +1,217 @@
+"""The commands that run scenarios: what was asked for, each scenario in turn, and the result."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+from ctxsim.cells import CellOutcome, Halt, Limits
+from ctxsim.cli import failures, files, progress
+from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode
+from ctxsim.errors import ExitCode, TargetError, UsageError
+from ctxsim.report import junit, matrix, text
+from ctxsim.report.conclusion import most_severe
+from ctxsim.report.document import Document, ScenarioFacts, as_text, of_error
+from ctxsim.report.kept import LAST, keep
+from ctxsim.report.lines import Page
+from ctxsim.report.masks import mask
+from ctxsim.scenario import Scenario
+from ctxsim.scenario.words import WordError, duration_s
+from ctxsim.simulation import Options, Outcome, simulate
+
+REPORTS: dict[str, Callable[[Sequence[Document]], bytes]] = {"junit": junit.render}
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|MiB|GB|GiB)", re.IGNORECASE)
+_UNIT_BYTES = {"mb": 1000**2, "mib": 1024**2, "gb": 1000**3, "gib": 1024**3}
+_PATIENCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the command line said."""
+
+    scenarios: Sequence[str]
+    form: str
+    reports: Sequence[str]
+    seed: int | None
+    workers: Sequence[str]
+    requests: int | None
+    python: str | None
+    fail_fast: bool
+    jobs: int | None
+    timeout: str
+    memory: str | None
+    color: ColorWord
+    quiet: bool
+    verbose: bool
+    as_matrix: bool = False
+
+
+def run(words: Words) -> int:
+    """Run all scenarios and return the exit code; nothing is run if anything named is wrong."""
+    reports = [_report(each) for each in words.reports]
+    scenarios = [_with_options(each, words) for each in files.load(words.scenarios)]
+    documents = []
+    halt = Halt()
+    options = _options(words, halt)
+    with _stopped_by_signals(halt):
+        for scenario in scenarios:
+            documents.append(_run_one(scenario, words, options))
+            if halt.interrupted or (words.fail_fast and documents[-1].exit_code):
+                break
+    # Interrupted between two scenarios, no document says so.
+    interrupted = [ExitCode.INTERRUPTED] if halt.interrupted else []
+    exit_code = most_severe([*interrupted, *(document.exit_code for document in documents)])
+    whole = as_text(documents, exit_code)
+    if words.form == "json":
+        result(whole)
+    elif len(documents) > 1:
+        result(_together(documents, exit_code))
+    _write(whole, reports, documents)
+    return exit_code
+
+
+def _run_one(scenario: Scenario, words: Words, options: Options) -> Document:
+    try:
+        with progress.shown(quiet=words.quiet, color=_has_color(words, sys.stderr)) as tell:
+            outcome = simulate(scenario, options=options, progress=tell)
+    except TargetError as error:
+        failures.show(error, verbose=words.verbose)
+        facts = ScenarioFacts(scenario.name, scenario.file, scenario.sha256)
+        return of_error(error, error.exit_code, facts)
+    if words.verbose:
+        _tell_tails(outcome)
+    if words.form == "text":
+        render = matrix.render if words.as_matrix else text.render
+        color, unicode = _has_color(words, sys.stdout), shows_unicode(sys.stdout)
+        result(render(outcome.document, color=color, unicode=unicode))
+    return outcome.document
+
+
+def _has_color(words: Words, stream: object) -> bool:
+    return has_color(words.color, stream, os.environ)  # type: ignore[arg-type]
+
+
+def _with_options(scenario: Scenario, words: Words) -> Scenario:
+    return scenario.with_options(
+        seed=words.seed,
+        workers=list(words.workers) or None,
+        requests=words.requests,
+        python=words.python,
+    )
+
+
+def _options(words: Words, halt: Halt) -> Options:
+    requests = ["--requests", str(words.requests)] if words.requests is not None else []
+    python = ["--python", words.python] if words.python is not None else []
+    limits = Limits()
+    if words.memory is not None:
+        limits = replace(limits, memory_bytes=size_bytes(words.memory))
+    return Options(
+        jobs=words.jobs,
+        stall_s=_duration_s(words.timeout),
+        limits=limits,
+        fail_fast=words.fail_fast,
+        halt=halt,
+        again=(*requests, *python),
+        workers=tuple(words.workers),
+    )
+
+
+def _duration_s(word: str) -> float:
+    try:
+        return duration_s(word)
+    except WordError as error:
+        hint = f"\n  {error.suggestion}" if error.suggestion else ""
+        raise UsageError(f"--timeout {error.message}{hint}") from error
+
+
+def size_bytes(word: str) -> int:
+    size = _SIZE.fullmatch(word.strip())
+    if size is None or not float(size[1]):
+        raise UsageError(
+            f"--memory must be a size, not '{word}'\n  write for example 512MiB or 2GiB"
+        )
+    return int(float(size[1]) * _UNIT_BYTES[size[2].lower()])
+
+
+def _report(word: str) -> tuple[str, Path]:
+    kind, equals, path = word.partition("=")
+    if kind not in REPORTS:
+        raise UsageError(f"--report knows no kind '{kind}'\n  there is: {', '.join(REPORTS)}")
+    if not equals or not path:
+        raise UsageError(f"--report '{word}' names no file\n  write {kind}=PATH")
+    folder = Path(path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--report {word}: {folder} cannot be made: {error.strerror}") from error
+    if Path(path).is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"--report {word}: {path} cannot be written")
+    return kind, Path(path)
+
+
+def _write(whole: str, reports: Sequence[tuple[str, Path]], documents: Sequence[Document]) -> None:
+    try:
+        keep(LAST, whole)
+    except OSError as error:
+        complain(f"warning: the result was not kept in {LAST}: {error.strerror}")
+    for kind, path in reports:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(REPORTS[kind](documents))
+        except OSError as error:
+            raise UsageError(
+                f"--report {kind}={path} cannot be written: {error.strerror}"
+            ) from error
+
+
+def _together(documents: Sequence[Document], exit_code: ExitCode) -> str:
+    page = Page()
+    page.add()
+    for document in documents:
+        line = f"{document.scenario.file}: {document.verdict}, exit {document.exit_code}"
+        page.add(line, hanging=2)
+    page.add(f"{len(documents)} scenarios, exit {int(exit_code)}")
+    return page.text
+
+
+def _tell_tails(outcome: Outcome) -> None:
+    for cell in outcome.carried:
+        for name, tail in _tails(cell):
+            complain(f"--- {cell.cell.name}: the last of {name}")
+            complain(mask(tail.rstrip("\n")))
+
+
+def _tails(cell: CellOutcome) -> Iterator[tuple[str, str]]:
+    if cell.stdout_tail.strip():
+        yield "stdout", cell.stdout_tail
+    if cell.stderr_tail.strip():
+        yield "stderr", cell.stderr_tail
+
+
+@contextmanager
+def _stopped_by_signals(halt: Halt) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the cells, so that what is known can still be reported.
+
+    The first asks them for a last word, the second ends them at once, the third ends us.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        halt.interrupt()
+        if halt.asked > _PATIENCE:
+            raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""What a reader gets: one document, and views of it (text, matrix, JUnit)."""

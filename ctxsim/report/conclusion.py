@@ -1,0 +1,319 @@
+"""From the findings of each cell to the document: causes over all cells, verdict, exit code.
+
+The verdict says what was found, the exit code how that compares to what the scenario expects. A run
+that compared nothing, or in which most requests failed, is never clean.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ctxsim.cell.checks import SEVERITY, TITLES, Finding
+from ctxsim.cell.history import History, Tally
+from ctxsim.cell.plan import Workers
+from ctxsim.errors import ExitCode
+from ctxsim.report.document import (
+    CLEAN,
+    CellResult,
+    Document,
+    Expectation,
+    FindingResult,
+    Latency,
+    ScenarioFacts,
+    Timing,
+    Verdict,
+    early_end,
+    finding_id,
+)
+from ctxsim.report.masks import masked
+from ctxsim.scenario.words import Threshold
+
+# Of several that apply, in one scenario or in several, the one that counts stands first.
+MOST_SEVERE_FIRST = (
+    ExitCode.FAULT,
+    ExitCode.INTERRUPTED,
+    ExitCode.TARGET,
+    ExitCode.FINDINGS,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.THRESHOLDS,
+    ExitCode.OK,
+)
+
+_NOTHING_COMPARED = "CTX901"
+_MOST_FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCell:
+    """What one cell's history came to. `expected`: the codes that the scenario expects of it."""
+
+    storage: str
+    workers: str
+    history: History
+    findings: tuple[Finding, ...]
+    expected: frozenset[str] = frozenset()
+    ready: bool = True
+    elapsed_s: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return f"{self.storage}/{self.workers}"
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(finding.code for finding in self.findings))
+
+    @property
+    def has_findings(self) -> bool:
+        return bool(set(self.codes) - {_NOTHING_COMPARED})
+
+    @property
+    def started(self) -> bool:
+        """Whether the target could be started; a cell that was never begun does not tell."""
+        return self.ready or self.ending_kind == "stopped"
+
+    @property
+    def ending_kind(self) -> str:
+        return self.history.ending.kind if self.history.ending else ""
+
+    @property
+    def unexpected(self) -> tuple[str, ...]:
+        known = self.expected | {_NOTHING_COMPARED}
+        return tuple(code for code in self.codes if code not in known)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(sorted(self.expected - set(self.codes) - {_NOTHING_COMPARED}))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a conclusion needs to know besides the cells.
+
+    `expected` holds the codes that all cells together must show; None means that each cell must
+    show what is expected of it. `again` is the command that runs the scenario again, without the
+    workers; `again_as_it_was` is the same with those that the command line named.
+    """
+
+    scenario: ScenarioFacts
+    seed: int
+    again: str
+    again_as_it_was: str
+    checks: tuple[str, ...] = tuple(TITLES)
+    expected: frozenset[str] | None = frozenset()
+    thresholds: Sequence[Threshold] = ()
+    interrupted: bool = False
+    # How many users there were, a visitor among them; None if that was left to the cells.
+    users: int | None = None
+    # Some of the scenario's cells were left out: what they together must show cannot be told.
+    is_part: bool = False
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+
+
+def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
+    """The document of a scenario whose cells have all ended."""
+    expect = _expectation(case, cells)
+    doubts = [*_interruption(case), *(each for cell in cells for each in _doubts(cell))]
+    broken = [each for cell in cells for each in _broken(case.thresholds, cell)]
+    exit_code = _exit_code(case, cells, expect, doubts=bool(doubts), broken=bool(broken))
+    document = Document(
+        scenario=case.scenario,
+        verdict=_verdict(exit_code, cells),
+        exit_code=exit_code,
+        seed=case.seed,
+        replay=case.again_as_it_was,
+        reasons=(*doubts, *broken),
+        notes=tuple(_notes(case, cells)),
+        expect=expect,
+        checks=case.checks,
+        cells=tuple(_cell_result(case, cell) for cell in cells),
+        findings=tuple(_grouped(case, cells)),
+        environment=case.environment,
+        timing=Timing(case.elapsed_s),
+    )
+    return masked(document)
+
+
+def most_severe(codes: Iterable[int]) -> ExitCode:
+    """The exit code of several results together."""
+    return min(map(ExitCode, codes), key=MOST_SEVERE_FIRST.index)
+
+
+def _expectation(case: Case, cells: Sequence[JudgedCell]) -> Expectation:
+    unexpected = _by_code((code, cell) for cell in cells for code in cell.unexpected)
+    if case.expected is None:
+        lacking = _by_code((code, cell) for cell in cells for code in cell.missing)
+        return Expectation("each cell as the scenario says", unexpected, lacking)
+    found = {code for cell in cells for code in cell.codes}
+    missing = () if case.is_part else tuple(sorted(case.expected - found - {_NOTHING_COMPARED}))
+    return Expectation(" ".join(sorted(case.expected)) or CLEAN, unexpected, missing)
+
+
+def _by_code(pairs: Iterable[tuple[str, JudgedCell]]) -> tuple[str, ...]:
+    places: dict[str, list[str]] = {}
+    for code, cell in pairs:
+        places.setdefault(code, []).append(cell.name)
+    return tuple(f"{code} in {', '.join(names)}" for code, names in places.items())
+
+
+def _interruption(case: Case) -> Iterator[str]:
+    if case.interrupted:
+        yield "interrupted: this is what was known so far"
+
+
+def _doubts(cell: JudgedCell) -> Iterator[str]:
+    """Why a cell without findings could not be called clean."""
+    tally, ending = cell.history.tally, cell.history.ending
+    if ending is not None:
+        yield early_end(cell.name, ending)
+    elif not tally.requests:
+        yield f"{cell.name}: no requests were answered"
+    if _NOTHING_COMPARED in cell.codes:
+        yield (
+            f"{cell.name}: nothing was compared; let a route give back {{canary}}, "
+            "or name a text that belongs to a user with `mine`"
+        )
+    # Where a cell has findings, failing requests are what they did, and no reason to doubt them.
+    if 2 * tally.failed > tally.requests and not cell.has_findings:
+        yield f"{cell.name}: {tally.failed:,} of {tally.requests:,} requests failed{_why(tally)}"
+
+
+def _why(tally: Tally) -> str:
+    often = sorted(tally.failures.items(), key=lambda each: -each[1])[:_MOST_FAILURES]
+    return f" ({', '.join(f'{what} x {count:,}' for what, count in often)})" if often else ""
+
+
+def _notes(case: Case, cells: Sequence[JudgedCell]) -> Iterator[str]:
+    """What a reader should know of some workers although it is no finding and no doubt."""
+    for word in dict.fromkeys(cell.workers for cell in cells):
+        workers = Workers.parse(word)
+        tallies = [cell.history.tally for cell in cells if cell.workers == word]
+        peak = max(tally.in_flight_peak for tally in tallies)
+        most = min(workers.in_flight, max(tally.requests for tally in tallies))
+        # A synchronous application in a task holds up all others: there, one at a time is meant.
+        if 2 * peak < most and (workers.model, workers.variant) != ("tasks", None):
+            yield from _overlap_note(case, workers, peak)
+
+
+def _overlap_note(case: Case, workers: Workers, peak: int) -> Iterator[str]:
+    if case.users is not None and case.users < workers.in_flight:
+        yield (
+            f"{workers.word} had at most {peak:,} requests in flight at once, because there were "
+            f"only {case.users:,} users; raise users.count"
+        )
+    elif peak == 1:
+        yield f"{workers.word} never had two requests in flight at once; raise load.requests"
+
+
+def _broken(thresholds: Iterable[Threshold], cell: JudgedCell) -> Iterator[str]:
+    for threshold in thresholds:
+        value = _measured(threshold.metric, cell.history.tally)
+        if value is not None and not threshold.holds(value):
+            is_share = threshold.metric in ("checked", "failed")
+            shown = f"{value:.1%}" if is_share else f"{value * 1000:.1f} ms"
+            yield f"threshold {threshold.metric} {threshold.text} broken in {cell.name}: {shown}"
+
+
+def _measured(metric: str, tally: Tally) -> float | None:
+    if not tally.requests:
+        return None
+    if metric == "checked":
+        # A request that fails on purpose has no answer in which its own value could come back.
+        answered = tally.requests - tally.faults.get("error", 0)
+        return min(1.0, tally.compared / answered) if answered > 0 else None
+    if metric == "failed":
+        return tally.failed / tally.requests
+    latency = Latency.of(tally.latency_us)
+    return None if latency is None else float(getattr(latency, metric))
+
+
+def _exit_code(
+    case: Case, cells: Sequence[JudgedCell], expect: Expectation, *, doubts: bool, broken: bool
+) -> ExitCode:
+    differs = expect.unexpected or (expect.missing and not doubts)
+    applies = {
+        ExitCode.FAULT: any(cell.ending_kind == "fault" for cell in cells),
+        ExitCode.INTERRUPTED: case.interrupted,
+        ExitCode.TARGET: not all(cell.started for cell in cells),
+        ExitCode.FINDINGS: bool(differs),
+        ExitCode.INCONCLUSIVE: doubts,
+        ExitCode.THRESHOLDS: broken,
+        ExitCode.OK: True,
+    }
+    return next(code for code in MOST_SEVERE_FIRST if applies[code])
+
+
+def _verdict(exit_code: ExitCode, cells: Sequence[JudgedCell]) -> Verdict:
+    if exit_code in (ExitCode.FAULT, ExitCode.TARGET):
+        return "error"
+    if any(cell.has_findings for cell in cells):
+        return "findings"
+    if exit_code in (ExitCode.INTERRUPTED, ExitCode.INCONCLUSIVE):
+        return "inconclusive"
+    return "clean"
+
+
+def _cell_verdict(cell: JudgedCell) -> Verdict:
+    if not cell.started or cell.ending_kind == "fault":
+        return "error"
+    if cell.has_findings:
+        return "findings"
+    return "inconclusive" if any(_doubts(cell)) else "clean"
+
+
+def _cell_result(case: Case, cell: JudgedCell) -> CellResult:
+    tally = cell.history.tally
+    rate = tally.requests / tally.elapsed_s if tally.elapsed_s > 0 else None
+    ids = (finding_id(case.scenario.name, finding.cause) for finding in cell.findings)
+    return CellResult(
+        storage=cell.storage,
+        workers=cell.workers,
+        verdict=_cell_verdict(cell),
+        requests=tally.requests,
+        compared=tally.compared,
+        failed=tally.failed,
+        visitors=tally.visitors,
+        in_flight_peak=tally.in_flight_peak,
+        findings=tuple(dict.fromkeys(ids)),
+        codes=cell.codes,
+        unexpected=cell.unexpected,
+        missing=cell.missing if case.expected is None else (),
+        faults=dict(sorted(tally.faults.items())),
+        failures=dict(sorted(tally.failures.items())),
+        ending=cell.history.ending,
+        timing=Timing(cell.elapsed_s, rate, Latency.of(tally.latency_us)),
+    )
+
+
+def _grouped(case: Case, cells: Sequence[JudgedCell]) -> Iterator[FindingResult]:
+    """One finding per cause over all cells, the most severe first."""
+    seen: dict[str, list[tuple[JudgedCell, Finding]]] = {}
+    for cell in cells:
+        for finding in cell.findings:
+            id_of_cause = finding_id(case.scenario.name, finding.cause)
+            seen.setdefault(id_of_cause, []).append((cell, finding))
+    results = [_finding(case, each, together) for each, together in seen.items()]
+    yield from sorted(results, key=lambda each: (SEVERITY.index(each.code), -each.count, each.id))
+
+
+def _finding(
+    case: Case, id_of_cause: str, together: Sequence[tuple[JudgedCell, Finding]]
+) -> FindingResult:
+    cell, first = together[0]
+    return FindingResult(
+        id=id_of_cause,
+        code=first.code,
+        title=TITLES[first.code],
+        count=sum(finding.count for _, finding in together),
+        cells=tuple(dict.fromkeys(cell.name for cell, _ in together)),
+        first_at_request=first.at_request,
+        victim=first.victim,
+        source=first.source,
+        where=first.where,
+        story=first.story,
+        replay=f"{case.again} --workers {shlex.quote(cell.workers)}",
+    )

@@ -1,0 +1,199 @@
+"""The result document: one frozen value, of which every report is a view.
+
+Its JSON is public (DESIGN section 7). Whatever depends on the clock or on the machine stands under
+`timing` or `environment`, so that the rest can be compared between two runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from hdrh.histogram import HdrHistogram
+
+from ctxsim.cell.history import Ending, Where, Who
+
+FORMAT = "ctxsim-result"
+# Several scenarios in one run: their documents, in the order in which they were given.
+FORMAT_OF_SEVERAL = "ctxsim-results"
+VERSION = 1
+
+# What a scenario says that expects no findings.
+CLEAN = "clean"
+
+Verdict = Literal["clean", "findings", "inconclusive", "error"]
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ID_LENGTH = 6
+_MICRO = 1e6
+_LONGEST_US = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioFacts:
+    name: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Percentiles in seconds, to three digits."""
+
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, latency_us: Mapping[int, int]) -> Latency | None:
+        """From microseconds -> how many requests; None where there were none."""
+        if not latency_us:
+            return None
+        histogram = HdrHistogram(1, _LONGEST_US, 3)
+        for us, count in latency_us.items():
+            histogram.record_value(min(max(us, 1), _LONGEST_US), count)
+        at = histogram.get_value_at_percentile
+        return cls(*(at(percent) / _MICRO for percent in (50, 95, 99, 100)))
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    elapsed_s: float
+    requests_per_s: float | None = None
+    latency_s: Latency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What one cell gave. `findings` are ids; `unexpected` and `missing` are codes.
+
+    `missing` names the codes that the scenario expects of just this cell.
+    """
+
+    storage: str
+    workers: str
+    verdict: Verdict
+    requests: int = 0
+    compared: int = 0
+    failed: int = 0
+    visitors: int = 0
+    in_flight_peak: int = 0
+    findings: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    faults: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    ending: Ending | None = None
+    timing: Timing = Timing(0.0)
+
+    @property
+    def name(self) -> str:
+        return f"{self.storage}/{self.workers}"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingResult:
+    """One cause over all cells. The story is that of the first cell in which it was seen."""
+
+    id: str
+    code: str
+    title: str
+    count: int
+    cells: tuple[str, ...]
+    first_at_request: int
+    victim: Who
+    source: Who | None
+    where: tuple[Where, ...]
+    story: tuple[str, ...]
+    replay: str
+    # Whether replaying the schedule shows it again; known for controlled schedules alone.
+    confirmed: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """How what was found compares to the scenario's `expect`, with sentences where it differs."""
+
+    said: str = CLEAN
+    unexpected: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why nothing could be told: `kind` is the name of the error."""
+
+    kind: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The result of one scenario. `reasons` say why a verdict is not simply clean or findings;
+    `notes` are no reason to doubt it.
+
+    `replay` is the command that runs all of it again; `checks` are the codes that were looked for;
+    `environment` holds facts of machine and target.
+    """
+
+    scenario: ScenarioFacts
+    verdict: Verdict
+    exit_code: int
+    seed: int | None = None
+    replay: str = ""
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    expect: Expectation = Expectation()
+    checks: tuple[str, ...] = ()
+    cells: tuple[CellResult, ...] = ()
+    findings: tuple[FindingResult, ...] = ()
+    not_covered: tuple[str, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    timing: Timing = Timing(0.0)
+    error: Failure | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document as JSON types; raises ValueError rather than to give NaN or infinity."""
+        members = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        # By way of the text, because tuples are no type of JSON.
+        shown: dict[str, Any] = json.loads(json.dumps(members, allow_nan=False))
+        return shown
+
+
+def as_text(documents: list[Document], exit_code: int) -> str:
+    """The JSON text of a run: one document as it is, several as a list."""
+    shown = [document.to_json() for document in documents]
+    whole: dict[str, Any] = {
+        "format": FORMAT_OF_SEVERAL,
+        "version": VERSION,
+        "exit_code": exit_code,
+        "results": shown,
+    }
+    return json.dumps(shown[0] if len(shown) == 1 else whole, indent=1, allow_nan=False) + "\n"
+
+
+def finding_id(scenario: str, cause: tuple[str, ...]) -> str:
+    """Six characters that name a cause; the same from run to run and machine to machine."""
+    digest = hashlib.sha256("\0".join([scenario, *cause]).encode(errors="replace")).digest()
+    number = int.from_bytes(digest[:8], "big")
+    return "".join(_CROCKFORD[number >> (5 * place) & 31] for place in range(_ID_LENGTH))
+
+
+def early_end(cell: str, ending: Ending | None) -> str:
+    """The sentence that says how a cell ended before its time; '' where it did not."""
+    return "" if ending is None else f"{cell} ended early: {ending.kind}: {ending.message}"
+
+
+def of_error(
+    error: Exception, exit_code: int, scenario: ScenarioFacts = ScenarioFacts("", "", "")
+) -> Document:
+    """The document of a run that could not tell anything."""
+    message, _, hint = str(error).partition("\n")
+    failure = Failure(type(error).__name__, message, hint)
+    return Document(scenario, "error", exit_code, error=failure)

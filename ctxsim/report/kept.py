@@ -1,0 +1,25 @@
+"""The folder `.ctxsim`: the last result, and what a fault of ctxsim's own left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FOLDER = Path(".ctxsim")
+LAST = FOLDER / "last.json"
+CRASH = FOLDER / "crash.txt"
+
+
+def keep(path: Path, text: str) -> None:
+    """Write `text` to `path` in the folder, whole or not at all; raises OSError if it cannot."""
+    path.parent.mkdir(exist_ok=True)
+    ignore = path.parent / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8", errors="replace")
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,147 @@
+"""The command line as a process of its own: start-up, signals, pipes, real cells."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("gevent", "greenlet", "locust", "flask", "pydantic", "werkzeug", "rich", "ruamel", "hdrh")
+APP = """
+import os
+import threading
+told = os.open({fifo!r}, os.O_WRONLY)
+
+def app(environ, start_response):
+    os.write(told, b"x")
+    if "stuck" in environ["PATH_INFO"]:
+        threading.Event().wait()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["QUERY_STRING"].encode()]
+"""
+SCENARIO = """
+version: 1
+name: endless
+target: {app: endless:app, kind: wsgi}
+steps: [{get: "/?tag={canary}"}]
+workers: [sync]
+load: {duration: 1m}
+"""
+
+
+def command(*words):
+    return [sys.executable, "-m", "ctxsim", *words]
+
+
+@pytest.fixture
+def endless(tmp_path):
+    """A folder with a scenario that runs for long, and the fifo by which its app says it serves."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    (tmp_path / "endless.py").write_text(APP.format(fifo=str(fifo)), encoding="utf-8")
+    (tmp_path / "endless.ctxsim.yaml").write_text(SCENARIO, encoding="utf-8")
+    return tmp_path
+
+
+def serving(folder, *words):
+    """Start a run, and return it once its application has answered a request, with the fifo."""
+    run = subprocess.Popen(
+        command("run", "endless.ctxsim.yaml", "-q", *words),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    fifo = os.open(folder / "fifo", os.O_RDONLY)
+    assert os.read(fifo, 1) == b"x"
+    return run, fifo
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_and_what_is_known_is_reported(endless, number):
+    run, fifo = serving(endless, "--format", "json")
+    run.send_signal(number)
+    # Read on, as the application must not block on its fifo while it is told to stop.
+    while os.read(fifo, 65536):
+        pass
+    out, err = run.communicate()
+    os.close(fifo)
+    document = json.loads(out)
+    assert run.returncode == document["exit_code"] == 130, err
+    assert document["verdict"] == "inconclusive"
+    assert document["cells"][0]["requests"] > 0
+    assert document["cells"][0]["ending"]["kind"] == "stopped"
+
+
+def test_a_second_ctrl_c_ends_the_run_at_once(endless):
+    stuck = SCENARIO.replace("/?tag", "/stuck?tag")
+    (endless / "endless.ctxsim.yaml").write_text(stuck, encoding="utf-8")
+    run, fifo = serving(endless)
+    run.send_signal(signal.SIGINT)
+    run.send_signal(signal.SIGTERM)
+    out, err = run.communicate()
+    os.close(fifo)
+    assert run.returncode == 130, err
+    assert "stopped" in out
+
+
+@pytest.mark.timeout(20)  # less than the run lasts, or a cell that lives on would go unnoticed
+def test_no_cell_outlives_a_harness_that_is_killed(endless):
+    run, fifo = serving(endless)
+    run.kill()
+    run.communicate()
+    # Its end shows as the end of the fifo, which only the cell's process had open.
+    while os.read(fifo, 65536):
+        pass
+    os.close(fifo)
+
+
+def test_a_reader_that_goes_away_is_no_error(endless):
+    read, write = os.pipe()
+    os.close(read)
+    validated = subprocess.run(
+        command("schema"), stdout=write, stderr=subprocess.PIPE, cwd=endless, check=False
+    )
+    os.close(write)
+    assert (validated.returncode, validated.stderr) == (0, b"")
+
+
+def test_stdout_without_unicode_gets_ascii(tmp_path):
+    (tmp_path / "shop.py").write_text(
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [environ['QUERY_STRING'].encode()]\n",
+        encoding="utf-8",
+    )
+    text = SCENARIO.replace("endless:app", "shop:app").replace("name: endless", "name: Zoë's shop")
+    text = text.replace("{duration: 1m}", "{requests: 20}")
+    (tmp_path / "shop.ctxsim.yaml").write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        command("run", "shop.ctxsim.yaml"),
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Zo\\xeb's shop" in done.stdout.decode("ascii")
+
+
+def test_the_command_line_imports_nothing_heavy():
+    asked = (
+        "import ctxsim.cli, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "click" in loaded
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_the_version_is_one_line():
+    done = subprocess.run(command("--version"), capture_output=True, text=True, check=True)
+    assert done.stdout == "ctxsim 0.1.0\n"

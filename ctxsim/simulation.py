@@ -260,16 +260,11 @@ def _case(
         expected=overall(scenario),
         thresholds=scenario.thresholds.given,
         interrupted=options.halt.interrupted,
-        users=_users(scenario),
         is_part=len(carried) < len(cells(scenario)),
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,
     )
 
-
-def _users(scenario: Scenario) -> int | None:
-    count = scenario.users.count
-    return None if count is None else count + scenario.users.visitor
 
 
 def _environment(scenario: Scenario, job: Job, carried: Sequence[CellOutcome]) -> dict[str, Any]:

@@ -110,6 +110,8 @@ class Tally:
     compared: int = 0
     failed: int = 0
     in_flight_peak: int = 0
+    # How many could be in flight at once, since each user has one at a time.
+    in_flight_most: int = 0
     elapsed_s: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)

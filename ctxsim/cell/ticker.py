@@ -82,5 +82,6 @@ class Ticker:
     def _say_tally(self, elapsed_s: float) -> None:
         total = added_up(self._crew.tallies)
         total.elapsed_s = elapsed_s
+        total.in_flight_most = min(self._crew.workers.in_flight, self._crew.traffic.width)
         counts = self._crew.record.counts()
         self._channel.say({"say": "tally", "tally": asdict(total), "counts": counts})

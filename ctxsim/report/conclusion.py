@@ -106,8 +106,6 @@ class Case:
     expected: frozenset[str] | None = frozenset()
     thresholds: Sequence[Threshold] = ()
     interrupted: bool = False
-    # How many users there were, a visitor among them; None if that was left to the cells.
-    users: int | None = None
     # Some of the scenario's cells were left out: what they together must show cannot be told.
     is_part: bool = False
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -127,7 +125,7 @@ def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
         seed=case.seed,
         replay=case.again_as_it_was,
         reasons=(*doubts, *broken),
-        notes=tuple(_notes(case, cells)),
+        notes=tuple(_notes(cells)),
         expect=expect,
         checks=case.checks,
         cells=tuple(_cell_result(case, cell) for cell in cells),
@@ -187,26 +185,21 @@ def _why(tally: Tally) -> str:
     return f" ({', '.join(f'{what} x {count:,}' for what, count in often)})" if often else ""
 
 
-def _notes(case: Case, cells: Sequence[JudgedCell]) -> Iterator[str]:
+def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
     """What a reader should know of some workers although it is no finding and no doubt."""
     for word in dict.fromkeys(cell.workers for cell in cells):
         workers = Workers.parse(word)
         tallies = [cell.history.tally for cell in cells if cell.workers == word]
         peak = max(tally.in_flight_peak for tally in tallies)
-        most = min(workers.in_flight, max(tally.requests for tally in tallies))
+        most = max(tally.in_flight_most for tally in tallies)
+        if 0 < most < workers.in_flight:
+            yield f"{word} could have {most:,} requests in flight at once; raise users.count"
         # A synchronous application in a task holds up all others: there, one at a time is meant.
-        if 2 * peak < most and (workers.model, workers.variant) != ("tasks", None):
-            yield from _overlap_note(case, workers, peak)
-
-
-def _overlap_note(case: Case, workers: Workers, peak: int) -> Iterator[str]:
-    if case.users is not None and case.users < workers.in_flight:
-        yield (
-            f"{workers.word} had at most {peak:,} requests in flight at once, because there were "
-            f"only {case.users:,} users; raise users.count"
-        )
-    elif peak == 1:
-        yield f"{workers.word} never had two requests in flight at once; raise load.requests"
+        elif peak == 1 < most and (workers.model, workers.variant) != ("tasks", None):
+            yield (
+                f"{word} never had two requests in flight at once: none waited while it was "
+                "answered, or there were too few"
+            )
 
 
 def _broken(thresholds: Iterable[Threshold], cell: JudgedCell) -> Iterator[str]:

@@ -39,12 +39,16 @@ def event(kind="answer.foreign", place="body", route="GET /whoami", relation="us
     return [kind, route, place, relation]
 
 
-def tally(requests=100, compared=None, failed=0, counts=(), peak=plan["workers"]["count"]):
+COUNT = plan["workers"]["count"]
+
+
+def tally(requests=100, compared=None, failed=0, counts=(), peak=COUNT, most=COUNT):
     say(
         say="tally",
         tally={
             "requests": requests, "compared": requests if compared is None else compared,
-            "failed": failed, "in_flight_peak": peak, "elapsed_s": 0.5,
+            "failed": failed, "in_flight_peak": peak,
+            "in_flight_most": most, "elapsed_s": 0.5,
             "faults": {"error": 2, "abort": 1}, "failures": {"500": failed} if failed else {},
             "latency_us": {"400": requests - 5, "900": 5} if requests else {}, "visitors": 5,
         },
@@ -108,6 +112,12 @@ def failing_leak():
 def never_overlapping():
     ready()
     tally(peak=1)
+    end()
+
+
+def few_users():
+    ready()
+    tally(peak=3, most=3)
     end()
 
 

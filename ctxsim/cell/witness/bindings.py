@@ -67,17 +67,18 @@ def _bound_names() -> Iterator[tuple[str, object]]:
         for name, value in list(vars(module).items()):
             place = f"{module.__name__}.{name}"
             yield place, value
-            if isinstance(value, types.FunctionType):
+            # By `type`, since to ask a lazy object for its `__class__` is to evaluate it.
+            if issubclass(type(value), types.FunctionType):
                 yield from _of_function(place, value)
-            elif isinstance(value, type) and value.__module__ == module.__name__:
+            elif issubclass(type(value), type) and value.__module__ == module.__name__:
                 yield from _of_class(place, value)
 
 
 def _of_class(place: str, kind: type) -> Iterator[tuple[str, object]]:
     for name, value in list(vars(kind).items()):
         yield f"{place}.{name}", value
-        function = getattr(value, "__func__", value)
-        if isinstance(function, types.FunctionType):
+        function = value.__func__ if type(value) in (classmethod, staticmethod) else value
+        if issubclass(type(function), types.FunctionType):
             yield from _of_function(f"{place}.{name}", function)
 
 
@@ -89,14 +90,14 @@ def _of_function(place: str, function: types.FunctionType) -> Iterator[tuple[str
     yield from ((f"the closure of {place}", value) for value in closed_over(function))
 
 
-def closed_over(function: object) -> Iterator[object]:
+def closed_over(function: Any) -> Iterator[object]:
     """What a function, method or partial has captured."""
-    if isinstance(function, functools.partial):
+    if issubclass(type(function), functools.partial):
         yield from (*function.args, *function.keywords.values())
         yield from closed_over(function.func)
-    elif isinstance(function, types.MethodType):
+    elif issubclass(type(function), types.MethodType):
         yield function.__self__
-    elif isinstance(function, types.FunctionType):
+    elif issubclass(type(function), types.FunctionType):
         for cell in function.__closure__ or ():
             try:
                 yield cell.cell_contents

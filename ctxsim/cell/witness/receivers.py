@@ -53,7 +53,7 @@ class Receivers:
             return
         known = {id(each) for each in self._signals}
         for signal in gc.get_objects():
-            if isinstance(signal, blinker.Signal) and id(signal) not in known:
+            if issubclass(type(signal), blinker.Signal) and id(signal) not in known:
                 self._signals.append(signal)
                 signal.receiver_connected.connect(self._on_connected, weak=False)
 
@@ -102,7 +102,7 @@ def _holds_state(receiver: object) -> bool:
     """Whether a receiver has captured what may be a request's: neither code nor a global."""
     known = {id(v) for m in application_modules() for v in list(vars(m).values())}
     return any(
-        not isinstance(held, _NOBODYS) and id(held) not in known and not _is_application(held)
+        not issubclass(type(held), _NOBODYS) and id(held) not in known and not _is_application(held)
         for held in closed_over(receiver)
     )
 

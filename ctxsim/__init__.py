@@ -4,6 +4,23 @@ from __future__ import annotations
 
 import importlib
 
+# As type checkers know it; to import typing for it would make `import ctxsim` five times as slow.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ctxsim import runtime, switchpoint
+    from ctxsim.errors import (
+        ContextOrderError,
+        CtxsimError,
+        InterruptedRun,
+        OutsideContextError,
+        ScenarioError,
+        TargetError,
+        UsageError,
+    )
+    from ctxsim.scenario import Scenario
+    from ctxsim.simulation import Outcome, simulate
+    from ctxsim.switchpoint import pause
+
 __version__ = "0.1.0"
 
 # Loaded on first use: importing ctxsim needs the standard library alone and patches nothing, since
@@ -24,7 +41,22 @@ _PLACES = {
     "ContextOrderError": "ctxsim.errors",
 }
 
-__all__ = ["__version__", *_PLACES]
+__all__ = [
+    "ContextOrderError",
+    "CtxsimError",
+    "InterruptedRun",
+    "Outcome",
+    "OutsideContextError",
+    "Scenario",
+    "ScenarioError",
+    "TargetError",
+    "UsageError",
+    "__version__",
+    "pause",
+    "runtime",
+    "simulate",
+    "switchpoint",
+]
 
 
 def __getattr__(name: str) -> object:

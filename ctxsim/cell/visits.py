@@ -36,7 +36,6 @@ class Request:
         "content_type",
         "fault",
         "faulted",
-        "g",
         "headers",
         "iterated",
         "number",
@@ -59,8 +58,7 @@ class Request:
         # Which fault is meant to befall it, and whether it did.
         self.fault: str | None = None
         self.faulted = False
-        # The `g` and the session that were seen to be its own, while it lasts.
-        self.g: object = None
+        # The session that was seen to be its own, while it lasts.
         self.session: object = None
         # Whether its response is being read: what runs from now on runs for the sake of that.
         self.iterated = False

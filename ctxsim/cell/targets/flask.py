@@ -7,7 +7,6 @@ need blinker, which Flask before 2.3 may lack, and a hook function costs three t
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +14,9 @@ from typing import Any
 from ctxsim.cell.targets.faults import FailingHook, not_injected
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.claims import OwnersOfG
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.objects import instances
 from ctxsim.cell.witness.record import Current
 
 
@@ -28,6 +29,7 @@ class FlaskView:
         self.g: Callable[[], object] = flask.g._get_current_object
         self.session: Callable[[], object | None] = flask.session._get_current_object
         self._request_class = flask.Request
+        self.owners_of_g = OwnersOfG()
         self.has_request: Callable[[], bool] = flask.has_request_context
         self.has_app: Callable[[], bool] = flask.has_app_context
 
@@ -35,7 +37,11 @@ class FlaskView:
         if not self.has_request() or self._request().environ.get(CARRIED) is not request:
             return False
         session = self.session()
-        return session is request.session and not session and self.g() is request.g
+        return (
+            session is request.session
+            and not session
+            and self.owners_of_g.owner(self.g()) is request
+        )
 
     def carried(self) -> Request | None:
         found: Request | None = self._request().environ.get(CARRIED)
@@ -56,8 +62,9 @@ class FlaskView:
 class FlaskHooks:
     """Tells `Inside` of each request of the Flask applications in this process."""
 
-    def __init__(self, flask: Any, current: Current) -> None:
+    def __init__(self, flask: Any, current: Current, owners_of_g: OwnersOfG) -> None:
         self._kind = flask.Flask
+        self._owners_of_g = owners_of_g
         self._current = current
 
     def watch(self, inside: Inside) -> None:
@@ -66,6 +73,7 @@ class FlaskHooks:
 
     def _hook(self, app: Any, inside: Inside) -> None:
         app.logger.addFilter(not_injected)
+        self._owners_of_g.adopt(app)
         app.full_dispatch_request = _preceded(app.full_dispatch_request, inside.begin)
         app.preprocess_request = _failing(app.preprocess_request, FailingHook(self._current))
         app.do_teardown_request = _followed(app.do_teardown_request, inside.teardown, "request")
@@ -108,7 +116,7 @@ def _followed(
 
 def applications(kind: type) -> list[Any]:
     """All applications in the process, also those inside middleware and dispatchers."""
-    return [each for each in gc.get_objects() if isinstance(each, kind)]
+    return instances(kind)
 
 
 def flask_of() -> Any | None:

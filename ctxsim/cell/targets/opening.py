@@ -11,6 +11,8 @@ from typing import Any
 from ctxsim.cell.plan import Target as TargetPlan
 from ctxsim.cell.targets import Target, flask, importing
 from ctxsim.cell.targets.wsgi import Wsgi
+from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.objects import instances
 from ctxsim.cell.witness.record import Current
 from ctxsim.errors import TargetError
 
@@ -30,7 +32,7 @@ def open_target(plan: TargetPlan, current: Current) -> Target:
     facts = {"app": plan.app, **_versions()}
     if _is_runtime_app(app):
         if plan.kind == "wsgi":
-            return _runtime_by_wsgi(app, current, facts)
+            return _runtime_by_wsgi(app, [app], current, facts)
         made: Target = _serving().Runtime(app, current, {"kind": "runtime", **facts})
         return made
     if plan.kind == "runtime":
@@ -49,17 +51,34 @@ def open_target(plan: TargetPlan, current: Current) -> Target:
 def _wsgi(app: Any, current: Current, facts: dict[str, str]) -> Target:
     found = flask.flask_of()
     if found is None:
-        return Wsgi(app, facts)
-    hooks = flask.FlaskHooks(found, current)
+        inside = _runtime_apps()
+        return _runtime_by_wsgi(app, inside, current, facts) if inside else Wsgi(app, facts)
     view = flask.FlaskView(found)
+    hooks = flask.FlaskHooks(found, current, view.owners_of_g)
     return Wsgi(app, facts, view, hooks.watch, flask.session_cookie(found))
 
 
-def _runtime_by_wsgi(app: Any, current: Current, facts: dict[str, str]) -> Target:
+def _runtime_by_wsgi(
+    front: Any, apps: list[Any], current: Current, facts: dict[str, str]
+) -> Target:
+    """Applications of the runtime that are called by WSGI, perhaps through middleware."""
     serving = _serving()
-    hooks = serving.RuntimeHooks(app, current)
-    cookie = app.config["SESSION_COOKIE_NAME"]
-    return Wsgi(app, {"kind": "wsgi", **facts}, serving.RuntimeView(), hooks.watch, cookie)
+    view = serving.RuntimeView()
+
+    def watch(inside: Inside) -> None:
+        for app in apps:
+            serving.RuntimeHooks(app, current, view.owners_of_g).watch(inside)
+
+    cookie = apps[0].config["SESSION_COOKIE_NAME"]
+    return Wsgi(front, {**facts, "kind": "wsgi"}, view, watch, cookie)
+
+
+def _runtime_apps() -> list[Any]:
+    """All applications of the runtime in the process: middleware may stand before them."""
+    runtime = sys.modules.get("ctxsim.runtime")
+    if runtime is None:
+        return []
+    return instances(runtime.App)
 
 
 def _runtime() -> ModuleType:

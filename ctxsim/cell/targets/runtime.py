@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from ctxsim.cell.targets.faults import FailingHook, not_injected
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.claims import OwnersOfG
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.record import Current
 from ctxsim.runtime import App
@@ -21,6 +22,9 @@ from ctxsim.runtime.stacks import STACKS
 class RuntimeView:
     """The runtime's two stacks."""
 
+    def __init__(self) -> None:
+        self.owners_of_g = OwnersOfG()
+
     def all_own(self, request: Request) -> bool:
         context = STACKS.request_get()
         if context is None or context.request.carried is not request:
@@ -29,7 +33,7 @@ class RuntimeView:
         if session is not None and (session is not request.session or session):
             return False
         app_context = STACKS.app_get()
-        return app_context is not None and app_context.g is request.g
+        return app_context is not None and self.owners_of_g.owner(app_context.g) is request
 
     def has_request(self) -> bool:
         return STACKS.request_get() is not None
@@ -70,13 +74,15 @@ def _carried(request: Any) -> Request | None:
 class RuntimeHooks:
     """Tells `Inside` of each request of one application of the runtime."""
 
-    def __init__(self, app: App, current: Current) -> None:
+    def __init__(self, app: App, current: Current, owners_of_g: OwnersOfG) -> None:
         self._app = app
+        self._owners_of_g = owners_of_g
         self._current = current
 
     def watch(self, inside: Inside) -> None:
         app = self._app
         app.logger.addFilter(not_injected)
+        self._owners_of_g.adopt(app)
         app.before_request_funcs.insert(0, inside.begin)
         app.before_request_funcs.append(FailingHook(self._current))
         # The list is in the order of the calls: the last sees what all the others left.
@@ -90,9 +96,9 @@ class Runtime:
     def __init__(self, app: App, current: Current, facts: dict[str, str]) -> None:
         self._app = app
         self._handle = app.handle
-        self._hooks = RuntimeHooks(app, current)
         self.facts = facts
         self.view = RuntimeView()
+        self._hooks = RuntimeHooks(app, current, self.view.owners_of_g)
         self.session_cookie: str = app.config["SESSION_COOKIE_NAME"]
 
     def watch(self, inside: Inside) -> None:
@@ -143,8 +149,6 @@ def _streamed(request: Request, answer: Any) -> Generator[None, None, Response]:
                 request.faulted = True
                 break
             yield
-    except GeneratorExit:
-        raise
     except BaseException as raised:  # noqa: BLE001 - a server survives whatever a request raises
         error = raised
     finally:

@@ -6,9 +6,7 @@ it after a pause, and in its teardowns; the stack is looked at before a request 
 
 from __future__ import annotations
 
-import contextlib
 import re
-import weakref
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -17,6 +15,7 @@ from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.bindings import Bindings
+from ctxsim.cell.witness.claims import Claims, OwnersOfG
 from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
@@ -36,6 +35,8 @@ class View(Protocol):
         False also where that needs a closer look, such as at a session that holds something.
         """
 
+    owners_of_g: OwnersOfG
+
     def has_request(self) -> bool: ...
 
     def has_app(self) -> bool: ...
@@ -50,31 +51,6 @@ class View(Protocol):
 
     def held(self) -> Iterator[tuple[str, object]]:
         """What this worker holds in locals of the framework that no search finds by itself."""
-
-
-class Claims:
-    """Which request, or user, an object belongs to: the first that was seen with it.
-
-    Objects are known by identity and held weakly: holding them would keep what the application
-    expects to die with its request.
-    """
-
-    def __init__(self) -> None:
-        self._owners: dict[int, tuple[weakref.ref[object], Request]] = {}
-
-    def owner(self, thing: object) -> Request | None:
-        entry = self._owners.get(id(thing))
-        return entry[1] if entry is not None and entry[0]() is thing else None
-
-    def claim(self, thing: object, request: Request) -> Request:
-        """Give the owner of `thing`, which is `request` if it had none."""
-        entry = self._owners.get(id(thing))
-        if entry is not None and entry[0]() is thing:
-            return entry[1]
-        # What cannot be held weakly cannot be told from its successor at the same address.
-        with contextlib.suppress(TypeError):
-            self._owners[id(thing)] = (weakref.ref(thing), request)
-        return request
 
 
 class Inside:
@@ -93,7 +69,7 @@ class Inside:
         self._current = current
         self._record = record
         self._owner = owner
-        self._things = Claims()
+        self._owners_of_g = view.owners_of_g
         self._sessions = Claims()
         # The g of a context that was pushed while the application was imported.
         self._inherited = [view.g()] if view.has_app() else []
@@ -104,7 +80,9 @@ class Inside:
 
     def _belongs_to(self, thing: object) -> Request | None:
         return (
-            self._view.belongs_to(thing) or self._things.owner(thing) or self._sessions.owner(thing)
+            self._view.belongs_to(thing)
+            or self._owners_of_g.owner(thing)
+            or self._sessions.owner(thing)
         )
 
     def before(self, request: Request) -> None:
@@ -122,7 +100,7 @@ class Inside:
             self._inherits(request, view.g())
 
     def _inherits(self, request: Request, g: object) -> None:
-        owner = self._things.owner(g)
+        owner = self._owners_of_g.owner(g)
         if owner is None and not any(g is each for each in self._inherited):
             self._inherited.append(g)
         if any(g is each for each in self._inherited):
@@ -133,10 +111,10 @@ class Inside:
     def begin(self) -> None:
         """The request's context was pushed."""
         request = self._current.get()
-        if request is None:
-            return
-        request.begun += 1
-        self.look("when it began")
+        # A request that a view makes itself, by a test client, is none of ours.
+        if request is not None and self._view.has_request() and self._view.carried() is not None:
+            request.begun += 1
+            self.look("when it began")
 
     def look(self, moment: str) -> None:
         """Read the proxies for the request that the worker carries."""
@@ -147,7 +125,9 @@ class Inside:
         if view.all_own(request):
             return
         if not view.has_request():
-            self._note("value.lost", request, "its request context was gone", seen=moment)
+            # Once its teardown has run, a request does without: in `close`, or in middleware.
+            if request.torn + request.torn_iterated < request.begun:
+                self._note("value.lost", request, "its request context was gone", seen=moment)
             return
         carried = view.carried()
         if carried is not None and carried is not request:
@@ -159,11 +139,8 @@ class Inside:
 
     def _look_at_g(self, request: Request, moment: str) -> None:
         if self._view.has_app():
-            g = self._view.g()
-            owner = self._things.claim(g, request)
-            if owner is request:
-                request.g = g
-            else:
+            owner = self._owners_of_g.claim(self._view.g(), request)
+            if owner is not request:
                 self._foreign(request, "g", moment, owner)
 
     def _look_at_session(self, request: Request, session: object, moment: str) -> None:
@@ -199,7 +176,7 @@ class Inside:
             else:
                 request.torn += 1
             self.look("in its teardown")
-        elif which == "app context" and view.has_app() and view.g() is not request.g:
+        elif which == "app context" and view.has_app():
             self._look_at_g(request, "in the app context's teardown")
 
     def listen(self, name: str, _subject: object) -> None:
@@ -228,13 +205,13 @@ class Inside:
             self._left(request, view.g())
         if request.torn != request.begun or request.torn_iterated > request.begun:
             self._count_teardowns(request)
-        request.g = request.session = None
+        request.session = None
         self._bindings.after(request)
 
     def _left(self, request: Request, g: object) -> None:
         if any(g is each for each in self._inherited):
             return
-        owner = self._things.claim(g, request)
+        owner = self._owners_of_g.claim(g, request)
         if owner is request:
             self._note("context.left", request, "app context", seen="an app context")
         elif owner in self._live:

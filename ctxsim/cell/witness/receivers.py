@@ -8,7 +8,6 @@ request's receiver is connected has given that request what is its own.
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import types
@@ -19,6 +18,7 @@ from typing import Any
 from ctxsim.cell.history import Event
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.bindings import application_modules, closed_over
+from ctxsim.cell.witness.objects import instances
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
 # What a closure may hold and still be nobody's: code, and what there is one of.
@@ -52,8 +52,8 @@ class Receivers:
         if blinker is None:
             return
         known = {id(each) for each in self._signals}
-        for signal in gc.get_objects():
-            if issubclass(type(signal), blinker.Signal) and id(signal) not in known:
+        for signal in instances(blinker.Signal):
+            if id(signal) not in known:
                 self._signals.append(signal)
                 signal.receiver_connected.connect(self._on_connected, weak=False)
 

@@ -22,6 +22,7 @@ from ctxsim.cell.history import Event
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.marks import Mark
+from ctxsim.cell.witness.objects import instances
 from ctxsim.cell.witness.record import Milestones, Record, is_application_file
 
 # The stacks that `inside` looks at, by the names of their variables.
@@ -128,7 +129,7 @@ class Residue:
         names = _module_names(self._thread_local)
         return [
             (_local_place(local, names), local)
-            for local in _instances(self._thread_local)
+            for local in instances(self._thread_local)
             if _may_be_read(local)
         ]
 
@@ -165,19 +166,6 @@ def _source_file(holder: object) -> str | None:
         file = holder.get("__file__")
         return file if isinstance(file, str) else None
     return None
-
-
-def _instances(kind: type) -> list[Any]:
-    """All instances of `kind` in the process.
-
-    Asked of their classes: `gc.get_objects` would also take hold of the half-built tuples of other
-    threads, whose `tuple(generator)` then fails with a SystemError. And by `type`, since to ask a
-    lazy object for its `__class__` is to evaluate it.
-    """
-    kinds: list[type] = [kind]
-    for each in kinds:
-        kinds += type.__subclasses__(each)
-    return [each for each in gc.get_referrers(*kinds) if issubclass(type(each), kind)]
 
 
 def _same(context: Context, baseline: Context) -> bool:

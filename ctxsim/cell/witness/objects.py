@@ -1,0 +1,19 @@
+"""Objects of the process, found without running any code of theirs."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+
+def instances(kind: type) -> list[Any]:
+    """All instances of `kind`, and of the classes derived from it.
+
+    Asked of their classes: `gc.get_objects` would also take hold of the half-built tuples of other
+    threads, whose `tuple(generator)` then fails with a SystemError. And by `type`, since to ask a
+    lazy object for its `__class__` is to evaluate it.
+    """
+    kinds: list[type] = [kind]
+    for each in kinds:
+        kinds += type.__subclasses__(each)
+    return [each for each in gc.get_referrers(*kinds) if issubclass(type(each), kind)]

@@ -1,0 +1,337 @@
+"""Each response is compared with its request: own values count, foreign ones are told."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import zlib
+
+import pytest
+from driving import RUN, plan_of, step
+
+from ctxsim.cell import canaries
+from ctxsim.cell.history import Event, Tally
+from ctxsim.cell.plan import Expect, Shared, Users
+from ctxsim.cell.targets.importing import resolve
+from ctxsim.cell.visits import Response, Traffic
+from ctxsim.cell.witness.answers import Answers, Owner
+from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.record import Record
+
+PUBLIC: list[str] = []
+
+
+class Bench:
+    """One request of user 1 (or of a visitor) in the hands of what examines its answer."""
+
+    def __init__(self, asked=None, *, visitor=False, **keys):
+        asked = asked or step("GET /wall/today?{canary}", mine=("{user.name}",))
+        users = Users(vars=(("name", "user{n}"),))
+        plan = plan_of(asked, users=users, **keys)
+        traffic = Traffic(plan, clock=int)
+        marks = Marks(plan, len(traffic.users))
+        self.events: list[Event] = []
+        record = Record(
+            lambda message: self.events.append(Event.from_json(message["event"])),
+            threading.Lock(),
+        )
+        owner = Owner(plan, traffic, marks, resolve)
+        self._answers = Answers(marks, owner, record, "session")
+        wanted = 0 if visitor else 1
+        self.request = traffic.take()
+        while self.request.user.number != wanted:
+            self.request = traffic.take()
+        self.tally = Tally()
+
+    def examine(self, body="", *headers, status=200, **keys):
+        data = body if isinstance(body, bytes) else body.encode()
+        response = Response(status, list(headers), data, **keys)
+        return self._answers.examine(self.request, response, self.tally)
+
+    @property
+    def seen(self):
+        return [(event.kind, event.place, event.relation) for event in self.events]
+
+
+def of(user, request, process=1):
+    return canaries.canary(canaries.user_prefix(RUN, process, user), request)
+
+
+FOREIGN = of(2, 5)
+
+
+def test_a_request_s_own_canary_is_compared_and_silent():
+    """Seen in the body, a header or a cookie: something of its own came back."""
+    for place in ("body", "X-Tag", "Set-Cookie"):
+        bench = Bench()
+        own = bench.request.canary
+        if place == "body":
+            bench.examine(own)
+        else:
+            bench.examine("", (place, f"name={own}"))
+        assert (bench.seen, bench.tally.compared) == ([], 1)
+
+
+def test_an_answer_that_names_nobody_is_not_compared():
+    """It says neither that all is well nor that something is wrong."""
+    bench = Bench()
+    assert bench.examine("hello", ("X-Tag", "none"))
+    assert (bench.seen, bench.tally.compared) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "text", [of(1, 77), of(1, 0), "user1"], ids=["an earlier canary", "its canary", "its name"]
+)
+def test_what_belongs_to_the_same_user_is_its_own(text):
+    """That a response holds an earlier canary of its own user is no finding."""
+    bench = Bench()
+    bench.examine(text)
+    assert (bench.seen, bench.tally.compared) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "source"),
+    [
+        (FOREIGN, "request", (2, 5)),
+        (of(2, 0), "user", (2, 0)),
+        ("user2", "user", (2, 0)),
+        (of(0, 3), "request", (0, 3)),
+        (of(2, 5, process=9), "request", (2, 5)),
+    ],
+    ids=["request", "user's canary", "user's name", "visitor's", "other process"],
+)
+def test_what_belongs_to_somebody_else_is_told_with_its_source(text, relation, source):
+    """Another request's value, and what another user is known by."""
+    bench = Bench()
+    bench.examine(f"welcome {text}!")
+    [event] = bench.events
+    assert bench.seen == [("answer.foreign", "body", relation)]
+    assert (event.source.user, event.source.request) == source
+    assert text in event.seen
+    assert event.victim == bench.request.who
+
+
+@pytest.mark.parametrize("text", [of(2, 0), "user2"])
+def test_a_visitor_who_is_shown_a_user_is_told_as_such(text):
+    """The worst relation of all."""
+    bench = Bench(visitor=True)
+    bench.examine(text)
+    assert bench.seen == [("answer.foreign", "body", "visitor")]
+
+
+def test_a_visitor_s_value_of_an_earlier_request_is_foreign_to_it():
+    """Visitors have no cookies: nothing ties one request to the next."""
+    bench = Bench(visitor=True)
+    bench.examine(of(0, 999))
+    assert bench.seen == [("answer.foreign", "body", "request")]
+
+
+def test_a_torn_canary_is_foreign_to_everybody():
+    """Two canaries were mixed in one text."""
+    bench = Bench()
+    own = bench.request.canary
+    torn = own[:20] + ("0" if own[20] != "0" else "1") + own[21:]
+    bench.examine(torn)
+    [event] = bench.events
+    assert event.source is None
+    assert "mixture" in event.seen
+
+
+@pytest.mark.parametrize(
+    ("route", "silent"),
+    [
+        ("/wall", True),
+        ("/wall/", True),
+        ("/wall/today", True),
+        ("/", False),
+        ("/wal", False),
+        ("/wall/today/x", False),
+    ],
+)
+def test_a_shared_route_may_show_everybody_s_values(route, silent):
+    """A route covers what lies under it, and no more."""
+    bench = Bench(shared=Shared(routes=(route,)))
+    bench.examine(f"{FOREIGN} user2")
+    assert (bench.seen == []) is silent
+
+
+def test_a_shared_object_s_values_may_be_seen_by_all():
+    """Also when the object has changed since; other values stay foreign."""
+    bench = Bench(shared=Shared(objects=(f"{__name__}:PUBLIC",)))
+    PUBLIC[:] = [FOREIGN]
+    bench.examine(FOREIGN)
+    PUBLIC.clear()
+    bench.examine(FOREIGN)
+    assert bench.seen == []
+    bench.examine(of(3, 1))
+    assert bench.seen == [("answer.foreign", "body", "request")]
+
+
+def signed(payload, *, compress=False):
+    data = json.dumps(payload).encode()
+    data = zlib.compress(data) if compress else data
+    coded = base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return f"{'.' if compress else ''}{coded}.aB-_cd.kS1gn4tur3"
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("text", [FOREIGN, "user2"])
+@pytest.mark.parametrize("quoted", ["{}", '"{}"'])
+def test_a_session_cookie_is_read(text, compress, quoted):
+    """Signed as itsdangerous does, plain or compressed: what it holds is found, once."""
+    bench = Bench()
+    cookie = quoted.format(signed({"name": text, "pad": "x" * 200}, compress=compress))
+    bench.examine("", ("Set-Cookie", f"session={cookie}; HttpOnly; Path=/"))
+    [event] = bench.events
+    assert event.place == "session cookie session"
+    assert event.source.user == 2
+
+
+@pytest.mark.parametrize("name", ["session", "PHPSESSID", "sessionid", "my_sess"])
+@pytest.mark.parametrize(
+    "value", [f"id-{FOREIGN}", f"userid-{FOREIGN}", FOREIGN, "user2", "for.user2"]
+)
+def test_a_session_cookie_that_is_not_signed_is_read_as_it_stands(name, value):
+    """Also where its text happens to be valid base64, of nonsense."""
+    bench = Bench()
+    bench.examine("", ("Set-Cookie", f"{name}={value}; Path=/"))
+    [event] = bench.events
+    assert event.place == f"session cookie {name}"
+    assert event.source.user == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "place"),
+    [
+        (("X-User", FOREIGN), "header X-User"),
+        (("Location", f"/next?c={FOREIGN}"), "header Location"),
+        (("ETag", f'W/"{FOREIGN}"'), "header ETag"),
+        (("Set-Cookie", f"last={FOREIGN}; Path=/"), "cookie last"),
+        (("Set-Cookie", f"a=b; Path=/{FOREIGN}"), "cookie a"),
+        (("Set-Cookie", f"session=b; Path=/{FOREIGN}"), "session cookie session"),
+        (("X-Latin", f"\xe9 {FOREIGN} \xfc"), "header X-Latin"),
+        (("X-Name", "\xe9 user2 \xfc"), "header X-Name"),
+        (("Content-Type", f"text/plain; boundary={FOREIGN}"), "header Content-Type"),
+        (("content-disposition", f"attachment; filename={FOREIGN}.csv"),
+         "header content-disposition"),
+    ],
+)  # fmt: skip
+def test_every_header_is_looked_at(header, place):
+    """Whatever a response carries may carry another's value."""
+    bench = Bench()
+    bench.examine("", header)
+    assert [event.place for event in bench.events] == [place]
+
+
+def test_binary_bodies_are_looked_at():
+    """An image with another user's canary in its metadata is a leak as well."""
+    bench = Bench()
+    bench.examine(b"\x89PNG\xff\x00" + FOREIGN.encode() + b"\x00\xfe" + b"user2\xff")
+    # 0xff may be a letter in many codings, so that user2 is no whole word here.
+    assert bench.seen == [("answer.foreign", "body", "request")]
+
+
+EXPECTATIONS = [
+    ({"status": (200,)}, "ok", 200, "no", 404, "status", ""),
+    ({"status": (200, 302)}, "ok", 302, "no", 500, "status", ""),
+    ({"contains": ("hello",)}, "hello you", 200, "good bye", 200, "contains 'hello'", ""),
+    ({"contains": ("{user.name}",)}, "user1", 200, "nobody", 200, "contains '{user.name}'", "own"),
+    ({"absent": ("error",)}, "fine", 200, "an error", 200, "absent 'error'", ""),
+    ({"json": (("a.b", 1),)}, '{"a":{"b":1}}', 200, '{"a":{"b":2}}', 200, "json member a.b", ""),
+    ({"json": (("a.1", "x"),)}, '{"a":[0,"x"]}', 200, '{"a":["x"]}', 200, "json member a.1", ""),
+    ({"json": (("a.b", 1),)}, '{"a.b":1}', 200, "[]", 200, "json member a.b", ""),
+    ({"json": (("a", None),)}, '{"a":null}', 200, '{"a":0}', 200, "json member a", ""),
+    ({"json": (("a", 1),)}, '{"a":1}', 200, "<html>", 200, "json", ""),
+    ({"json": (("me", "{user.name}"),)}, '{"me":"user1"}', 200, '{"me":""}', 200,
+     "json member me", "own"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expect", "kept", "kept_status", "broken", "broken_status", "place", "relation"), EXPECTATIONS
+)
+def test_each_kind_of_expectation_is_kept_or_broken(
+    expect, kept, kept_status, broken, broken_status, place, relation
+):
+    """Kept, it is silent; broken, it says which, and ends the visit."""
+    asked = step("GET /", expect=Expect(**expect))
+    bench = Bench(asked)
+    assert bench.examine(kept, status=kept_status)
+    assert bench.events == []
+    assert not bench.examine(broken, status=broken_status)
+    assert bench.seen == [("expectation.broken", place, relation)]
+
+
+def test_an_expectation_of_the_request_s_own_canary_is_filled():
+    """`contains: {canary}` is of this request, not of any."""
+    bench = Bench(step("GET /", expect=Expect(contains=("id={canary};",))))
+    assert bench.examine(f"id={bench.request.canary};")
+    assert not bench.examine(f"id={of(1, 99)};")
+
+
+def test_a_missing_member_is_not_null():
+    """What is not there does not equal an expected null."""
+    bench = Bench(step("GET /", expect=Expect(json=(("error", None),))))
+    assert not bench.examine('{"other": 1}')
+
+
+def test_true_is_not_one():
+    """JSON knows booleans from numbers, though Python does not."""
+    bench = Bench(step("GET /", expect=Expect(json=(("paid", True),))))
+    assert not bench.examine('{"paid": 1}')
+
+
+def test_a_kept_expectation_of_its_own_text_counts_as_compared():
+    """`contains: {user.name}` compared something; `contains: hello` did not."""
+    for text, body, compared in (("{user.name}", "user1", 1), ("hello", "hello", 0)):
+        bench = Bench(step("GET /", expect=Expect(contains=(text,))))
+        bench.examine(body)
+        assert bench.tally.compared == compared
+
+
+@pytest.mark.parametrize("keys", [{"complete": False}, {"faulted": True}, {"visitor": True}])
+def test_expectations_bind_whole_answers_to_users_alone(keys):
+    """Neither a visitor nor a request that a fault befell is bound by them."""
+    asked = step("GET /", expect=Expect(status=(200,), contains=("{user.name}",)))
+    bench = Bench(asked, visitor=keys.get("visitor", False))
+    bench.request.faulted = keys.get("faulted", False)
+    assert bench.examine("", status=503, complete=keys.get("complete", True))
+    assert bench.events == []
+
+
+@pytest.mark.parametrize("keys", [{"complete": False}, {"faulted": True}])
+def test_what_a_fault_or_an_abort_left_is_still_looked_at(keys):
+    """The error page of a request that was made to fail may show another's value."""
+    bench = Bench()
+    bench.request.faulted = keys.get("faulted", False)
+    bench.examine(FOREIGN, status=500, complete=keys.get("complete", True))
+    assert bench.seen == [("answer.foreign", "body", "request")]
+
+
+@pytest.mark.parametrize(
+    ("status", "keys", "expected", "failure"),
+    [
+        (200, {}, (), ""),
+        (302, {}, (), ""),
+        (404, {}, (), "404"),
+        (401, {"visitor": True}, (), ""),
+        (404, {"visitor": True}, (), ""),
+        (500, {"visitor": True}, (), "500"),
+        (500, {}, (), "500"),
+        (403, {}, (403,), ""),
+        (500, {}, (500,), ""),
+        (500, {"faulted": True}, (), ""),
+        (500, {"error": LookupError("x")}, (), "LookupError"),
+        (500, {"error": LookupError("x"), "faulted": True}, (), ""),
+    ],
+)
+def test_what_counts_as_failed(status, keys, expected, failure):
+    """5xx and 4xx that nobody expected; a visitor may be turned away; faults are ours."""
+    asked = step("GET /", expect=Expect(status=expected))
+    bench = Bench(asked, visitor=keys.get("visitor", False))
+    bench.request.faulted = keys.get("faulted", False)
+    error = keys.get("error")
+    bench.examine("", status=status, error=error, complete=error is None)
+    assert bench.tally.failed == bool(failure)
+    assert bench.tally.failures == ({failure: 1} if failure else {})

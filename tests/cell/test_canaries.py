@@ -1,0 +1,130 @@
+"""A canary tells whose it is wherever it turns up, and nothing else passes for one."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ctxsim.cell.canaries import (
+    LENGTH,
+    MAX_PROCESS,
+    MAX_REQUEST,
+    MAX_USER,
+    Origin,
+    Scanner,
+    canary,
+    read,
+    user_prefix,
+)
+
+RUNS = st.text("0123456789abcdef", min_size=8, max_size=8)
+ORIGINS = st.builds(
+    Origin, st.integers(0, MAX_PROCESS), st.integers(0, MAX_USER), st.integers(0, MAX_REQUEST)
+)
+CODINGS = [str, html.escape, json.dumps, quote, quote_plus, lambda text: quote(text, safe="")]
+
+
+def canary_of(run, origin):
+    return canary(user_prefix(run, origin.process, origin.user), origin.request)
+
+
+@given(RUNS, ORIGINS)
+def test_a_canary_says_where_it_comes_from(run, origin):
+    """Process, user and request are read back, without any table."""
+    made = canary_of(run, origin)
+    assert len(made) == LENGTH
+    assert read(made) == origin
+
+
+@given(RUNS, ORIGINS, st.integers(2, LENGTH - 1), st.sampled_from("0123456789abcdef"))
+def test_one_wrong_digit_is_noticed(run, origin, at, digit):
+    """The check digits refuse a canary of which any one digit was changed."""
+    made = canary_of(run, origin)
+    assume(made[at] != digit)
+    assert read(made[:at] + digit + made[at + 1 :]) is None
+
+
+@given(ORIGINS, ORIGINS, st.integers(10, LENGTH - 1))
+def test_a_mixture_of_two_is_one_of_them_or_hardly_ever_read(one, other, at):
+    """Where two were torn and joined, what is read is an origin made of both halves, or None."""
+    first, second = canary_of("0badcafe", one), canary_of("0badcafe", other)
+    torn = first[:at] + second[at:]
+    assume(torn not in (first, second))
+    found = read(torn)
+    assert found is None or canary_of("0badcafe", found) == torn
+
+
+@given(st.text(), ORIGINS, st.text(), st.sampled_from(CODINGS))
+def test_a_canary_survives_every_coding_of_text(before, origin, after, coding):
+    """JSON escapes, HTML entities and percent-encoding leave it unchanged and findable."""
+    scanner, made = Scanner("0badcafe"), canary_of("0badcafe", origin)
+    coded = coding((before + made + after).encode(errors="replace").decode())
+    assert made in scanner.in_text(coded)
+    assert made in scanner.in_bytes(coded.encode())
+
+
+@given(st.binary(), ORIGINS, st.binary(), st.booleans(), st.booleans())
+def test_a_canary_is_found_inside_base64(before, origin, after, urlsafe, padded):
+    """In either alphabet, padded or not, at every offset."""
+    made = canary_of("0badcafe", origin)
+    encode = base64.urlsafe_b64encode if urlsafe else base64.b64encode
+    coded = encode(before + made.encode() + after)
+    found = Scanner("0badcafe").in_bytes(coded if padded else coded.rstrip(b"="))
+    assert made in found
+
+
+@given(st.binary(max_size=6), ORIGINS, st.from_regex(r"[A-Za-z0-9]{0,7}", fullmatch=True))
+def test_a_canary_is_found_in_base64_that_follows_letters(inside, origin, glued):
+    """A coded text may stand after other letters without a gap."""
+    made = canary_of("0badcafe", origin)
+    coded = base64.b64encode(inside + made.encode()).rstrip(b"=")
+    assert made in Scanner("0badcafe").in_bytes(glued.encode() + coded)
+
+
+@given(st.text(), st.binary())
+def test_random_text_holds_none(text, data):
+    """Ordinary text and bytes are never taken for a canary."""
+    scanner = Scanner("0badcafe")
+    assume("cx0badcafe" not in text)
+    assert scanner.in_text(text) == []
+    assert scanner.in_bytes(data) == []
+
+
+@given(RUNS, RUNS, ORIGINS)
+def test_a_canary_of_another_run_is_none(ours, theirs, origin):
+    """What another run left in a database is no finding of this one."""
+    assume(ours != theirs)
+    made = canary_of(theirs, origin).encode()
+    assume(f"cx{ours}".encode() not in made)
+    assert Scanner(ours).in_bytes(made + b" " + base64.b64encode(made)) == []
+
+
+@given(st.lists(ORIGINS, max_size=5))
+def test_all_canaries_are_found_in_their_order(origins):
+    """None hides another, also where they stand without a gap."""
+    made = [canary_of("0badcafe", origin) for origin in origins]
+    scanner = Scanner("0badcafe")
+    assert scanner.in_text("".join(made)) == made
+    assert scanner.in_bytes(" ".join(made).encode()) == made
+
+
+@pytest.mark.parametrize("other", ["request", "user", "base64", "beginning"])
+def test_the_quick_look_sees_whatever_the_thorough_one_would(other):
+    """`only` is true for the own canary alone, however often, and false beside any other mark."""
+    scanner = Scanner("0badcafe")
+    own = canary_of("0badcafe", Origin(1, 2, 3))
+    foreign = {
+        "request": canary_of("0badcafe", Origin(1, 2, 4)),
+        "user": canary_of("0badcafe", Origin(1, 3, 3)),
+        "base64": base64.b64encode(canary_of("0badcafe", Origin(1, 3, 3)).encode()).decode(),
+        "beginning": own[:-1],
+    }[other]
+    assert scanner.only(f"{own} and {own}".encode(), own)
+    assert not scanner.only(f"{own} and {foreign}".encode(), own)
+    assert not scanner.only(foreign.encode(), own)

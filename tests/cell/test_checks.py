@@ -1,0 +1,156 @@
+"""Checks are pure: a history gives exactly its findings, the most severe first."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctxsim.cell.checks import GROUPS, SEVERITY, TITLES, verdict
+from ctxsim.cell.history import KINDS, Event, History, Tally, Who
+
+ANN, BEN, VISITOR = Who(1, 4, "GET /cart"), Who(2, 9, "GET /login"), Who(0, 3, "GET /cart")
+
+
+def event(kind, place="body", victim=ANN, source=BEN, **keys):
+    return Event(kind=kind, place=place, victim=victim, source=source, at_request=17, **keys)
+
+
+def history_of(*events, compared=100):
+    history = History(tally=Tally(requests=100, compared=compared))
+    for each in events:
+        history.add(each)
+    return history
+
+
+CODES = [
+    ("context.left", {}, "CTX101"),
+    ("context.inherited", {}, "CTX102"),
+    ("context.mispop", {}, "CTX103"),
+    ("teardown.missed", {}, "CTX104"),
+    ("teardown.twice", {}, "CTX104"),
+    ("teardown.elsewhere", {}, "CTX104"),
+    ("answer.foreign", {"relation": "request"}, "CTX201"),
+    ("answer.foreign", {"relation": "user"}, "CTX201"),
+    ("saw.foreign", {}, "CTX202"),
+    ("session.foreign", {}, "CTX203"),
+    ("answer.foreign", {"place": "session cookie session", "relation": "request"}, "CTX203"),
+    ("answer.foreign", {"relation": "visitor", "victim": VISITOR}, "CTX204"),
+    (
+        "answer.foreign",
+        {"place": "session cookie session", "relation": "visitor", "victim": VISITOR},
+        "CTX204",
+    ),
+    ("proxy.early", {}, "CTX205"),
+    ("receiver.foreign", {}, "CTX206"),
+    ("value.lost", {}, "CTX207"),
+    ("expectation.broken", {"relation": "own"}, "CTX207"),
+    ("expectation.broken", {}, "CTX208"),
+    ("residue", {}, "CTX401"),
+]
+
+
+@pytest.mark.parametrize(("kind", "keys", "code"), CODES)
+def test_an_event_gives_exactly_its_finding(kind, keys, code):
+    """Code, victim, source, count and the first occurrence are those of the event."""
+    made = event(kind, **keys)
+    history = history_of(made)
+    history.counts[made.cause] = 12
+    [finding] = verdict.judge(history)
+    assert (finding.code, finding.count, finding.at_request) == (code, 12, 17)
+    assert (finding.victim, finding.source) == (made.victim, made.source)
+    assert finding.cause[0] == code
+    assert finding.story
+    assert not any("None" in line or "{" in line for line in finding.story), finding.story
+
+
+@pytest.mark.parametrize(("kind", "keys", "code"), CODES)
+def test_a_story_is_a_sentence_of_both_sides(kind, keys, code):
+    """It begins with a word, not with a gap that nobody filled."""
+    [finding] = verdict.judge(history_of(event(kind, seen="an app context", **keys)))
+    assert finding.story[0] == finding.story[0].strip()
+    assert str(finding.victim) in " ".join(finding.story)
+
+
+def test_every_kind_of_event_has_a_check():
+    """What a cell can say, a check translates; and every code has its place in the severity."""
+    assert {kind for kind, _, _ in CODES} == set(KINDS)
+    assert {code for _, _, code in CODES} | {"CTX209", "CTX901"} == set(TITLES) == set(SEVERITY)
+    assert len(SEVERITY) == len(set(SEVERITY))
+
+
+def test_a_history_without_events_has_no_findings():
+    """Clean is: something was compared, and nothing was seen."""
+    assert verdict.judge(history_of()) == []
+
+
+def test_a_run_that_compared_nothing_says_so():
+    """Also where only other codes were asked for."""
+    history = history_of(compared=0)
+    for codes in (tuple(TITLES), ("CTX101",), ()):
+        [finding] = verdict.judge(history, codes=codes)
+        assert (finding.code, finding.count) == ("CTX901", 100)
+
+
+def test_no_requests_at_all_are_no_finding():
+    """That is the ending's matter."""
+    assert verdict.judge(History()) == []
+
+
+BROKEN = event("expectation.broken", "status", source=None, seen="500", expected="200")
+OWN = event("expectation.broken", "contains '{user.name}'", source=None, relation="own")
+
+
+@pytest.mark.parametrize(
+    ("made", "alone", "code"),
+    [
+        (OWN, None, "CTX207"),
+        (BROKEN, None, "CTX208"),
+        (OWN, history_of(), "CTX207"),
+        (BROKEN, history_of(), "CTX208"),
+        (BROKEN, history_of(OWN), "CTX208"),
+        (BROKEN, history_of(event("residue", "status", source=None)), "CTX208"),
+        (OWN, history_of(OWN), "CTX209"),
+        (BROKEN, history_of(BROKEN), "CTX209"),
+        (
+            BROKEN,
+            history_of(event("expectation.broken", "status", victim=BEN, source=None)),
+            "CTX208",
+        ),
+    ],
+)
+def test_an_expectation_is_judged_beside_the_same_flow_alone(made, alone, code):
+    """The same route and the same expectation failing alone is no matter of isolation."""
+    [finding] = verdict.judge(history_of(made), alone)
+    assert finding.code == code
+
+
+@given(st.permutations(CODES))
+def test_findings_come_in_the_order_of_severity(shuffled):
+    """A visitor who is taken for a user comes first, whatever happened first."""
+    history = history_of(*(event(kind, **keys) for kind, keys, _ in shuffled))
+    ranks = [SEVERITY.index(finding.code) for finding in verdict.judge(history)]
+    assert ranks == sorted(ranks)
+    assert verdict.judge(history)[0].code == "CTX204"
+
+
+def test_findings_are_limited_to_the_codes_that_were_asked_for():
+    """`checks:` names codes and groups."""
+    history = history_of(event("context.left"), event("saw.foreign"), event("residue"))
+    codes = verdict.codes_of(["contexts", "CTX401"])
+    assert [finding.code for finding in verdict.judge(history, codes=codes)] == ["CTX401", "CTX101"]
+
+
+def test_groups_hold_codes_that_exist():
+    """And a word that names neither is refused with those that do."""
+    assert {code for codes in GROUPS.values() for code in codes} <= set(TITLES)
+    with pytest.raises(ValueError, match=r"unknown check 'leaks'; there are contexts, "):
+        verdict.codes_of(["leaks"])
+
+
+def test_the_same_cause_is_one_finding_however_often():
+    """Never one per pair of users."""
+    history = history_of()
+    for user in range(1, 50):
+        history.add(event("answer.foreign", victim=Who(user, 1, "GET /cart"), relation="request"))
+    assert len(verdict.judge(history)) == 1

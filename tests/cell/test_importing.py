@@ -1,0 +1,163 @@
+"""An import string that cannot be followed is refused with what is there instead."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ctxsim.cell.plan import Target
+from ctxsim.cell.targets import importing
+from ctxsim.errors import TargetError
+
+SOURCE = """
+application = object()
+answer = 42
+class Shop:
+    wsgi = "the application of the shop"
+def create_app():
+    return "made"
+def fails():
+    raise KeyError("DATABASE_URL")
+def leaves():
+    raise SystemExit("no database")
+_hidden = 1
+"""
+
+
+@pytest.fixture
+def target(tmp_path, monkeypatch):
+    """Targets in a folder of their own; what they import is forgotten afterwards."""
+    known = set(sys.modules)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "myshop_wsgi.py").write_text(SOURCE)
+    (tmp_path / "myshop_keyerror.py").write_text("{}['SECRET']\n")
+    (tmp_path / "myshop_exits.py").write_text("import sys; sys.exit('not configured')\n")
+    (tmp_path / "myshop_syntax.py").write_text("def broken(:\n")
+    (tmp_path / "myshop_needs.py").write_text("import package_that_is_missing\n")
+    package = tmp_path / "myshop_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "beside.py").write_text("value = 'beside'\n")
+    (package / "serve.py").write_text("import beside\nvalue = beside.value\n")
+    yield lambda app: Target(app, path=(str(tmp_path),))
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+def refused(target):
+    with pytest.raises(TargetError) as error:
+        importing.load(target)
+    message, hint = error.value.args
+    return message, hint, error.value.__cause__
+
+
+def test_a_name_leads_to_its_object(target):
+    """`module:attribute`, with dots in the attribute."""
+    assert importing.load(target("myshop_wsgi:answer")) == 42
+    assert importing.load(target("myshop_wsgi:Shop.wsgi")) == "the application of the shop"
+
+
+def test_parentheses_call_a_factory(target):
+    """`module:factory()`."""
+    assert importing.load(target("myshop_wsgi:create_app()")) == "made"
+
+
+def test_a_path_leads_to_a_file(target):
+    """`path/to/file.py:attribute`, from a folder of the target; its neighbours are importable."""
+    assert importing.load(target("myshop_package/serve.py:value")) == "beside"
+    assert sys.modules["serve"].value == "beside"
+
+
+def test_a_missing_module_is_named_with_a_near_miss(target):
+    """Where it was looked for, and what is there under a like name."""
+    message, hint, _ = refused(target("myshop_wsg:app"))
+    assert message == "no module named 'myshop_wsg' (from target myshop_wsg:app)"
+    assert "did you mean 'myshop_wsgi'?" in hint
+    assert "target.path" in hint
+
+
+def test_a_missing_submodule_is_named_whole(target):
+    """The part of the name that is not there is what is missing."""
+    message, _, _ = refused(target("myshop_package.nothing:app"))
+    assert "no module named 'myshop_package.nothing'" in message
+
+
+def test_a_module_that_the_application_misses_is_its_own_failure(target):
+    """Not the target is missing, but something that it imports: its place is told."""
+    message, hint, cause = refused(target("myshop_needs:app"))
+    assert message.startswith("importing myshop_needs failed: ModuleNotFoundError")
+    assert "myshop_needs.py:1" in message
+    assert hint == "the application raised this itself"
+    assert isinstance(cause, ModuleNotFoundError)
+
+
+def test_a_missing_attribute_is_told_with_those_that_are_there(target):
+    """Names that begin with an underscore are nobody's offer."""
+    message, hint, _ = refused(target("myshop_wsgi:zzz"))
+    assert message == "module 'myshop_wsgi' has no attribute 'zzz'"
+    assert "it has: Shop, answer, application, create_app" in hint
+    assert "_hidden" not in hint
+
+
+def test_a_missing_attribute_that_is_nearly_there_is_guessed(target):
+    """A slip of the finger is answered with the right name."""
+    _, hint, _ = refused(target("myshop_wsgi:aplication"))
+    assert hint.startswith("did you mean 'application'?")
+
+
+@pytest.mark.parametrize("app", ["myshop_wsgi:answer.app", "myshop_wsgi:Shop.app"])
+def test_an_attribute_of_an_attribute_may_be_missing(target, app):
+    """Also of an object that has no `__dict__`, the refusal is a refusal."""
+    message, _, _ = refused(target(app))
+    assert "has no attribute" in message
+
+
+def test_what_cannot_be_called_is_no_factory(target):
+    """The advice is to leave the parentheses out."""
+    message, hint, _ = refused(target("myshop_wsgi:answer()"))
+    assert message == "myshop_wsgi:answer(): int cannot be called"
+    assert hint == "leave out '()'"
+
+
+@pytest.mark.parametrize(
+    ("app", "said", "cause"),
+    [
+        ("myshop_wsgi:fails()", "calling myshop_wsgi:fails() failed: KeyError:", KeyError),
+        ("myshop_wsgi:leaves()", "failed: SystemExit: no database", SystemExit),
+        ("myshop_keyerror:app", "importing myshop_keyerror failed: KeyError:", KeyError),
+        ("myshop_exits:app", "failed: SystemExit: not configured", SystemExit),
+        ("myshop_syntax:app", "failed: SyntaxError:", SyntaxError),
+    ],
+)
+def test_what_the_application_raises_is_told_with_its_place(target, app, said, cause):
+    """Also what is no Exception does not end the cell without a word."""
+    message, hint, raised = refused(target(app))
+    assert said in message
+    assert hint == "the application raised this itself"
+    assert isinstance(raised, cause)
+    if cause is not SyntaxError:
+        assert f"{app.partition(':')[0]}.py:" in message
+
+
+def test_a_missing_file_is_told_with_where_it_was_looked_for(target, tmp_path):
+    """Paths count from the folders of the target."""
+    message, hint, _ = refused(target("nowhere/app.py:app"))
+    assert message == "no file nowhere/app.py (from target nowhere/app.py:app)"
+    assert str(tmp_path) in hint
+
+
+@pytest.mark.parametrize("app", ["myshop_wsgi", "myshop_wsgi:", ":app", ""])
+def test_an_incomplete_import_string_is_refused(target, app):
+    """Neither half may be missing."""
+    message, hint, _ = refused(target(app))
+    assert message == f"{app!r} does not say what to import"
+    assert hint.startswith("write module:attribute")
+
+
+def test_resolving_never_fails():
+    """What `shared` names may not be there yet, or not any more."""
+    assert importing.resolve("sys:path") is sys.path
+    assert importing.resolve("no_such_module:name") is None
+    assert importing.resolve("sys:no.such.name") is None
+    assert importing.resolve("sys") is None

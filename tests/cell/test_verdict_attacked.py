@@ -1,0 +1,579 @@
+"""What could mislead the verdict: unusual but clean applications, and leaks in unusual places."""
+
+from __future__ import annotations
+
+import pytest
+from driving import DEFAULT_FAULTS, live, plan_of, routes_of, step
+
+from ctxsim.cell.plan import Expect, Faults, Load, Users
+
+ODD = """
+import threading
+import ctxsim
+from flask import (Blueprint, Flask, Response, abort, after_this_request,
+                   copy_current_request_context, flash, g, get_flashed_messages,
+                   has_request_context, redirect, request)
+
+app = Flask(__name__)
+app.secret_key = "a key for tests"
+
+@app.before_request
+def early():
+    g.tag = request.args.get("tag", "")
+    if request.path == "/early":
+        return "early " + g.tag
+
+@app.teardown_request
+def know_it_still(error):
+    assert g.get("tag", tag := request.args.get("tag", "")) == tag
+
+@app.route("/head", methods=["HEAD"])
+def head():
+    return Response(headers={{"X-Tag": {0}}})
+
+@app.route("/empty")
+def empty():
+    return Response(status=204, headers={{"X-Tag": {0}}})
+
+@app.route("/unchanged")
+def unchanged():
+    return Response(status=304, headers={{"ETag": '"' + {0} + '"'}})
+
+@app.route("/elsewhere")
+def elsewhere():
+    return redirect("/login?next=" + {0})
+
+@app.route("/picture")
+def picture():
+    return Response(b"\\x89PNG\\xff\\x00" + {0}.encode() + b"\\xff\\xd9", content_type="image/png")
+
+@app.route("/parts")
+def parts():
+    tag = {0}
+    return Response((bytes([each]) for each in tag.encode()), content_type="text/plain")
+
+@app.route("/latin")
+def latin():
+    return Response("", headers={{"X-Name": "J\\xfcrgen " + {0}}})
+
+@app.route("/cookie")
+def cookie():
+    answer = Response("")
+    answer.set_cookie("last", 'a "quoted" ' + {0})
+    answer.set_cookie("last", {0}, path="/cookie")
+    return answer
+
+@app.errorhandler(404)
+def missing(error):
+    return "no page " + request.path + " for " + {0}, 404
+
+@app.errorhandler(LookupError)
+def failed(error):
+    return "failed for " + {0}, 418
+
+@app.route("/failing")
+def failing():
+    raise LookupError(g.tag)
+
+@app.route("/forbidden")
+def forbidden():
+    abort(Response({0}, 403))
+
+@app.route("/nested")
+def nested():
+    outer = g.tag
+    with app.test_request_context("/head?tag=nobody"):
+        g.tag = request.args["tag"]
+        ctxsim.pause()
+    g.tag = outer
+    return g.tag + " " + {0}
+
+@app.route("/nested-app")
+def nested_app():
+    with app.app_context():
+        g.other = 1
+        ctxsim.pause()
+    return {0}
+
+@app.route("/copied")
+def copied():
+    got = []
+    @copy_current_request_context
+    def work():
+        got.append(request.args["tag"])
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return got[0] + {0}
+
+@app.route("/bare-thread")
+def bare_thread():
+    got = []
+    thread = threading.Thread(target=lambda: got.append(has_request_context()))
+    thread.start()
+    thread.join()
+    return str(got) + {0}
+
+@app.route("/afterwards")
+def afterwards():
+    @after_this_request
+    def add(answer):
+        answer.headers["X-After"] = {0}
+        return answer
+    return ""
+
+@app.route("/flash")
+def flashing():
+    flash("for " + g.tag)
+    return {0}
+
+@app.route("/flashed")
+def flashed():
+    return " ".join(get_flashed_messages()) + {0}
+
+admin = Blueprint("admin", __name__, url_prefix="/admin")
+
+@admin.before_request
+def of_admin():
+    g.admin = g.tag
+
+@admin.after_request
+def signed(answer):
+    answer.headers["X-Admin"] = g.admin
+    return answer
+
+@admin.teardown_request
+def still_of_admin(error):
+    assert g.admin == request.args["tag"]
+
+@admin.route("/")
+def index():
+    return {0}
+
+app.register_blueprint(admin)
+
+def wrapped(wsgi_app):
+    def middleware(environ, start_response):
+        def start(status, headers, exc_info=None):
+            return start_response(status, [*headers, ("X-Wrapped", environ["QUERY_STRING"])])
+        return wsgi_app(environ, start)
+    return middleware
+
+last = {{}}
+def other():
+    # The tag of the request that came before this one.
+    known = last.get("tag", "")
+    last["tag"] = g.tag
+    return known
+
+app.wsgi_app = wrapped(app.wsgi_app)
+"""
+ODD_ROUTES = (
+    "HEAD /head",
+    "GET /empty",
+    "GET /unchanged",
+    "GET /elsewhere",
+    "GET /picture",
+    "GET /parts",
+    "GET /latin",
+    "GET /cookie",
+    "GET /no-such-page",
+    "GET /failing",
+    "GET /forbidden",
+    "GET /nested",
+    "GET /nested-app",
+    "GET /copied",
+    "GET /bare-thread",
+    "GET /afterwards",
+    "GET /flash",
+    "GET /flashed",
+    "GET /admin/",
+)
+EXPECTED = Expect(status=(200, 204, 302, 304, 403, 404, 418))
+ODD_STEPS = tuple(step(f"{route}?tag={{canary}}", expect=EXPECTED) for route in ODD_ROUTES)
+
+
+@pytest.mark.parametrize("word", ["sync", "threads:4", "greenlets:20", "tasks:10:to_thread"])
+def test_unusual_but_clean_ways_are_silent(application, word):
+    """Early answers, nested contexts, test clients, copied contexts, redirects, blueprints, ..."""
+    plan = plan_of(
+        *ODD_STEPS,
+        target=application(ODD.format("g.tag")),
+        workers=word,
+        faults=DEFAULT_FAULTS,
+        load=Load(800),
+    )
+    lived = live(plan).finished()
+    assert lived.findings == [], lived.told()
+    assert lived.tally.failed == 0, lived.told()
+    assert lived.tally.compared > 0.9 * (800 - sum(lived.tally.faults.values()))
+
+
+def test_a_leak_is_found_wherever_it_shows(application):
+    """The value of the request before, on each of the unusual ways."""
+    plan = plan_of(*ODD_STEPS, target=application(ODD.format("other()")), load=Load(800))
+    lived = live(plan).finished()
+    assert routes_of(lived.findings, "CTX201") == set(ODD_ROUTES), lived.told()
+
+
+FRAMEWORKS = {
+    "flask": "from flask import Flask as App, Response, request",
+    "runtime": "from ctxsim.runtime import App, Response, request",
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_pause_after_the_context_has_ended_is_no_lost_value(application, framework):
+    """In a teardown of the app context, and in a stream that needs no context, there is none."""
+    source = (
+        FRAMEWORKS[framework]
+        + """
+import ctxsim
+app = App(__name__)
+
+@app.teardown_appcontext
+def close(error):
+    ctxsim.pause()
+
+@app.route("/")
+def index():
+    tag = request.args["tag"]
+    def parts():
+        for part in ("one ", tag, " two"):
+            ctxsim.pause()
+            yield part
+    return Response(parts())
+"""
+    )
+    lived = live(plan_of("GET /?tag={canary}", target=application(source))).finished()
+    assert lived.findings == [], lived.told()
+    assert lived.tally.compared == 200
+
+
+def test_a_request_that_a_view_makes_itself_is_no_request_of_ours(application):
+    """`app.test_client()` in a view: the inner request's teardown is not the outer one's."""
+    source = """
+    import ctxsim
+    from flask import Flask, g, request
+
+    app = Flask(__name__)
+
+    @app.route("/inner")
+    def inner():
+        ctxsim.pause()
+        return "inner"
+
+    @app.route("/")
+    def index():
+        g.tag = request.args["tag"]
+        answer = app.test_client().get("/inner")
+        ctxsim.pause()
+        return answer.get_data(as_text=True) + g.tag
+    """
+    for word in ("sync", "greenlets:20"):
+        plan = plan_of("GET /?tag={canary}", target=application(source), workers=word)
+        lived = live(plan).finished()
+        assert lived.findings == [], lived.told()
+        assert lived.tally.compared == 200
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_middleware_hides_no_application(application, framework):
+    """An application inside WSGI middleware is looked into all the same."""
+    source = (
+        FRAMEWORKS[framework]
+        + """
+inner = App(__name__)
+inner.app_context().push()
+
+@inner.route("/")
+def index():
+    return request.args["tag"]
+
+def app(environ, start_response):
+    return inner(environ, start_response)
+"""
+    )
+    lived = live(plan_of("GET /?tag={canary}", target=application(source))).finished()
+    assert "CTX102" in lived.codes, lived.told()
+
+
+WSGI = """
+import ctxsim
+
+last = [""]
+
+def late(start_response, tag):
+    def parts():
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b""
+        yield tag
+    return parts()
+
+def twice(start_response, tag):
+    start_response("200 OK", [("X-Other", "1")])
+    try:
+        raise LookupError
+    except LookupError:
+        import sys
+        start_response("500 Oops", [("X-Tag", tag.decode())], sys.exc_info())
+    return [tag]
+
+def write(start_response, tag):
+    write = start_response("200 OK", [])
+    write(b"written ")
+    write(tag)
+    return []
+
+class Closing:
+    def __init__(self, parts):
+        self.parts = iter(parts)
+    def __iter__(self):
+        return self
+    def __next__(self):
+        return next(self.parts)
+    def close(self):
+        last[0] = "closed"
+
+def closing(start_response, tag):
+    start_response("200 OK", [])
+    return Closing([tag])
+
+def length(start_response, tag):
+    start_response("200 OK", [("content-length", str(len(tag)))])
+    return (tag[i:i + 5] for i in range(0, len(tag), 5))
+
+def app(environ, start_response):
+    tag = environ["QUERY_STRING"].encode()
+    ctxsim.pause()
+    shown = {shown}
+    last[0] = tag
+    return globals()[environ["PATH_INFO"].strip("/")](start_response, shown)
+"""
+WSGI_ROUTES = tuple(f"GET /{name}" for name in ("late", "twice", "write", "closing", "length"))
+WSGI_STEPS = tuple(step(f"{r}?{{canary}}", expect=Expect(status=(200, 500))) for r in WSGI_ROUTES)
+
+
+@pytest.mark.parametrize("word", ["sync", "threads:4", "tasks:10"])
+def test_every_way_of_wsgi_is_understood(application, word):
+    """start_response late or twice, write(), close(), parts of a known length."""
+    target = application(WSGI.format(shown="tag"))
+    users = Users(count=8, visitor=False)
+    lived = live(plan_of(*WSGI_STEPS, target=target, workers=word, users=users)).finished()
+    assert lived.findings == [], lived.told()
+    assert (lived.tally.compared, lived.tally.failed) == (200, 0), lived.told()
+
+
+def test_a_leak_is_found_by_every_way_of_wsgi(application):
+    """The value of the request before, however it is sent."""
+    target = application(WSGI.format(shown="last[0] if last[0] not in ('', 'closed') else tag"))
+    steps = [each for each in WSGI_STEPS if each.route != "GET /closing"]
+    lived = live(plan_of(*steps, target=target)).finished()
+    assert routes_of(lived.findings, "CTX201") == {each.route for each in steps}, lived.told()
+
+
+WRONG = """
+def app(environ, start_response):
+    name = environ["PATH_INFO"].strip("/")
+    tag = environ["QUERY_STRING"]
+    if name == "fine":
+        start_response("200 OK", [])
+        return [tag.encode()]
+    if name == "silent":
+        return [tag.encode()]
+    if name == "nothing":
+        start_response("200 OK", [])
+        return None
+    if name == "text":
+        start_response("200 OK", [])
+        return [tag]
+    if name == "written":
+        start_response("200 OK", [])(tag)
+        return []
+    if name == "header":
+        start_response("200 OK", [("X-Tag", 1), (b"X-Tag", b"1")])
+        return []
+    if name == "headers":
+        start_response("200 OK", None)
+        return []
+    if name == "status":
+        start_response("OK", [])
+        return []
+    if name == "closing":
+        class Parts(list):
+            def close(self):
+                raise LookupError
+        start_response("200 OK", [])
+        return Parts()
+    if name == "midway":
+        def parts():
+            yield tag.encode()
+            raise LookupError
+        start_response("200 OK", [])
+        return parts()
+"""
+WRONG_NAMES = (
+    "silent", "nothing", "text", "written", "header", "headers", "status", "closing", "midway",
+)  # fmt: skip
+
+
+def test_what_is_no_wsgi_fails_its_request_and_not_the_cell(application):
+    """Text for bytes, no status, no headers, a close() that raises: each fails by itself."""
+    steps = [f"GET /{name}?{{canary}}" for name in (*WRONG_NAMES, "fine")]
+    users = Users(count=2, visitor=False)
+    lived = live(plan_of(*steps, target=application(WRONG), users=users)).finished()
+    assert lived.tally.requests == 200
+    assert 170 < lived.tally.failed < 190
+    assert set(lived.tally.failures) == {"RuntimeError", "TypeError", "ValueError", "LookupError"}
+    assert lived.findings == []
+
+
+NAMES = """
+from urllib.parse import parse_qs
+
+def app(environ, start_response):
+    name = parse_qs(environ["QUERY_STRING"]).get("name", ["nobody"])[0]
+    start_response("200 OK", [])
+    return [f"<p title='{name}'>{name}, one of {{others}}</p>".encode()]
+"""
+
+
+@pytest.mark.parametrize(
+    ("others", "codes"),
+    [
+        ("user, user0, user001, superuser1, user1a, user99999", set()),
+        ("user10", {"CTX201"}),
+        ("user1", {"CTX201"}),
+    ],
+)
+def test_names_are_told_from_one_another(application, others, codes):
+    """user1 is not user10, and what merely looks like a name is nobody's."""
+    asked = step("GET /?name={user.name}", mine=("{user.name}",))
+    target = application(NAMES.replace("{{others}}", others))
+    lived = live(plan_of(asked, target=target)).finished()
+    assert lived.codes == codes, lived.told()
+    assert lived.tally.compared == 200
+
+
+HIDDEN = """
+import base64, codecs, gzip, html, json, zlib
+from urllib.parse import quote
+
+last = [b""]
+
+def app(environ, start_response):
+    tag = environ["QUERY_STRING"].encode()
+    known, last[0] = last[0], tag
+    name = environ["PATH_INFO"].strip("/")
+    headers = [("Content-Encoding", name)] if name in ("gzip", "deflate") else []
+    start_response("200 OK", headers)
+    return [WAYS[name](known)]
+
+WAYS = {
+    "base64": lambda tag: b'{"token": "' + base64.b64encode(b"id:" + tag) + b'"}',
+    "urlsafe": lambda tag: base64.urlsafe_b64encode(b"?>id:" + tag).rstrip(b"="),
+    "quoted": lambda tag: quote(base64.b64encode(b"i:" + tag), safe="").encode(),
+    "json": lambda tag: json.dumps({"a": 'é"' + tag.decode()}).encode(),
+    "html": lambda tag: html.escape("<'" + tag.decode() + "'>").encode(),
+    "torn": lambda tag: tag[:12] + b"0" + tag[13:],
+    "gzip": lambda tag: gzip.compress(tag),
+    "deflate": lambda tag: zlib.compress(tag),
+}
+"""
+
+
+@pytest.mark.parametrize("way", ["gzip", "deflate"])
+def test_a_compressed_body_is_not_taken_for_a_clean_one(application, way):
+    """What cannot be read was not compared, and a run of nothing else says so."""
+    lived = live(plan_of(f"GET /{way}?{{canary}}", target=application(HIDDEN))).finished()
+    assert lived.codes == {"CTX901"}, lived.told()
+
+
+@pytest.mark.parametrize("way", ["base64", "urlsafe", "quoted", "json", "html", "torn"])
+def test_a_value_is_found_in_every_coding_of_a_body(application, way):
+    """Base64 in both alphabets, escapes, and mixtures of several values."""
+    lived = live(plan_of(f"GET /{way}?{{canary}}", target=application(HIDDEN))).finished()
+    assert lived.codes == {"CTX201"}, lived.told()
+
+
+def test_a_user_s_earlier_value_is_no_finding(application):
+    """A session that shows what its own user did before is what sessions are for."""
+    source = """
+    from flask import Flask, request, session
+
+    app = Flask(__name__)
+    app.secret_key = "a key for tests"
+
+    @app.route("/")
+    def index():
+        session["seen"] = [*session.get("seen", [])[-5:], request.args["tag"]]
+        return " ".join(session["seen"])
+    """
+    users = Users(count=30, visitor=False)
+    plan = plan_of("GET /?tag={canary}", target=application(source), users=users)
+    lived = live(plan).finished()
+    assert lived.findings == [], lived.told()
+    assert lived.tally.compared == 200
+
+
+LAZY = """
+import contextvars, threading
+from unittest import mock
+
+held = contextvars.ContextVar("held")
+local = threading.local()
+
+class Lazy:
+    @property
+    def __class__(self):
+        raise LookupError("evaluated outside of its request")
+
+lazy = Lazy()
+kept = [Lazy(), mock.Mock(spec=dict), mock.Mock(spec=str)]
+held.set([Lazy()])
+
+def app(environ, start_response):
+    held.set([Lazy(), mock.Mock(spec=dict), mock.Mock(spec=str)])
+    local.held = [Lazy(), mock.Mock(spec=list)]
+    start_response("200 OK", [])
+    return [environ["QUERY_STRING"].encode()]
+"""
+
+
+@pytest.mark.parametrize("framework", ["", "import flask\nmade = flask.Flask('made')\n"])
+def test_lazy_objects_are_left_alone(application, framework):
+    """What evaluates itself when looked at closely is not looked at closely."""
+    target = application(framework + LAZY)
+    lived = live(plan_of("GET /?{canary}", target=target, workers="threads:4")).finished()
+    assert lived.findings == []
+    assert lived.tally.compared == 200
+
+
+def test_the_application_s_own_tuples_are_not_taken_hold_of(application):
+    """To list all objects of the process would break `tuple(generator)` in other threads."""
+    source = """
+    def app(environ, start_response):
+        assert sum(tuple(i for i in range(3000))) == 4498500
+        start_response("200 OK", [])
+        return [environ["QUERY_STRING"].encode()]
+    """
+    plan = plan_of("GET /?{canary}", target=application(source), workers="threads:4")
+    for seed in range(3):
+        lived = live(plan_of(*plan.steps, target=plan.target, workers="threads:4", seed=seed))
+        assert lived.finished().tally.failures == {}
+        assert lived.findings == []
+
+
+def test_faults_on_plain_wsgi_leave_no_finding(application):
+    """Errors and aborts befall requests where no framework has hooks, too."""
+    source = """
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        tag = environ["QUERY_STRING"].encode()
+        return (tag for _ in range(3))
+    """
+    faults = Faults(error=0.2, abort=0.2)
+    lived = live(plan_of("GET /?{canary}", target=application(source), faults=faults)).finished()
+    assert lived.findings == []
+    assert lived.tally.failed == 0
+    assert set(lived.tally.faults) == {"error", "abort"}

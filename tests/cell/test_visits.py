@@ -1,0 +1,326 @@
+"""What each user sends depends on the seed and on itself alone, and is what its steps say."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import threading
+from collections import Counter
+from urllib.parse import parse_qs, unquote
+
+import pytest
+from driving import flow, plan_of, step
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctxsim.cell import canaries
+from ctxsim.cell.jar import Jar
+from ctxsim.cell.plan import Expect, Faults, Load, Users, Workers
+from ctxsim.cell.visits import Response, Traffic
+
+OK = Response(200, [], b"")
+TWO = Users(count=2, visitor=False, vars=(("name", "user{n}"), ("password", "pw{n}")))
+HARD = "a&b=c/d?e#f%g+h i{é}"
+
+
+def traffic_of(*steps, **keys):
+    return Traffic(plan_of(*steps, **keys), clock=itertools.count().__next__)
+
+
+def sent_by(traffic, answer=OK, kept=True):
+    """Carry everything out, one request after the other."""
+    sent = []
+    while (request := traffic.take()) is not None:
+        request.faulted = request.fault is not None
+        sent.append(request)
+        traffic.done(request, answer, kept_promise=kept)
+    return sent
+
+
+def first(*steps, **keys):
+    keys = {"users": TWO, "load": Load(requests=1), **keys}
+    return sent_by(traffic_of(*steps, **keys))[0]
+
+
+def by_user(requests):
+    users = {}
+    for request in requests:
+        told = (request.canary, request.step.route, request.fault)
+        users.setdefault(request.user.number, []).append(told)
+    return users
+
+
+@given(st.integers(0, 2**32), st.randoms(use_true_random=False))
+def test_a_user_sends_the_same_however_the_workers_interleave(seed, chance):
+    """Which requests come, with which faults, follows from the seed and the user's own past."""
+    plan = plan_of(
+        flows=(flow("GET /a", "GET /b", name="one"), flow("GET /c", name="two", weight=2)),
+        seed=seed,
+        users=Users(count=4, visitor=False),
+        faults=Faults(0.2, 0.2),
+        load=Load(requests=80),
+    )
+    in_order = by_user(sent_by(Traffic(plan, clock=int)))
+    shuffled, sent, pending = Traffic(plan, clock=int), [], []
+    while True:
+        request = shuffled.take() if len(pending) < 4 else None
+        if request is not None:
+            sent.append(request)
+            pending.append(request)
+            continue
+        if not pending:
+            break
+        done = pending.pop(chance.randrange(len(pending)))
+        done.faulted = done.fault is not None
+        shuffled.done(done, OK, kept_promise=True)
+    for user, told in by_user(sent).items():
+        both = min(len(told), len(in_order.get(user, [])))
+        assert told[:both] == in_order.get(user, [])[:both]
+
+
+def test_another_seed_sends_otherwise():
+    """Faults and the order of users are drawn from the seed."""
+    one, same, other = (
+        [(r.canary, r.fault) for r in sent_by(traffic_of("GET /", seed=seed, faults=Faults(0.3)))]
+        for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_every_request_has_a_canary_of_its_own():
+    """By itself it tells the user and the request's number."""
+    sent = sent_by(traffic_of("GET /"))
+    assert len({request.canary for request in sent}) == len(sent) == 200
+    for request in sent:
+        origin = canaries.read(request.canary)
+        assert (origin.user, origin.request) == (request.user.number, request.number)
+
+
+def test_placeholders_are_filled_wherever_they_may_stand():
+    """Path, query, headers, form: each in its own quoting."""
+    users = Users(count=1, visitor=False, vars=(("name", HARD),))
+    request = first(
+        step(
+            "POST /u/{user.name}/{canary}?q={user.name}&own={user.canary}&r={canary}",
+            headers=(("X-Name", "{user.name} {canary}"),),
+            form=(("{user.name}", "{user.name}"), ("c", "{canary}")),
+        ),
+        users=users,
+    )
+    assert unquote(request.path) == f"/u/{HARD}/{request.canary}"
+    assert request.path.count("/") == 3
+    query = parse_qs(request.query, strict_parsing=True)
+    assert query == {"q": [HARD], "own": [request.user.canary], "r": [request.canary]}
+    assert request.headers == (("X-Name", f"{HARD} {request.canary}"),)
+    assert request.content_type == "application/x-www-form-urlencoded"
+    form = parse_qs(request.body.decode(), strict_parsing=True)
+    assert form == {HARD: [HARD], "c": [request.canary]}
+
+
+def test_placeholders_are_filled_in_json_and_plain_bodies():
+    """In keys and values of JSON at any depth, and in a body of text."""
+    asked = {"{user.name}": [{"deep": "{canary}"}, 1, None, True]}
+    request = first(step("POST /", json=asked, has_json=True))
+    name = f"user{request.user.number}"
+    assert json.loads(request.body) == {name: [{"deep": request.canary}, 1, None, True]}
+    assert request.content_type == "application/json"
+    request = first(step("POST /", body="{user.name} says {canary}"))
+    assert request.body == f"user{request.user.number} says {request.canary}".encode()
+
+
+def test_a_null_as_json_is_sent_as_one():
+    """`json: null` is a body, and no `json` is none."""
+    assert first(step("POST /", json=None, has_json=True)).body == b"null"
+    assert first(step("POST /")).body == b""
+
+
+def test_credentials_are_basic():
+    """Name and password with their placeholders filled, in base64."""
+    request = first(step("GET /", auth=("{user.name}", "pw:{user.password}é")))
+    [(name, value)] = request.headers
+    number = request.user.number
+    assert name == "Authorization"
+    assert base64.b64decode(value.removeprefix("Basic ")) == f"user{number}:pw:pw{number}é".encode()
+
+
+def test_a_later_step_knows_the_canary_of_a_named_one():
+    """`{STEP.canary}` is that of the same visit, not of the one before."""
+    steps = (step("POST /item?c={canary}", name="item"), step("GET /item/{item.canary}"))
+    users = Users(count=1, visitor=False)
+    sent = sent_by(traffic_of(*steps, users=users, load=Load(requests=6)))
+    for posted, got in zip(sent[::2], sent[1::2], strict=True):
+        assert got.path == f"/item/{posted.canary}"
+
+
+def test_texts_with_braces_that_are_no_placeholders_stay():
+    """JSON in a body, or a template's text, is not ours to fill."""
+    assert first(step("POST /", body='{"a": {b}} {user.unknown}')).body == (
+        b'{"a": {b}} {user.unknown}'
+    )
+
+
+def test_a_visitor_sends_no_credentials():
+    """Neither auth nor Cookie nor Authorization, and it keeps no cookies."""
+    secret = (("Cookie", "session=1"), ("authorization", "Bearer 1"), ("X-Plain", "{canary}"))
+    sent = sent_by(traffic_of(step("GET /", headers=secret, auth=("a", "b"))))
+    visitors = [request for request in sent if request.user.number == 0]
+    assert visitors
+    for request in visitors:
+        assert request.headers == (("X-Plain", request.canary),)
+        assert request.user.jar is None
+        assert canaries.read(request.canary).user == 0
+
+
+def test_a_visitor_leaves_out_what_only_a_user_can_send():
+    """Steps with `{user.*}`, and those that need the canary of a step that was left out."""
+    steps = (
+        step("POST /login", form=(("name", "{user.name}"),), name="login"),
+        step("GET /after?c={login.canary}"),
+        step("GET /open", name="open", mine=("{user.name}",)),
+        step("GET /from?c={open.canary}"),
+    )
+    sent = sent_by(traffic_of(*steps, load=Load(requests=400)))
+    routes = {request.step.route for request in sent if request.user.number == 0}
+    assert routes == {"GET /open", "GET /from"}
+
+
+def test_a_visitor_is_bound_by_no_expectation():
+    """`expect` and `mine` are of users."""
+    sent = sent_by(traffic_of(step("GET /", expect=Expect(status=(200,)), mine=("{user.name}",))))
+    [prepared] = {r.step for r in sent if r.user.number == 0}
+    assert (prepared.expect, prepared.mine) == (Expect(), ())
+
+
+@pytest.mark.parametrize("visitor", [True, False])
+def test_there_are_visitors_only_where_they_are_wanted(visitor):
+    """`visitor: false` sends none."""
+    sent = sent_by(traffic_of("GET /", users=Users(count=8, visitor=visitor)))
+    assert any(request.user.number == 0 for request in sent) is visitor
+
+
+def test_flows_come_by_their_weights():
+    """A flow of weight 3 is visited three times as often as one of weight 1."""
+    flows = (flow("GET /often", name="often", weight=3), flow("GET /seldom", name="seldom"))
+    sent = sent_by(traffic_of(flows=flows, load=Load(requests=4000)))
+    counts = Counter(request.step.route for request in sent)
+    assert 0.7 < counts["GET /often"] / 4000 < 0.8
+
+
+def test_faults_befall_about_the_given_share():
+    """Errors and aborts, each by its own share."""
+    sent = sent_by(traffic_of("GET /", faults=Faults(error=0.05, abort=0.1), load=Load(10_000)))
+    counts = Counter(request.fault for request in sent)
+    assert 0.04 < counts["error"] / 10_000 < 0.06
+    assert 0.09 < counts["abort"] / 10_000 < 0.11
+
+
+@pytest.mark.parametrize(("faults", "kept"), [(Faults(error=1.0), True), (Faults(), False)])
+def test_a_visit_that_went_wrong_starts_anew(faults, kept):
+    """After a fault, or a broken expectation, the next request is the first of a visit."""
+    sent = sent_by(traffic_of("GET /first", "GET /second", faults=faults), kept=kept)
+    assert {request.step.route for request in sent} == {"GET /first"}
+
+
+def test_a_rehearsal_is_one_user_that_goes_through_each_flow_once():
+    """Without faults from the plan's share it ends by itself, after all steps."""
+    flows = (flow("GET /a", "GET /b", name="one"), flow("GET /c", name="two"))
+    for user in (0, 1, 7):
+        sent = sent_by(traffic_of(flows=flows, only_user=user))
+        assert [request.step.route for request in sent] == ["GET /a", "GET /b", "GET /c"]
+        assert {request.user.number for request in sent} == {user}
+
+
+def test_the_number_of_requests_is_exact_under_threads():
+    """Eight threads that take and give back at the same time send neither one more nor less."""
+    workers = Workers.parse("threads:8")
+    traffic = traffic_of("GET /", workers=workers.word, load=Load(requests=5000))
+    taken, together = [], threading.Barrier(8)
+
+    def work():
+        together.wait()
+        while (request := traffic.take()) is not None:
+            taken.append(request.canary)
+            traffic.done(request, OK, kept_promise=True)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len(set(taken)) == 5000
+
+
+def test_each_user_has_one_request_in_flight():
+    """Two workers never carry the same user, so its cookie jar has no race of our making."""
+    traffic = traffic_of("GET /", users=Users(count=5, visitor=False))
+    taken = [traffic.take() for _ in range(6)]
+    assert taken[5] is None
+    assert len({request.user.number for request in taken[:5]}) == 5
+
+
+def test_a_load_of_seconds_ends_by_the_clock():
+    """Nothing is handed out after the deadline."""
+    traffic = traffic_of("GET /", load=Load(requests=None, duration_s=10))
+    traffic.begin()
+    assert 0 < len(sent_by(traffic)) <= 10
+
+
+def test_routes_of_requests_are_remembered():
+    """A canary that turns up late still tells which step it was sent with."""
+    traffic = traffic_of("GET /a?x=1", "POST /b")
+    sent = sent_by(traffic)
+    for request in sent:
+        assert traffic.route_of(request.user.number, request.number) == request.step.route
+    assert traffic.route_of(1, 10**6) == ""
+    assert traffic.route_of(10**4, 1) == ""
+    assert traffic.route_of(0, 10**6) == ""
+
+
+@pytest.mark.parametrize(
+    ("taken", "path", "sent"),
+    [
+        (["a=1"], "/", "a=1"),
+        (["a=1", "b=2"], "/", "a=1; b=2"),
+        (["a=1", "a=2"], "/", "a=2"),
+        (["a=1; Path=/; HttpOnly; SameSite=Lax; Secure"], "/x", "a=1"),
+        (["a=1; path=/shop"], "/", ""),
+        (["a=1; path=/shop"], "/shop", "a=1"),
+        (["a=1; path=/shop"], "/shop/cart", "a=1"),
+        (["a=1; path=/shop/"], "/shop/cart", "a=1"),
+        (["a=1; path=/shop"], "/shopping", ""),
+        (["a=1", "a=2; path=/shop"], "/", "a=1"),
+        (["a=1", "a=2; path=/shop"], "/shop", "a=2; a=1"),
+        (["a=1", "a=; Max-Age=0"], "/", ""),
+        (["a=1", "a=; max-age=-1; path=/"], "/", ""),
+        (["a=1", "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], "/", ""),
+        (["a=1", "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; path=/x"], "/", "a=1"),
+        (["a=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], "/", "a=1"),
+        (['a="x y"; Path=/'], "/", 'a="x y"'),
+        (["a=b=c=="], "/", "a=b=c=="),
+        (["a="], "/", "a="),
+        (["=1"], "/", ""),
+        (["nothing"], "/", ""),
+        ([""], "/", ""),
+    ],
+)
+def test_a_jar_keeps_cookies_as_a_browser_does(taken, path, sent):
+    """Attributes, replacement, deletion and paths."""
+    jar = Jar()
+    for header in taken:
+        jar.take(header)
+    assert jar.header(path) == sent
+
+
+def test_cookies_come_back_to_their_own_user_alone():
+    """The jar is the user's; a response that was not read to its end sets none."""
+    traffic = traffic_of("GET /", users=TWO, load=Load(requests=4))
+    one, two = traffic.take(), traffic.take()
+    traffic.done(
+        one, Response(200, [("SET-COOKIE", "a=1"), ("set-cookie", "b=2")], b""), kept_promise=True
+    )
+    left = Response(200, [("Set-Cookie", "a=1")], b"", complete=False)
+    traffic.done(two, left, kept_promise=True)
+    assert one.user.jar.header("/") == "a=1; b=2"
+    assert two.user.jar.header("/") == ""

@@ -42,7 +42,6 @@ class Request:
         "path",
         "prepared",
         "query",
-        "session",
         "torn",
         "torn_iterated",
         "user",
@@ -58,8 +57,6 @@ class Request:
         # Which fault is meant to befall it, and whether it did.
         self.fault: str | None = None
         self.faulted = False
-        # The session that was seen to be its own, while it lasts.
-        self.session: object = None
         # Whether its response is being read: what runs from now on runs for the sake of that.
         self.iterated = False
         # How often its request context began, and how often its teardown ran: before its response

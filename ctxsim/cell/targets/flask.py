@@ -36,12 +36,7 @@ class FlaskView:
     def all_own(self, request: Request) -> bool:
         if not self.has_request() or self._request().environ.get(CARRIED) is not request:
             return False
-        session = self.session()
-        return (
-            session is request.session
-            and not session
-            and self.owners_of_g.owner(self.g()) is request
-        )
+        return not self.session() and self.owners_of_g.claim(self.g(), request) is request
 
     def carried(self) -> Request | None:
         found: Request | None = self._request().environ.get(CARRIED)

@@ -29,11 +29,10 @@ class RuntimeView:
         context = STACKS.request_get()
         if context is None or context.request.carried is not request:
             return False
-        session = context._session
-        if session is not None and (session is not request.session or session):
-            return False
         app_context = STACKS.app_get()
-        return app_context is not None and self.owners_of_g.owner(app_context.g) is request
+        if app_context is None or context._session:
+            return False
+        return self.owners_of_g.claim(app_context.g, request) is request
 
     def has_request(self) -> bool:
         return STACKS.request_get() is not None

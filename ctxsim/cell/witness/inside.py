@@ -30,9 +30,10 @@ class View(Protocol):
         """The fake request that the current request context was made for, if it was for one."""
 
     def all_own(self, request: Request) -> bool:
-        """Whether request, g and session are those that were seen to be this request's own.
+        """Whether request and g are this request's own, and there is nothing in the session.
 
-        False also where that needs a closer look, such as at a session that holds something.
+        A `g` that nobody had becomes its own. False also where that needs a closer look, such as at
+        what a session holds.
         """
 
     owners_of_g: OwnersOfG
@@ -111,8 +112,13 @@ class Inside:
     def begin(self) -> None:
         """The request's context was pushed."""
         request = self._current.get()
+        if request is None:
+            return
+        view = self._view
+        if view.all_own(request):
+            request.begun += 1
         # A request that a view makes itself, by a test client, is none of ours.
-        if request is not None and self._view.has_request() and self._view.carried() is not None:
+        elif view.has_request() and view.carried() is not None:
             request.begun += 1
             self.look("when it began")
 
@@ -148,7 +154,6 @@ class Inside:
         if owner.user is not request.user:
             self._note("session.foreign", request, "session", source=owner.who, seen=moment)
             return
-        request.session = session
         for mark in self._owner.marks.in_object(session) if session else ():
             if not self._owner.is_own(mark, request) and not self._owner.is_shared(mark, request):
                 self._note(
@@ -165,19 +170,17 @@ class Inside:
         if request is None or not request.begun:
             return
         view = self._view
+        if which == "request" and view.all_own(request):
+            _count_teardown(request)
+            return
         carried = view.carried() if view.has_request() else None
         if carried is not None and carried is not request:
             self._note("teardown.elsewhere", carried, f"{which} teardown", source=request.who)
-            return
-        if which == "request" and carried is request:
-            # A context that is pushed again for a streamed response has a teardown of its own.
-            if request.iterated:
-                request.torn_iterated += 1
-            else:
-                request.torn += 1
-            self.look("in its teardown")
-        elif which == "app context" and view.has_app():
+        elif which == "app context":
             self._look_at_g(request, "in the app context's teardown")
+        elif carried is request:
+            _count_teardown(request)
+            self.look("in its teardown")
 
     def listen(self, name: str, _subject: object) -> None:
         """What the runtime says of its contexts."""
@@ -205,7 +208,6 @@ class Inside:
             self._left(request, view.g())
         if request.torn != request.begun or request.torn_iterated > request.begun:
             self._count_teardowns(request)
-        request.session = None
         self._bindings.after(request)
 
     def _left(self, request: Request, g: object) -> None:
@@ -240,3 +242,11 @@ class Inside:
                 at_request=self._record.ended + 1,
             )
         )
+
+
+def _count_teardown(request: Request) -> None:
+    # A context that is pushed again for a streamed response has a teardown of its own.
+    if request.iterated:
+        request.torn_iterated += 1
+    else:
+        request.torn += 1

@@ -19,6 +19,7 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from ctxsim.cell.history import Event
+from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.marks import Mark
@@ -46,18 +47,18 @@ class Place:
 class Residue:
     """Compares what a worker has when it takes a request with what it had when it was new."""
 
-    def __init__(
-        self, owner: Owner, record: Record, thread_local: type, allocate_lock: Callable[[], Any]
-    ) -> None:
+    def __init__(self, owner: Owner, record: Record, native: Native, ours: object) -> None:
         self._marks = owner.marks
         self._owner = owner
         self._record = record
-        self._thread_local = thread_local
+        self._thread_local = native.thread_local
         self._locals: list[tuple[Place, Any]] = []
         self._of_library: dict[int, bool] = {}
         # What requests in flight found, and may yet overwrite before they end.
         self._suspects: dict[Request, list[tuple[Place, Mark]]] = {}
-        self._milestones = Milestones(_SEARCH_AT, allocate_lock())
+        self._milestones = Milestones(_SEARCH_AT, native.allocate_lock())
+        # The thread-local in which the harness itself knows the current request.
+        self._ours = ours
         self.more: Callable[[], Iterator[tuple[str, object]]] | None = None
 
     def baseline(self) -> Context:
@@ -130,7 +131,7 @@ class Residue:
         return [
             (_local_place(local, names), local)
             for local in instances(self._thread_local)
-            if _may_be_read(local)
+            if local is not self._ours and _may_be_read(local)
         ]
 
 

@@ -58,7 +58,8 @@ def of(workers: Workers) -> Model:
 
 def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     """Import the application and put everything together that carries and watches its requests."""
-    current = Current(native.thread_local())
+    ours = native.thread_local()
+    current = Current(ours)
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
     current.settle()
@@ -69,7 +70,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
     owner = Owner(plan, traffic, marks, resolve)
-    residue = Residue(owner, record, native.thread_local, native.allocate_lock)
+    residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
     inside = None
     if target.view is not None:

@@ -42,6 +42,7 @@ class Request:
         "path",
         "prepared",
         "query",
+        "session_seen",
         "torn",
         "torn_iterated",
         "user",
@@ -59,6 +60,8 @@ class Request:
         self.faulted = False
         # Whether its response is being read: what runs from now on runs for the sake of that.
         self.iterated = False
+        # What its session held when it was last searched.
+        self.session_seen: object = None
         # How often its request context began, and how often its teardown ran: before its response
         # was read, and for the sake of that.
         self.begun = self.torn = self.torn_iterated = 0

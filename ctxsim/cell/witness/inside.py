@@ -17,6 +17,7 @@ from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.bindings import Bindings
 from ctxsim.cell.witness.claims import Claims, OwnersOfG
 from ctxsim.cell.witness.receivers import Receivers
+from ctxsim.cell.witness.objects import UNCHANGEABLE
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
 # What Flask says, since 2.2, of a context that is popped out of order or by another worker.
@@ -154,7 +155,9 @@ class Inside:
         if owner.user is not request.user:
             self._note("session.foreign", request, "session", source=owner.who, seen=moment)
             return
-        for mark in self._owner.marks.in_object(session) if session else ():
+        if _seen_already(request, session):
+            return
+        for mark in self._owner.marks.in_object(session):
             if not self._owner.is_own(mark, request) and not self._owner.is_shared(mark, request):
                 self._note(
                     "session.foreign",
@@ -242,6 +245,16 @@ class Inside:
                 at_request=self._record.ended + 1,
             )
         )
+
+
+def _seen_already(request: Request, session: object) -> bool:
+    """Whether the session holds what it held when it was searched last, in this request."""
+    if not isinstance(session, dict):
+        return False
+    held = dict(dict.items(session))
+    seen, request.session_seen = request.session_seen, held
+    # What can be changed in place is equal to itself, whatever it holds by now.
+    return seen == held and all(type(value) in UNCHANGEABLE for value in held.values())
 
 
 def _count_teardown(request: Request) -> None:

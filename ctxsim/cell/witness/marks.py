@@ -42,11 +42,13 @@ class Marks:
     def __init__(self, plan: Plan, users: int) -> None:
         self._users = users
         self._scanner = canaries.Scanner(plan.run)
-        self._mine = [_pattern(text, plan) for text in _mine_texts(plan)]
+        self._mine = [_MineText(text, plan) for text in _mine_texts(plan)]
 
     def only_own(self, data: bytes, canary: str) -> bool:
         """Whether `data` holds `canary` and no other mark; the quick answer to the usual case."""
-        return not self._mine and self._scanner.only(data, canary)
+        return self._scanner.only(data, canary) and not any(
+            mine.may_be_in(data) for mine in self._mine
+        )
 
     def in_bytes(self, data: bytes) -> list[Mark]:
         """The marks in what went over the wire; a canary may also be inside base64."""
@@ -68,8 +70,10 @@ class Marks:
         return found
 
     def _of_users(self, data: bytes) -> Iterator[Mark]:
-        for pattern in self._mine:
-            for match in pattern.finditer(data):
+        for mine in self._mine:
+            if not mine.may_be_in(data):
+                continue
+            for match in mine.pattern.finditer(data):
                 number = int(next(group for group in match.groups() if group))
                 if number <= self._users:
                     yield Mark(match[0].decode(errors="replace"), number, 0)
@@ -93,14 +97,26 @@ def _variables_in(text: str, plan: Plan) -> str:
     return _USER_VARIABLE.sub(lambda found: values.get(found[1], ""), text)
 
 
-def _pattern(text: str, plan: Plan) -> re.Pattern[bytes]:
-    """A pattern that finds `text` of any user, as a whole word, and captures the user's number.
+class _MineText:
+    """Finds one `mine` text of any user, as a whole word, and captures the user's number.
 
     One pattern instead of a table of all users' texts: it scans in one pass however many there are.
     """
-    whole = _variables_in(text, plan)
-    forms = {coded(whole) for coded in (str, html.escape, quote, quote_plus, _in_json)}
-    return re.compile(b"|".join(_one_form(form) for form in sorted(forms)))
+
+    def __init__(self, text: str, plan: Plan) -> None:
+        whole = _variables_in(text, plan)
+        forms = {coded(whole) for coded in (str, html.escape, quote, quote_plus, _in_json)}
+        self.pattern = re.compile(b"|".join(_one_form(form) for form in sorted(forms)))
+        # The longest piece of each form: where none of them is, the pattern need not be tried.
+        self._pieces = tuple({max(_pieces(form), key=len).encode() for form in forms})
+
+    def may_be_in(self, data: bytes) -> bool:
+        return any(piece in data for piece in self._pieces)
+
+
+def _pieces(form: str) -> list[str]:
+    """The text between the places of the number."""
+    return re.split(r"\{n\}|%7Bn%7D", form)
 
 
 def _in_json(text: str) -> str:
@@ -109,8 +125,7 @@ def _in_json(text: str) -> str:
 
 def _one_form(form: str) -> bytes:
     # The braces of {n} are coded as any other text is.
-    parts = re.split(r"\{n\}|%7Bn%7D", form)
-    literal = [re.escape(part.encode()) for part in parts]
+    literal = [re.escape(part.encode()) for part in _pieces(form)]
     numbered = literal[0] + rb"([1-9]\d{0,4})" + literal[1]
     # The same number stands wherever {n} does; it is read off the first.
     for part in literal[2:]:

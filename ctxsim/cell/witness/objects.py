@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 from typing import Any
 
+# Values that cannot come to hold something else while they stay the same object.
+UNCHANGEABLE = frozenset({str, bytes, int, float, bool, type(None)})
+
 
 def instances(kind: type) -> list[Any]:
     """All instances of `kind`, and of the classes derived from it.

@@ -23,7 +23,7 @@ from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.marks import Mark
-from ctxsim.cell.witness.objects import instances
+from ctxsim.cell.witness.objects import UNCHANGEABLE, instances
 from ctxsim.cell.witness.record import Milestones, Record, is_application_file
 
 # The stacks that `inside` looks at, by the names of their variables.
@@ -61,18 +61,13 @@ class Residue:
         self._ours = ours
         self.more: Callable[[], Iterator[tuple[str, object]]] | None = None
 
-    def baseline(self) -> Context:
-        """What the worker's context holds while it is new."""
-        return copy_context()
-
     def before(self, request: Request, baseline: Context | None) -> None:
         """The worker is about to take `request`; `baseline` is None for a new worker."""
         if self._milestones.reached(self._record.ended + 1):
             self._locals = self._thread_locals()
-        if baseline is not None:
-            context = copy_context()
-            if not _same(context, baseline):
-                self._compare_variables(request, context, baseline)
+        context = copy_context()
+        if context:
+            self._compare_variables(request, context, baseline)
         for place, local in self._locals:
             held = local.__dict__
             if held:
@@ -89,14 +84,18 @@ class Residue:
             if mark in self._marks.in_object(place.read()):
                 self._note(request, place, mark)
 
-    def _compare_variables(self, request: Request, context: Context, baseline: Context) -> None:
+    def _compare_variables(
+        self, request: Request, context: Context, baseline: Context | None
+    ) -> None:
         for variable, value in context.items():
-            if variable.name.startswith(_STACKS):
+            if value is None or variable.name.startswith(_STACKS):
                 continue
-            if variable not in baseline or baseline[variable] is not value:
-                read = partial(variable.get, None)
-                place = Place(f"context variable {variable.name}", variable, read)
-                self._compare(request, place, value)
+            # What the worker had when it was new is no residue, unless it can be changed in place.
+            if type(value) in UNCHANGEABLE and baseline and baseline.get(variable) is value:
+                continue
+            read = partial(variable.get, None)
+            place = Place(f"context variable {variable.name}", variable, read)
+            self._compare(request, place, value)
 
     def _compare(self, request: Request, place: Place, value: object) -> None:
         for mark in self._marks.in_object(value):
@@ -167,14 +166,6 @@ def _source_file(holder: object) -> str | None:
         file = holder.get("__file__")
         return file if isinstance(file, str) else None
     return None
-
-
-def _same(context: Context, baseline: Context) -> bool:
-    try:
-        # In C, and by identity first; values are only compared where one was replaced.
-        return len(context) == len(baseline) and context == baseline
-    except Exception:  # noqa: BLE001 - the application's own comparison may raise what it likes
-        return False
 
 
 def _may_be_read(local: object) -> bool:

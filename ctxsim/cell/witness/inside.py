@@ -16,8 +16,8 @@ from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.bindings import Bindings
 from ctxsim.cell.witness.claims import Claims, OwnersOfG
-from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.objects import UNCHANGEABLE
+from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
 # What Flask says, since 2.2, of a context that is popped out of order or by another worker.

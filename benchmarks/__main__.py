@@ -1,0 +1,29 @@
+"""Runs all benchmarks and writes RESULTS.md beside this file: `make bench`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import flask_requests
+import in_flight
+import library
+import load
+import startup
+from measures import Measure, table
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
+
+def main() -> None:
+    started = time.perf_counter()
+    measures: list[Measure] = []
+    for module in (library, load, flask_requests, in_flight, startup):
+        for measure in module.measure():
+            print(measure, flush=True)
+            measures.append(measure)
+    RESULTS.write_text(table(measures, time.perf_counter() - started))
+    print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
+
+
+main()

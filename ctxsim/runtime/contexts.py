@@ -179,7 +179,9 @@ class RequestContext:
     @property
     def session(self) -> Session:
         """The session; asking for it marks it as accessed."""
-        session = self.opened_session()
+        session = self._session
+        if session is None:
+            session = self.opened_session()
         session.accessed = True
         return session
 

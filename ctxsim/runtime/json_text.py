@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import json.encoder
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,13 +26,39 @@ def _other(value: object) -> Any:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_other)
+def encode_with(encoder: json.JSONEncoder) -> Callable[[object], str]:
+    """Give a function that does what `encoder.encode` does.
+
+    `encode` makes the interpreter's own encoder anew for each value, which takes longer than to
+    encode a small one; here it is made once. It does not look for a value that holds itself, which
+    it could only do with a memory that all calls would share.
+    """
+    make: Any = json.encoder.c_make_encoder  # type: ignore[attr-defined]
+    if make is None:
+        return encoder.encode
+    parts = make(
+        None, encoder.default, json.encoder.encode_basestring_ascii, None,
+        encoder.key_separator, encoder.item_separator,
+        encoder.sort_keys, encoder.skipkeys, encoder.allow_nan,
+    )  # fmt: skip
+
+    def encode(value: object) -> str:
+        try:
+            return "".join(parts(value, 0))
+        except RecursionError:
+            # The encoder's own method says what is wrong with a value that holds itself.
+            return encoder.encode(value)
+
+    return encode
+
+
+_encode = encode_with(json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_other))
 _spaced = json.JSONEncoder(sort_keys=True, default=_other)
 
 
 def answer(value: object) -> str:
     """Write `value` as the body of a JSON response."""
-    return _encoder.encode(value) + "\n"
+    return _encode(value) + "\n"
 
 
 def dumps(value: object, **options: Any) -> str:

@@ -26,6 +26,24 @@ def forward(operation: Callable[..., Any]) -> Method:
     return method
 
 
+def forward_one(operation: Callable[[Any, Any], Any]) -> Method:
+    """Do as `forward`, in half the time, for what is always called with one argument."""
+
+    def method(self: Any, value: Any) -> Any:
+        return operation(self._get_current_object(), value)
+
+    return method
+
+
+def forward_two(operation: Callable[[Any, Any, Any], object]) -> Method:
+    """Do as `forward`, in half the time, for what is always called with two arguments."""
+
+    def method(self: Any, key: Any, value: Any) -> Any:
+        return operation(self._get_current_object(), key, value)
+
+    return method
+
+
 def reflected(operation: Callable[[Any, Any], Any]) -> Method:
     """Make the method that Python calls when the proxy stands on the right."""
 
@@ -80,13 +98,9 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "__call__": lambda proxied, *args, **kwargs: proxied(*args, **kwargs),
     "__len__": len,
     "__length_hint__": operator.length_hint,
-    "__getitem__": operator.getitem,
-    "__setitem__": operator.setitem,
-    "__delitem__": operator.delitem,
     "__iter__": iter,
     "__next__": next,
     "__reversed__": reversed,
-    "__contains__": operator.contains,
     "__divmod__": divmod,
     "__pow__": pow,
     "__neg__": operator.neg,
@@ -104,16 +118,29 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "__fspath__": os.fspath,
     "__copy__": copy.copy,
     "__deepcopy__": copy.deepcopy,
-    "__setattr__": setattr,
-    "__delattr__": delattr,
     "__instancecheck__": lambda proxied, instance: isinstance(instance, proxied),
     "__subclasscheck__": lambda proxied, subclass: issubclass(subclass, proxied),
     "__reduce_ex__": lambda proxied, protocol: proxied.__reduce_ex__(protocol),
 }
 
 
+# What views do to `g` and `session` all the time.
+_WITH_ONE: dict[str, Callable[[Any, Any], Any]] = {
+    "__getitem__": operator.getitem,
+    "__delitem__": operator.delitem,
+    "__contains__": operator.contains,
+    "__delattr__": delattr,
+}
+_WITH_TWO: dict[str, Callable[[Any, Any, Any], object]] = {
+    "__setitem__": operator.setitem,
+    "__setattr__": setattr,
+}
+
+
 def _methods() -> dict[str, Method]:
     methods = {name: forward(operation) for name, operation in _OPERATIONS.items()}
+    methods |= {name: forward_one(operation) for name, operation in _WITH_ONE.items()}
+    methods |= {name: forward_two(operation) for name, operation in _WITH_TWO.items()}
     for word in _BINARY:
         plain = getattr(operator, f"__{word}__")
         methods[f"__{word}__"] = forward(plain)

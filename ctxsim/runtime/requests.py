@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
@@ -14,18 +15,29 @@ from werkzeug.datastructures import (
     Headers,
     ImmutableMultiDict,
 )
-from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    UnsupportedMediaType,
+)
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_cookie, parse_options_header
 from werkzeug.routing import Rule
 from werkzeug.sansio.utils import get_current_url
-from werkzeug.wsgi import get_host, get_input_stream
+from werkzeug.wsgi import LimitedStream, get_host, get_input_stream
 
 from ctxsim.runtime import json_text
 
 _MULTIPART = "multipart/form-data"
-_FORM_TYPES = frozenset({_MULTIPART, "application/x-www-form-urlencoded"})
+_URLENCODED = "application/x-www-form-urlencoded"
+_FORM_TYPES = frozenset({_MULTIPART, _URLENCODED})
 _NO_PAIRS: ImmutableMultiDict[str, str] = ImmutableMultiDict()
+_NO_FILES: ImmutableMultiDict[str, FileStorage] = ImmutableMultiDict()
+# A cookie header in which Werkzeug's parser finds nothing but what stands there: no quotes, no
+# characters beyond ASCII, no name without a value.
+_PLAIN_COOKIE = r"[\w.-]+=[\w.!#$%&'*+/:=@^`{|}~-]*"
+_PLAIN_COOKIES = re.compile(rf"{_PLAIN_COOKIE}(?:; {_PLAIN_COOKIE})*", re.ASCII)
 
 
 class Request:
@@ -175,10 +187,12 @@ class Request:
             return self._files
 
     def _parse_form(self) -> None:
-        kind = self.mimetype
+        kind = self.content_type
+        if kind != _URLENCODED:
+            kind = self.mimetype
         if kind != _MULTIPART:
-            self._form = _parse_query(self.get_data()) if kind in _FORM_TYPES else _NO_PAIRS
-            self._files = ImmutableMultiDict()
+            self._form = _parse_query(self.get_data()) if kind == _URLENCODED else _NO_PAIRS
+            self._files = _NO_FILES
             return
         options = parse_options_header(self.content_type)[1]
         body = self.get_data()
@@ -198,7 +212,7 @@ class Request:
         """Give the body, as bytes or as the text that it encodes in UTF-8."""
         body = self._body
         if body is None:
-            body = self._body = get_input_stream(self._environ or {}).read()
+            body = self._body = _read_body(self._environ or {})
         return body.decode(errors="replace") if as_text else body
 
     @property
@@ -247,7 +261,7 @@ class Request:
             return self._cookies
         except AttributeError:
             text = self.header("cookie")
-            self._cookies = ImmutableMultiDict(parse_cookie(text)) if text else _NO_PAIRS
+            self._cookies = _parse_cookies(text) if text else _NO_PAIRS
             return self._cookies
 
     @property
@@ -324,6 +338,8 @@ class Request:
             files = self._files
         except AttributeError:
             return
+        if not files:
+            return
         for uploads in files.listvalues():
             for upload in uploads:
                 upload.close()
@@ -340,6 +356,10 @@ def _environ_key(name: str) -> str:
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
+# A length that may be asked for at once, because a stream may set that much memory aside.
+_SHORT = re.compile("[0-9]{1,4}").fullmatch
+# Where one of these is set, the length alone does not say where the body ends.
+_STREAMING = frozenset({"HTTP_TRANSFER_ENCODING", "wsgi.input_terminated"})
 # The ones that this module itself asks for, most of them once for each request.
 _ENVIRON_KEYS = {
     name: _environ_key(name)
@@ -358,7 +378,44 @@ def _parse_query(query: str | bytes) -> ImmutableMultiDict[str, str]:
     text = query if isinstance(query, str) else query.decode(errors="replace")
     if "%" in text or "+" in text:
         pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
-    else:
-        # Nothing to decode, and then parse_qsl takes three times as long as this.
-        pairs = [pair.partition("=")[::2] for pair in text.split("&") if pair]
-    return ImmutableMultiDict(pairs)
+        return _multi_dict(pairs)
+    # Nothing to decode, and then parse_qsl takes three times as long as this.
+    return _multi_dict([pair.partition("=")[::2] for pair in text.split("&") if pair])
+
+
+def _parse_cookies(text: str) -> ImmutableMultiDict[str, str]:
+    if _PLAIN_COOKIES.fullmatch(text) is None:
+        return ImmutableMultiDict(parse_cookie(text))
+    return _multi_dict([cookie.partition("=")[::2] for cookie in text.split("; ")])
+
+
+def _multi_dict(pairs: Iterable[tuple[str, str]]) -> ImmutableMultiDict[str, str]:
+    # What the class makes of pairs itself, after asking at length what it was given.
+    lists: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name in lists:
+            lists[name].append(value)
+        else:
+            lists[name] = [value]
+    made: Any = ImmutableMultiDict.__new__(ImmutableMultiDict)
+    dict.__init__(made, lists)
+    found: ImmutableMultiDict[str, str] = made
+    return found
+
+
+def _read_body(environ: dict[str, Any]) -> bytes:
+    told = environ.get("CONTENT_LENGTH")
+    if told is None or _SHORT(told) is None or not environ.keys().isdisjoint(_STREAMING):
+        return get_input_stream(environ).read()
+    return _read_short(environ["wsgi.input"], int(told))
+
+
+def _read_short(stream: Any, length: int) -> bytes:
+    try:
+        body: bytes = (stream.read(length) or b"") if length else b""
+    except (OSError, ValueError) as error:
+        raise ClientDisconnected() from error
+    if len(body) < length:
+        # A server may give what it has: Werkzeug's stream asks on, and knows a client that left.
+        body += LimitedStream(stream, length - len(body)).read()
+    return body

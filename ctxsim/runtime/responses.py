@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from werkzeug.datastructures import Headers, HeaderSet
+from werkzeug.datastructures import HeaderSet
 from werkzeug.http import HTTP_STATUS_CODES, dump_cookie, parse_set_header
 from werkzeug.urls import iri_to_uri
 
 from ctxsim.runtime import json_text
+from ctxsim.runtime.headers import Headers
 
 StartResponse = Callable[..., Any]
 Body = str | bytes | bytearray | Iterable[str | bytes] | None
@@ -107,9 +108,7 @@ class Response:
     def headers(self) -> Headers:
         """The header fields; changing them changes the response."""
         if self._headers is None:
-            # Not given to the constructor, because that looks at each value twice.
-            self._headers = Headers()
-            self._headers._list.extend(self._own_headers())
+            self._headers = Headers.holding(self._own_headers())
         return self._headers
 
     def _own_headers(self) -> list[tuple[str, str]]:
@@ -123,7 +122,10 @@ class Response:
         if self._headers is None:
             pairs = self._own_headers()
         else:
-            pairs = [_sendable(pair) for pair in self._headers.to_wsgi_list()]
+            pairs = [
+                _sendable(pair) if pair[0].lower() in _ADDRESSES else pair
+                for pair in self._headers.to_wsgi_list()
+            ]
         code = self.status_code
         if code == _NO_CONTENT or code < _OK:
             # Not the type either, which Flask sends: wsgiref's validator takes it for a mistake.
@@ -226,10 +228,12 @@ class Response:
 
     def vary_on(self, name: str) -> None:
         """Add one name to Vary, unless it is there."""
-        if any(given.lower() == "vary" for given, _ in self.headers):
-            self.vary.add(name)
-        else:
-            self.headers.add("Vary", name)
+        for given, value in self.headers:
+            if given.lower() == "vary":
+                if value != name:
+                    self.vary.add(name)
+                return
+        self.headers.add("Vary", name)
 
     def set_cookie(self, key: str, value: str = "", **attributes: Any) -> None:
         """Add a Set-Cookie header; `attributes` are those of `werkzeug.http.dump_cookie`."""
@@ -296,7 +300,7 @@ def _closers(stream: object) -> list[Callable[[], object]]:
 
 def _sendable(pair: tuple[str, str]) -> tuple[str, str]:
     name, value = pair
-    return (name, iri_to_uri(value)) if name.lower() in _ADDRESSES else pair
+    return name, iri_to_uri(value)
 
 
 def _with_charset(mimetype: str) -> str:

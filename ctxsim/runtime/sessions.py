@@ -5,9 +5,11 @@ Cookies can be exchanged with Flask's: same salt, same key derivation, same JSON
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.datastructures import CallbackDict
+from werkzeug.http import dump_cookie
 
 from ctxsim.runtime.signing import CookieSigner
 
@@ -15,6 +17,19 @@ if TYPE_CHECKING:
     from ctxsim.runtime.config import Config
     from ctxsim.runtime.requests import Request
     from ctxsim.runtime.responses import Response
+
+
+# A larger one is Werkzeug's to write, which warns that browsers may ignore it.
+_LARGEST_COOKIE = 4093
+_COOKIE_SETTINGS = itemgetter(
+    "SESSION_COOKIE_NAME", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "APPLICATION_ROOT",
+    "SESSION_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE",
+    "SESSION_COOKIE_PARTITIONED",
+)  # fmt: skip
+
+
+def _mark_modified(session: Any) -> None:
+    session.modified = True
 
 
 class Session(CallbackDict[str, Any]):
@@ -28,8 +43,12 @@ class Session(CallbackDict[str, Any]):
     modified = False
     new = False
 
+    on_update = staticmethod(_mark_modified)
+
     def __init__(self, initial: dict[str, Any] | None = None) -> None:
-        super().__init__(initial, _mark_modified)
+        # Not the constructor of CallbackDict: it keeps the callback in each object, as if each had
+        # another one.
+        dict.__init__(self, () if initial is None else initial)
 
     @property
     def permanent(self) -> bool:
@@ -39,10 +58,6 @@ class Session(CallbackDict[str, Any]):
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self["_permanent"] = bool(value)
-
-
-def _mark_modified(session: Any) -> None:
-    session.modified = True
 
 
 class NullSession(Session):
@@ -64,6 +79,9 @@ class SignedCookies:
         self._config = config
         self._keys: tuple[Any, Any] = (None, None)
         self._current: CookieSigner | None = None
+        # What stands around a session's value in Set-Cookie, and the settings it was made for.
+        self._frame: tuple[str, str] = ("", "")
+        self._framed_for: tuple[Any, ...] = ()
 
     def open(self, request: Request) -> Session:
         """Give the session that `request` carries; a new one where its cookie is no good."""
@@ -87,8 +105,9 @@ class SignedCookies:
         keys = config["SECRET_KEY_FALLBACKS"], config["SECRET_KEY"]
         if self._current is None or keys != self._keys:
             old, key = keys
-            self._keys = (None if old is None else list(old), key)
             self._current = CookieSigner([*(old or ()), key])
+            # Last, because another thread that finds these keys takes the signer for theirs.
+            self._keys = (None if old is None else list(old), key)
         return self._current
 
     def save(self, session: Session, response: Response) -> None:
@@ -109,13 +128,31 @@ class SignedCookies:
 
     def _set(self, session: Session, response: Response) -> None:
         signer = self._signer()
-        attributes = self._attributes()
+        value = signer.dumps(dict(session))
+        attributes: dict[str, Any] = {}
         if session.permanent:
-            lifetime_s = self._config.session_lifetime_s()
-            attributes["expires"] = signer.now_s() + lifetime_s
-        name = self._config["SESSION_COOKIE_NAME"]
-        response.set_cookie(name, signer.dumps(dict(session)), **attributes)
+            attributes["expires"] = signer.now_s() + self._config.session_lifetime_s()
+        response.headers.add("Set-Cookie", self._cookie(value, attributes))
         response.vary_on("Cookie")
+
+    def _cookie(self, value: str, attributes: dict[str, Any]) -> str:
+        if not attributes:
+            before, after = self._frame_now()
+            if len(before) + len(value) + len(after) <= _LARGEST_COOKIE:
+                return f"{before}{value}{after}"
+        name = self._config["SESSION_COOKIE_NAME"]
+        return dump_cookie(name, value, **self._attributes(), **attributes)
+
+    def _frame_now(self) -> tuple[str, str]:
+        # The settings are all that it depends on: a signed value has nothing to quote.
+        settings = _COOKIE_SETTINGS(self._config)
+        if settings != self._framed_for:
+            name = settings[0]
+            empty = dump_cookie(name, "", **self._attributes())
+            # As many characters as the name has bytes: that is how it is written in a header.
+            ends = len(f"{name}=".encode())
+            self._frame, self._framed_for = (empty[:ends], empty[ends:]), settings
+        return self._frame
 
     def _attributes(self) -> dict[str, Any]:
         config = self._config
@@ -131,6 +168,8 @@ class SignedCookies:
 
 def _value_of(name: str, cookies: str) -> str | None:
     # Instead of `request.cookies`, because a signed value has nothing to unquote.
+    if name not in cookies:
+        return None
     for cookie in cookies.split(";"):
         found, _, value = cookie.partition("=")
         if found.strip() == name:

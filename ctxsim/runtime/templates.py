@@ -10,6 +10,7 @@ from jinja2 import BaseLoader, DictLoader, Environment, FileSystemLoader, Templa
 
 from ctxsim.runtime import json_text, proxies
 from ctxsim.runtime.flashes import get_flashed_messages
+from ctxsim.runtime.rendering import PageTemplate
 from ctxsim.runtime.signals import before_render_template, template_rendered
 from ctxsim.runtime.stacks import STACKS
 
@@ -26,6 +27,7 @@ def make_environment(app: Application) -> Environment:
         autoescape=_is_markup,
         auto_reload=bool(app.config["TEMPLATES_AUTO_RELOAD"] or app.debug),
     )
+    environment.template_class = PageTemplate
     environment.globals.update(
         config=app.config,
         g=proxies.g,
@@ -71,9 +73,8 @@ def render_template_string(source: str, **context: Any) -> str:
     return _render(app, app.jinja_env.from_string(source), context)
 
 
-def _render(app: Application, template: Template, context: dict[str, Any]) -> str:
-    given = dict(context)
-    context.update(_current_objects())
+def _render(app: Application, template: Template, given: dict[str, Any]) -> str:
+    context = _current_objects()
     for function in app.template_context_processors:
         context.update(_names_from(function))
     # What the caller passes wins, because a processor does not know which template it is for.

@@ -28,8 +28,13 @@ def to_response(returned: Any) -> Response:
     Raises TypeError for what none can be made from.
     """
     # What most views return comes first.
-    if type(returned) is str:
+    kind = type(returned)
+    if kind is str:
         return Response(returned)
+    if kind is dict:
+        return json_response(returned)
+    if kind is Response:
+        return returned  # type: ignore[no-any-return]
     status: Any = None
     headers: Any = None
     if isinstance(returned, tuple):

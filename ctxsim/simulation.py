@@ -266,7 +266,6 @@ def _case(
     )
 
 
-
 def _environment(scenario: Scenario, job: Job, carried: Sequence[CellOutcome]) -> dict[str, Any]:
     facts = next((dict(each.target_facts) for each in carried if each.ready), {})
     return {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import traceback
 from types import FrameType
 from typing import Any
+
+from ctxsim.cell.objects import instances
 
 _MOST = 8
 _FRAMES = 12
@@ -26,8 +27,8 @@ def _greenlets(live: dict[Any, object]) -> list[str]:
     if greenlet is None:
         return []
     found = []
-    for each in gc.get_objects():
-        if isinstance(each, greenlet.greenlet) and each.gr_frame is not None:
+    for each in instances(greenlet.greenlet):
+        if each.gr_frame is not None:
             request = each.__dict__.get("ctxsim_request")
             if request in live:
                 found.append(_shown(f"greenlet with {request.who}", each.gr_frame))

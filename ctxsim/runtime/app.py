@@ -287,7 +287,7 @@ class App(Registrations):
         response = to_response(returned)
         try:
             return self._finalized(context, response)
-        except Exception:
+        except Exception:  # ok: Flask logs it as well, and answers
             # The client gets the error's page: what failed would only hide the first failure.
             self.logger.exception("Request finalizing failed with an error while handling an error")
             return response

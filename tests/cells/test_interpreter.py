@@ -116,7 +116,7 @@ def test_nothing_is_lent_to_an_interpreter_that_has_gevent(python_without):
 
 
 def test_gevent_is_not_lent_to_another_build_of_python(python_without):
-    python_without(build="cpython-312")
+    python_without(build="cpython-399")
     with pytest.raises(TargetError, match="greenlets:8 needs gevent, which"):
         equip(job("greenlets:8"))
 

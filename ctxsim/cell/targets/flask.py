@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ctxsim.cell.objects import instances
 from ctxsim.cell.targets.faults import FailingHook, not_injected
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.claims import OwnersOfG
 from ctxsim.cell.witness.inside import Inside
-from ctxsim.cell.witness.objects import instances
 from ctxsim.cell.witness.record import Current
 
 

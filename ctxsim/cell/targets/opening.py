@@ -8,11 +8,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from ctxsim.cell.objects import instances
 from ctxsim.cell.plan import Target as TargetPlan
 from ctxsim.cell.targets import Target, flask, importing
 from ctxsim.cell.targets.wsgi import Wsgi
 from ctxsim.cell.witness.inside import Inside
-from ctxsim.cell.witness.objects import instances
 from ctxsim.cell.witness.record import Current
 from ctxsim.errors import TargetError
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ctxsim.cell.history import Event, Who
+from ctxsim.cell.objects import UNCHANGEABLE
 from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.bindings import Bindings
 from ctxsim.cell.witness.claims import Claims, OwnersOfG
-from ctxsim.cell.witness.objects import UNCHANGEABLE
 from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ctxsim.cell.history import Event
+from ctxsim.cell.objects import instances
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.bindings import application_modules, closed_over
-from ctxsim.cell.witness.objects import instances
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
 # What a closure may hold and still be nobody's: code, and what there is one of.

@@ -116,7 +116,12 @@ def application_frames(frame: FrameType | None, most: int = 3) -> tuple[Where, .
 
 def is_application_file(file: str | None) -> bool:
     """Whether a source file is the application's own: neither ours nor a library's."""
-    return file is not None and not file.startswith((_OWN_FILES, "<")) and not _of_library(file)
+    return file is not None and not is_own_file(file) and not _of_library(file)
+
+
+def is_own_file(file: str) -> bool:
+    """Whether a source file is ctxsim's, or no file at all."""
+    return file.startswith((_OWN_FILES, "<"))
 
 
 def _of_library(file: str) -> bool:

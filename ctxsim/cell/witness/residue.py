@@ -19,12 +19,12 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from ctxsim.cell.history import Event
+from ctxsim.cell.objects import UNCHANGEABLE, instances
 from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.marks import Mark
-from ctxsim.cell.witness.objects import UNCHANGEABLE, instances
-from ctxsim.cell.witness.record import Milestones, Record, is_application_file
+from ctxsim.cell.witness.record import Milestones, Record, is_application_file, is_own_file
 
 # The stacks that `inside` looks at, by the names of their variables.
 _STACKS = ("flask.", "ctxsim.")
@@ -148,6 +148,8 @@ def declared_by_library(thing: object) -> bool:
     for _ in range(_LEVELS):
         holders = gc.get_referrers(*level)
         files = {file for holder in holders if (file := _source_file(holder)) is not None}
+        # A Local of the runtime's stands for the application that declares it.
+        files = {file for file in files if not is_own_file(file)}
         if files:
             return any(not is_application_file(file) for file in files)
         # The lists that are searched hold what they search, too.

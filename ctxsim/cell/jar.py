@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import mktime_tz, parsedate_tz
+
 
 class Jar:
     """A user's cookies: name, value and path are kept; domains play no part in process."""
@@ -48,5 +51,6 @@ class Jar:
 def _expired(max_age: str, expires: str) -> bool:
     if max_age.lstrip("-").isdigit():
         return int(max_age) <= 0
-    # Without a clock: frameworks delete a cookie by a date in the epoch's first year.
-    return "1970" in expires
+    date = parsedate_tz(expires) if expires else None
+    # The one clock that cookies know: an application deletes one by a date that is past.
+    return date is not None and mktime_tz(date) <= time.time()  # noqa: TID251 - see above

@@ -8,6 +8,9 @@ from typing import Any
 # Values that cannot come to hold something else while they stay the same object.
 UNCHANGEABLE = frozenset({str, bytes, int, float, bool, type(None)})
 
+# Set in a class's `__flags__` if it was made at run time (CPython's Py_TPFLAGS_HEAPTYPE).
+_HEAP_TYPE = 1 << 9
+
 
 def instances(kind: type) -> list[Any]:
     """All instances of `kind`, and of the classes derived from it.
@@ -19,4 +22,7 @@ def instances(kind: type) -> list[Any]:
     kinds: list[type] = [kind]
     for each in kinds:
         kinds += type.__subclasses__(each)
-    return [each for each in gc.get_referrers(*kinds) if issubclass(type(each), kind)]
+    static = any(not each.__flags__ & _HEAP_TYPE for each in kinds)
+    # The instances of a type that is written in C, and not made at run time, do not refer to it.
+    candidates = gc.get_objects() if static else gc.get_referrers(*kinds)
+    return [each for each in candidates if issubclass(type(each), kind)]

@@ -162,8 +162,8 @@ class Shared:
 class Plan:
     """Everything a cell needs. `run` is 8 hexadecimal digits, common to all cells of a run.
 
-    `only_user` makes it a rehearsal: that one user (0 for a visitor) goes through each flow once,
-    alone, without faults; what fails then is no matter of isolation.
+    `only_user` makes it a rehearsal: that one user (0 for a visitor) goes through the flows in
+    turn, alone; what fails then is no matter of isolation.
     """
 
     scenario: str

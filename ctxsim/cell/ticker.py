@@ -30,6 +30,7 @@ class Ticker:
         self._native = native
         self._exit = os._exit
         self._over = False
+        self._saying = native.allocate_lock()
         self.stopped = False
 
     def start(self) -> None:
@@ -37,8 +38,9 @@ class Ticker:
 
     def last(self, elapsed_s: float) -> None:
         """Say the final tally."""
-        self._over = True
-        self._say_tally(elapsed_s)
+        with self._saying:
+            self._over = True
+            self._say_tally(elapsed_s)
 
     def last_words(self) -> None:
         """Say how far the cell came and where everything stands."""
@@ -56,7 +58,10 @@ class Ticker:
         ended, still = 0, 0
         while not self._over:
             self._listen()
-            self._say_tally(0.0)
+            with self._saying:
+                # Not after the last tally, which counts more.
+                if not self._over:
+                    self._say_tally(0.0)
             now = sum(tally.requests for tally in self._crew.tallies)
             still = 0 if now != ended else still + 1
             ended = now

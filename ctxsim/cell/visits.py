@@ -110,6 +110,8 @@ class Response:
     body: bytes
     complete: bool = True
     error: BaseException | None = None
+    # The words of the status line behind its number.
+    reason: str = ""
 
 
 # Common to all visits that have no named step yet; replaced, never changed.
@@ -173,6 +175,7 @@ class Traffic:
         self._handed_out = itertools.count()
         self._visitor_numbers = itertools.count(1)
         self._visitor_sent: dict[int, int] = {}
+        self._visits_alone = -1
         self._error_below = int(plan.faults.error * _DRAWN)
         self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
         self._steps = plan.steps
@@ -224,9 +227,6 @@ class Traffic:
             for name, value in response.headers:
                 if name.lower() == "set-cookie":
                     user.jar.take(value)
-        if self.plan.only_user is not None:
-            self.ready.extend((user,) if user.steps else ())
-            return
         if request.faulted or not kept_promise:
             user.steps = ()
         self.ready.append(user)
@@ -270,11 +270,10 @@ class Traffic:
         return user
 
     def _rehearse(self) -> None:
-        # Alone: one user, each flow once. The users before it exist only for their numbers.
+        # Alone, for several visits, since an answer may depend on the user's own past. The users
+        # before it exist only for their numbers.
         number = self.plan.only_user
         user = self.users[number - 1] if number else self.visitors[0]
-        ours = self._prepared_for(user)
-        user.steps = tuple(step for flow in self.plan.flows for step in ours[flow.name])
         self.users, self.visitors = (self.users, []) if number else ([], [user])
         self.ready = deque([user])
 
@@ -304,6 +303,10 @@ class Traffic:
     def _begin_visit(self, user: User) -> tuple[Prepared, ...]:
         ours = self._prepared_for(user)
         flows = [flow for flow in self.plan.flows if ours[flow.name]]
+        if self.plan.only_user is not None:
+            # Each in turn, whatever its weight.
+            self._visits_alone += 1
+            return ours[flows[self._visits_alone % len(flows)].name]
         if len(flows) == 1:
             return ours[flows[0].name]
         return ours[_weighted(flows, user.draw() / _DRAWN).name]

@@ -223,12 +223,13 @@ def test_a_visit_that_went_wrong_starts_anew(faults, kept):
     assert {request.step.route for request in sent} == {"GET /first"}
 
 
-def test_a_rehearsal_is_one_user_that_goes_through_each_flow_once():
-    """Without faults from the plan's share it ends by itself, after all steps."""
+def test_a_rehearsal_is_one_user_that_goes_through_the_flows_in_turn():
+    """For as many visits as the load gives, since an answer may depend on the visits before."""
     flows = (flow("GET /a", "GET /b", name="one"), flow("GET /c", name="two"))
     for user in (0, 1, 7):
-        sent = sent_by(traffic_of(flows=flows, only_user=user))
-        assert [request.step.route for request in sent] == ["GET /a", "GET /b", "GET /c"]
+        sent = sent_by(traffic_of(flows=flows, only_user=user, load=Load(requests=5)))
+        routes = [request.step.route for request in sent]
+        assert routes == ["GET /a", "GET /b", "GET /c", "GET /a", "GET /b"]
         assert {request.user.number for request in sent} == {user}
 
 

@@ -15,8 +15,7 @@ _ADVICE = (
 
 def check(history: History, _alone: History | None) -> Iterable[Finding]:
     tally = history.tally
-    # What was seen inside the process was compared as well, and is told by its own finding.
-    if tally.requests and not tally.compared and not history.events:
+    if tally.requests and not tally.compared:
         yield Finding(
             code="CTX901",
             cause=("CTX901",),

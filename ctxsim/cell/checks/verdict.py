@@ -27,6 +27,8 @@ CHECKS: tuple[Check, ...] = (
 )
 # Whether anything was compared is no matter of choice.
 _ALWAYS = frozenset({"CTX901"})
+# What can be said of an answer in which nothing was the request's own.
+_NOT_COMPARED = frozenset({"CTX208", "CTX209", "CTX901"})
 
 
 def judge(
@@ -36,6 +38,9 @@ def judge(
     wanted = _ALWAYS.union(codes)
     found = [finding for check in CHECKS for finding in check(history, alone)]
     kept = [finding for finding in found if finding.code in wanted]
+    if any(finding.code not in _NOT_COMPARED for finding in kept):
+        # What was found inside the process, or to be missing, was compared as well.
+        kept = [finding for finding in kept if finding.code not in _ALWAYS]
     return sorted(kept, key=lambda finding: (SEVERITY.index(finding.code), finding.at_request))
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ctxsim.cell.plan import Target
+from ctxsim.cell.witness.record import count_as_application
 from ctxsim.errors import TargetError
 
 _OWN_FILES = str(Path(__file__).resolve().parents[2])
@@ -30,7 +31,9 @@ def load(target: Target) -> object:
             "write module:attribute, path/to/file.py:attribute, or module:factory()",
         )
     factory = attribute.endswith("()")
-    found = _attribute(_module(place, target), attribute.removesuffix("()"), place)
+    module = _module(place, target)
+    count_as_application(sys.modules.get(place.partition(".")[0], module))
+    found = _attribute(module, attribute.removesuffix("()"), place)
     if not factory:
         return found
     if not callable(found):

@@ -113,7 +113,8 @@ class Runtime:
             request.faulted = request.faulted or left
             body = b"" if left else answer.get_data()
             answer.close()
-            return Response(answer.status_code, answer.header_list(), body, complete=not left)
+            headers, reason = answer.header_list(), answer.status[4:]
+            return Response(answer.status_code, headers, body, complete=not left, reason=reason)
         return (yield from _streamed(request, answer))
 
 

@@ -39,7 +39,7 @@ class Wsgi:
             self._watch(inside)
 
     def send(self, request: Request) -> Generator[None, None, Response]:
-        exchange = _Exchange(request, self._watch is None)
+        exchange = _Exchange(request)
         try:
             iterable = self._app(self._environ(request), exchange.start_response)
             try:
@@ -55,6 +55,11 @@ class Wsgi:
             exchange.error = error
         return exchange.response()
 
+    def _input(self, request: Request) -> BytesIO:
+        # Without a hook of the framework, an error fault shows where the application reads.
+        plain = self._watch is not None or request.fault != "error"
+        return BytesIO(request.body) if plain else _FailingInput(request)
+
     def _environ(self, request: Request) -> dict[str, Any]:
         environ = self._base.copy()
         path = request.path
@@ -63,7 +68,7 @@ class Wsgi:
         query = request.query
         environ["QUERY_STRING"] = query
         environ["REQUEST_URI"] = environ["RAW_URI"] = f"{path}?{query}" if query else path
-        environ["wsgi.input"] = BytesIO(request.body)
+        environ["wsgi.input"] = self._input(request)
         environ["wsgi.errors"] = _DISCARD if request.fault else sys.stderr
         if request.content_type:
             environ["CONTENT_TYPE"] = request.content_type
@@ -81,22 +86,21 @@ class _Exchange:
     """One call of the application, from the server's side."""
 
     __slots__ = (
-        "_error_in_server",
         "error",
         "headers",
         "length",
         "parts",
+        "reason",
         "request",
         "status",
         "waiting",
     )
 
-    def __init__(self, request: Request, error_in_server: bool) -> None:
+    def __init__(self, request: Request) -> None:
         self.request = request
-        # Without a hook of the framework, an error fault shows where the server is called back.
-        self._error_in_server = error_in_server
         self.parts: list[bytes] = []
         self.status = 0
+        self.reason = ""
         self.length = -1
         self.headers: list[tuple[str, str]] = []
         self.error: BaseException | None = None
@@ -108,15 +112,13 @@ class _Exchange:
     ) -> Callable[[bytes], None]:
         if exc_info is not None and self.parts:
             raise exc_info[1].with_traceback(exc_info[2])
-        self.status, self.headers = int(status[:3]), []
+        self.status, self.reason, self.headers = int(status[:3]), status[4:], []
         for name, value in headers:
             if not (isinstance(name, str) and isinstance(value, str)):
                 raise TypeError(f"a header must be two texts, not {name!r}: {value!r}")
             if name.lower() == "content-length" and value.isdigit():
                 self.length = int(value)
         self.headers = list(headers)
-        if self._error_in_server:
-            fail(self.request)
         return self._write
 
     def _write(self, part: bytes) -> None:
@@ -149,7 +151,23 @@ class _Exchange:
             return Response(500, [], b"", complete=complete, error=missing)
         left = self.request.faulted and self.request.fault == "abort"
         body = b"".join(self.parts)
-        return Response(self.status, self.headers, body, complete=not left)
+        return Response(self.status, self.headers, body, complete=not left, reason=self.reason)
+
+
+class _FailingInput(BytesIO):
+    """The body of a request that was chosen to fail: its client is gone when it is read."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.body)
+        self._request = request
+
+    def read(self, size: int | None = -1) -> bytes:
+        fail(self._request)
+        return super().read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        fail(self._request)
+        return super().readline(size)
 
 
 class _Discard:

@@ -13,6 +13,7 @@ from ctxsim.cell.plan import Json, Plan
 from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.marks import Mark, Marks
+from ctxsim.cell.witness.readings import plain_body
 from ctxsim.cell.witness.record import Record
 
 _SERVER_ERROR = 500
@@ -54,9 +55,13 @@ class Owner:
             return mark.text == request.canary or mark.text in request.visit.values()
         return mark.user == number
 
-    def is_shared(self, mark: Mark, request: Request) -> bool:
-        """Whether the scenario says that all may see it: by the route or by an object."""
-        if any(_covers(route, request.path) for route in self._routes):
+    def is_shared(self, mark: Mark, request: Request, place: str = "") -> bool:
+        """Whether the scenario says that all may see it: by the route or by an object.
+
+        A page that all may see gives nobody another's cookie.
+        """
+        in_cookie = "cookie" in place
+        if not in_cookie and any(_covers(route, request.path) for route in self._routes):
             return True
         if self._objects and mark.text not in self._public:
             for name in self._objects:
@@ -95,17 +100,11 @@ class Answers:
 
     def examine(self, request: Request, response: Response, tally: Tally) -> bool:
         """Compare one response with its request; False where an expectation was broken."""
-        own = request.canary
-        compared = self._marks.only_own(response.body, own)
-        for place, data in self._pieces(response, with_body=not compared):
-            for mark in dict.fromkeys(self._marks.in_bytes(data)):
-                if mark.text == own or self._owner.is_own(mark, request):
-                    compared = True
-                elif not self._owner.is_shared(mark, request):
-                    compared = True
-                    self._note_foreign(request, mark, place, data)
+        compared = self._compare(request, response)
         kept = True
-        if not request.faulted and response.complete and request.user.number:
+        # Whose client has left expects nothing; who got an error instead of an answer does.
+        answered = response.complete or response.error is not None
+        if not request.faulted and answered and request.user.number:
             broken = list(self._broken(request, response))
             for event in broken:
                 self._record.note(event)
@@ -117,9 +116,26 @@ class Answers:
             tally.failures[failure] = tally.failures.get(failure, 0) + 1
         return kept
 
-    def _pieces(self, response: Response, *, with_body: bool) -> Iterator[tuple[str, bytes]]:
-        if with_body and response.body:
-            yield "body", response.body
+    def _compare(self, request: Request, response: Response) -> bool:
+        """Note what is not the request's own; whether there was anything to compare."""
+        own = request.canary
+        body = plain_body(response.body, response.headers)
+        compared = self._marks.only_own(body, own)
+        for place, data in self._pieces(response, b"" if compared else body):
+            for mark in dict.fromkeys(self._marks.in_bytes(data)):
+                if mark.text == own or self._owner.is_own(mark, request):
+                    # To be sent elsewhere is no answer yet: a page that refuses everybody does so.
+                    compared = compared or place != "header Location"
+                elif not self._owner.is_shared(mark, request, place):
+                    compared = True
+                    self._note_foreign(request, mark, place, data)
+        return compared
+
+    def _pieces(self, response: Response, body: bytes) -> Iterator[tuple[str, bytes]]:
+        if body:
+            yield "body", body
+        if response.reason:
+            yield "status line", response.reason.encode("latin-1", "replace")
         for name, value in response.headers:
             if name == "Content-Length" or value in _USUAL_TYPES:
                 continue

@@ -15,7 +15,7 @@ from typing import Any
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.visits import Request
-from ctxsim.cell.witness.record import Milestones, Record, is_application_file
+from ctxsim.cell.witness.record import Milestones, Record, is_application_file, module_file
 
 # After so many requests; a search of a large application takes some milliseconds.
 _SEARCH_AT = (3, 30, 300, 3_000, 30_000, 300_000)
@@ -56,9 +56,7 @@ class Bindings:
 def application_modules() -> list[types.ModuleType]:
     """The modules that are the application's own, and no library's."""
     return [
-        module
-        for module in list(sys.modules.values())
-        if is_application_file(getattr(module, "__file__", None))
+        module for module in list(sys.modules.values()) if is_application_file(module_file(module))
     ]
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import json
-import re
+import contextlib
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import MemberDescriptorType
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from ctxsim.cell import canaries
 from ctxsim.cell.plan import Plan
+from ctxsim.cell.witness.mine import mine_texts
+from ctxsim.cell.witness.readings import coded_words, has_coded_words, readings
 
-_USER_VARIABLE = re.compile(r"\{user\.([\w-]+)\}")
-# The ends of a word: also letters beyond ASCII count, which in bytes are those above 0x7f.
-_NOT_BEFORE, _NOT_AFTER = rb"(?<![\w\x80-\xff])", rb"(?![\w\x80-\xff])"
 _DEPTH = 4
 _ITEMS = 200
 
@@ -42,20 +40,29 @@ class Marks:
     def __init__(self, plan: Plan, users: int) -> None:
         self._users = users
         self._scanner = canaries.Scanner(plan.run)
-        self._mine = [_MineText(text, plan) for text in _mine_texts(plan)]
+        self._mine = mine_texts(plan)
 
     def only_own(self, data: bytes, canary: str) -> bool:
         """Whether `data` holds `canary` and no other mark; the quick answer to the usual case."""
-        return self._scanner.only(data, canary) and not any(
-            mine.may_be_in(data) for mine in self._mine
-        )
+        if not self._scanner.only(data, canary):
+            return False
+        if not self._mine:
+            return True
+        rest = data.replace(canary.encode(), b"")
+        return not has_coded_words(rest) and not any(each.may_be_in(rest) for each in self._mine)
 
     def in_bytes(self, data: bytes) -> list[Mark]:
-        """The marks in what went over the wire; a canary may also be inside base64."""
-        found = self._scanner.in_bytes(data)
-        if not found and not self._mine:
-            return []
-        return [*map(_mark, found), *self._of_users(data)]
+        """The marks in what went over the wire, however it is coded."""
+        found = [_mark(each) for each in self._scanner.in_bytes(data)]
+        if not self._mine:
+            return found
+        if any(each.may_be_in(data) for each in self._mine):
+            texts = readings(data)
+        else:
+            texts = coded_words(data)
+        found += (mark for text in texts for mark in self._of_users(text))
+        # Once each, in however many readings.
+        return list(dict.fromkeys(found))
 
     def in_object(self, thing: object) -> list[Mark]:
         """The marks in a value of the process: text, containers of such, attributes of objects."""
@@ -63,20 +70,16 @@ class Marks:
         for text in _texts(thing, _DEPTH, [_ITEMS], set()):
             if isinstance(text, str):
                 found += map(_mark, self._scanner.in_text(text))
-                text = text.encode(errors="replace") if self._mine else b""
+                found += self._of_users(text)
             else:
-                found += map(_mark, self._scanner.in_bytes(text))
-            found += self._of_users(text)
+                found += self.in_bytes(text)
         return found
 
-    def _of_users(self, data: bytes) -> Iterator[Mark]:
+    def _of_users(self, text: str) -> Iterator[Mark]:
         for mine in self._mine:
-            if not mine.may_be_in(data):
-                continue
-            for match in mine.pattern.finditer(data):
-                number = int(next(group for group in match.groups() if group))
+            for seen, number in mine.find(text):
                 if number <= self._users:
-                    yield Mark(match[0].decode(errors="replace"), number, 0)
+                    yield Mark(seen, number, 0)
 
 
 def _mark(canary: str) -> Mark:
@@ -84,53 +87,6 @@ def _mark(canary: str) -> Mark:
     if origin is None:
         return Mark(canary, 0, 0, torn=True)
     return Mark(canary, origin.user, origin.request, origin.process)
-
-
-def _mine_texts(plan: Plan) -> list[str]:
-    texts = (text for step in plan.steps for text in step.mine)
-    # A text of canaries alone needs no pattern of its own.
-    return sorted({text for text in texts if "{n}" in _variables_in(text, plan)})
-
-
-def _variables_in(text: str, plan: Plan) -> str:
-    values = dict(plan.users.vars)
-    return _USER_VARIABLE.sub(lambda found: values.get(found[1], ""), text)
-
-
-class _MineText:
-    """Finds one `mine` text of any user, as a whole word, and captures the user's number.
-
-    One pattern instead of a table of all users' texts: it scans in one pass however many there are.
-    """
-
-    def __init__(self, text: str, plan: Plan) -> None:
-        whole = _variables_in(text, plan)
-        forms = {coded(whole) for coded in (str, html.escape, quote, quote_plus, _in_json)}
-        self.pattern = re.compile(b"|".join(_one_form(form) for form in sorted(forms)))
-        # The longest piece of each form: where none of them is, the pattern need not be tried.
-        self._pieces = tuple({max(_pieces(form), key=len).encode() for form in forms})
-
-    def may_be_in(self, data: bytes) -> bool:
-        return any(piece in data for piece in self._pieces)
-
-
-def _pieces(form: str) -> list[str]:
-    """The text between the places of the number."""
-    return re.split(r"\{n\}|%7Bn%7D", form)
-
-
-def _in_json(text: str) -> str:
-    return json.dumps(text)[1:-1]
-
-
-def _one_form(form: str) -> bytes:
-    # The braces of {n} are coded as any other text is.
-    literal = [re.escape(part.encode()) for part in _pieces(form)]
-    numbered = literal[0] + rb"([1-9]\d{0,4})" + literal[1]
-    # The same number stands wherever {n} does; it is read off the first.
-    for part in literal[2:]:
-        numbered += rb"\d+" + part
-    return _NOT_BEFORE + numbered + _NOT_AFTER
 
 
 def _texts(thing: Any, depth: int, left: list[int], seen: set[int]) -> Iterator[str | bytes]:
@@ -158,6 +114,7 @@ _CONTAINERS: tuple[tuple[type, Callable[[Any], Iterable[object]]], ...] = (
     (tuple, lambda each: tuple.__getitem__(each, slice(_ITEMS))),
     (set, lambda each: list(set.copy(each))[:_ITEMS]),
     (frozenset, lambda each: list(frozenset.copy(each))[:_ITEMS]),
+    (deque, lambda each: list(deque.copy(each))[:_ITEMS]),
     (bytearray, lambda each: [bytes(each)]),
 )
 
@@ -168,8 +125,23 @@ def _parts(thing: Any) -> Iterable[object]:
     for kind, parts in _CONTAINERS:
         if issubclass(type(thing), kind):
             return parts(thing)
+    return [*_attributes(thing), *_slots(thing)][:_ITEMS]
+
+
+def _attributes(thing: Any) -> Iterable[object]:
     try:
         attributes = object.__getattribute__(thing, "__dict__")
     except AttributeError:
         return ()
-    return list(dict.values(attributes))[:_ITEMS] if issubclass(type(attributes), dict) else ()
+    return list(dict.values(attributes)) if issubclass(type(attributes), dict) else ()
+
+
+def _slots(thing: Any) -> Iterator[object]:
+    # Our own contexts are looked at elsewhere, and what they lead to is everything there is.
+    if type(thing).__module__.partition(".")[0] == "ctxsim":
+        return
+    for kind in type(thing).__mro__:
+        for member in list(vars(kind).values()):
+            if type(member) is MemberDescriptorType:
+                with contextlib.suppress(AttributeError):
+                    yield member.__get__(thing)

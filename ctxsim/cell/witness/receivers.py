@@ -1,9 +1,10 @@
 """Signal receivers that belong to one request: CTX206's evidence.
 
-A receiver that a request connects, and that holds state of that request (a closure over a list, a
-bound method), is called for every other request as well until it is disconnected. Blinker itself
-tells of each connection; from then on the signal is listened to, and whoever sends it while another
-request's receiver is connected has given that request what is its own.
+A receiver that a request connects, and that holds state (a closure over a list, a bound method), is
+called for every other request as well until it is disconnected. One that is connected once, by the
+first request, is the application's; where each request connects one, each has its own. Blinker
+itself tells of each connection; from then on the signal is listened to, and whoever sends it while
+another request's receiver is connected has given that request what is its own.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Receivers:
         self._record = record
         # Held weakly, as blinker does: a receiver that dies with its request harms nobody.
         self._connected: dict[int, list[tuple[weakref.ref[Any], Request]]] = {}
+        # Which request connected a receiver of that code first.
+        self._first: dict[object, Request] = {}
         self._watched: set[int] = set()
         # Kept, so that no id of a signal is used again.
         self._signals: list[Any] = []
@@ -64,7 +67,8 @@ class Receivers:
             return
         held = weakref.WeakMethod if isinstance(receiver, types.MethodType) else weakref.ref
         self._connected.setdefault(id(signal), []).append((held(receiver), request))
-        if id(signal) not in self._watched:
+        first = self._first.setdefault(_code_of(receiver), request)
+        if first is not request and id(signal) not in self._watched:
             self._watched.add(id(signal))
             signal.connect(self._watcher(signal), weak=False)
 
@@ -105,6 +109,11 @@ def _holds_state(receiver: object) -> bool:
         not issubclass(type(held), _NOBODYS) and id(held) not in known and not _is_application(held)
         for held in closed_over(receiver)
     )
+
+
+def _code_of(receiver: Any) -> object:
+    function = getattr(receiver, "__func__", receiver)
+    return getattr(function, "__code__", type(receiver))
 
 
 def _is_application(held: object) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from ctxsim.cell.history import Event, Where
@@ -114,8 +114,28 @@ def application_frames(frame: FrameType | None, most: int = 3) -> tuple[Where, .
     return tuple(places)
 
 
+# The files and folders of the target itself, which is the application wherever it is installed.
+_TARGET: set[str] = set()
+
+
+def count_as_application(module: ModuleType) -> None:
+    """Count the module, or the package, that the target is in as the application's own."""
+    if (file := module_file(module)) is not None:
+        _TARGET.add(str(Path(file).parent) if "__path__" in vars(module) else file)
+
+
+def module_file(module: object) -> str | None:
+    """Where a module's source is; asked of its names, since anything may be in `sys.modules`."""
+    if not issubclass(type(module), ModuleType):
+        return None
+    file = ModuleType.__getattribute__(module, "__dict__").get("__file__")
+    return file if type(file) is str else None
+
+
 def is_application_file(file: str | None) -> bool:
     """Whether a source file is the application's own: neither ours nor a library's."""
+    if file is not None and file.startswith(tuple(_TARGET)):
+        return True
     return file is not None and not is_own_file(file) and not _of_library(file)
 
 

@@ -24,10 +24,16 @@ from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.marks import Mark
-from ctxsim.cell.witness.record import Milestones, Record, is_application_file, is_own_file
+from ctxsim.cell.witness.record import (
+    Milestones,
+    Record,
+    is_application_file,
+    is_own_file,
+    module_file,
+)
 
 # The stacks that `inside` looks at, by the names of their variables.
-_STACKS = ("flask.", "ctxsim.")
+_STACKS = frozenset({"flask.app_ctx", "flask.request_ctx"})
 # After so many requests the process is searched for thread-locals again, as some are made late.
 _SEARCH_AT = (1, 20, 200, 2_000, 20_000, 200_000)
 # What may stand between a variable and the code that declares it: a closure's cell, a class's dict.
@@ -88,7 +94,7 @@ class Residue:
         self, request: Request, context: Context, baseline: Context | None
     ) -> None:
         for variable, value in context.items():
-            if value is None or variable.name.startswith(_STACKS):
+            if value is None or variable.name in _STACKS:
                 continue
             # What the worker had when it was new is no residue, unless it can be changed in place.
             if type(value) in UNCHANGEABLE and baseline and baseline.get(variable) is value:
@@ -162,18 +168,23 @@ def declared_by_library(thing: object) -> bool:
 def _source_file(holder: object) -> str | None:
     if isinstance(holder, FunctionType):
         return holder.__code__.co_filename
-    if isinstance(holder, type):
-        return getattr(sys.modules.get(holder.__module__), "__file__", None)
-    if type(holder) is dict and isinstance(sys.modules.get(holder.get("__name__", "")), ModuleType):
-        file = holder.get("__file__")
-        return file if isinstance(file, str) else None
+    if issubclass(type(holder), type):
+        return module_file(sys.modules.get(str(holder.__module__)))
+    if type(holder) is dict and type(name := holder.get("__name__")) is str:
+        module = sys.modules.get(name)
+        return module_file(module) if getattr(module, "__dict__", None) is holder else None
     return None
 
 
 def _may_be_read(local: object) -> bool:
-    """Whether reading it in a thread that never used it runs no `__init__` of its class."""
+    """Whether reading it in a thread that never used it does no harm.
+
+    That runs the `__init__` of its class: what the application declares is meant to be read by any
+    thread, while a library may open a connection there.
+    """
     kind: Any = type(local)
-    return kind.__init__ is object.__init__ and kind.__module__.partition(".")[0] != "ctxsim"
+    plain = kind.__init__ is object.__init__
+    return plain or is_application_file(module_file(sys.modules.get(kind.__module__)))
 
 
 def _module_names(thread_local: type) -> dict[int, str]:
@@ -181,6 +192,7 @@ def _module_names(thread_local: type) -> dict[int, str]:
     return {
         id(value): f"{module_name}.{name}"
         for module_name, module in list(sys.modules.items())
-        for name, value in list(getattr(module, "__dict__", {}).items())
+        if issubclass(type(module), ModuleType)
+        for name, value in list(vars(module).items())
         if issubclass(type(value), thread_local)
     }

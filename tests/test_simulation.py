@@ -8,9 +8,12 @@ import pytest
 
 from ctxsim.cells import Limits, process
 from ctxsim.errors import TargetError
+from ctxsim.report import junit
+from ctxsim.report.text import render
 from ctxsim.scenario import Scenario, cells
 from ctxsim.simulation import Options, simulate
 
+REAL = process.PROGRAM
 PRETEND = Path(__file__).parent / "cells" / "pretend.py"
 
 WHO = {
@@ -101,6 +104,12 @@ def outcome_of(app, more="", **keys):
     return simulate(scenario(app, more, **keys), options=options)
 
 
+def timeless(document):
+    """A document without what depends on the clock or the machine."""
+    told = {name: each for name, each in document.items() if name not in ("timing", "environment")}
+    return {**told, "cells": [{**cell, "timing": None} for cell in document["cells"]]}
+
+
 def codes(outcome):
     return [finding.code for finding in outcome.findings]
 
@@ -172,11 +181,83 @@ def test_a_mapping_expects_of_each_cell():
     assert clean.document.expect.missing == ("CTX201 in app/threads:8",)
 
 
+def test_a_pattern_that_names_no_cell_once_the_kind_is_known_cannot_hold():
+    expect = "expect: {'contextvar/sync': [CTX201], '*': clean}"
+    outcome = outcome_of("clean", expect, kind="auto")
+    assert (outcome.verdict, outcome.exit_code) == ("clean", 1)
+    assert outcome.document.expect.unmatched == (
+        "'contextvar/sync' names no cell; the cells are called app/sync, app/threads:8",
+    )
+    assert "cannot be expected: 'contextvar/sync' names no cell" in render(outcome.document)
+    assert b"'contextvar/sync' names no cell" in junit.render([outcome.document])
+
+
+@pytest.mark.parametrize("pattern", ["app/sync", "app/*", "*/sync", "*"])
+def test_patterns_that_name_a_cell_hold_once_the_kind_is_known(pattern):
+    expect = f"expect: {{'{pattern}': clean}}"
+    assert outcome_of("clean", expect, kind="auto").exit_code == 0
+
+
+def test_patterns_whose_cells_were_left_out_are_not_blamed():
+    one = scenario("clean", "expect: {'contextvar/sync': clean}", kind="auto")
+    assert simulate(one.with_options(workers="threads:8")).exit_code == 0
+    whole = scenario("clean", "expect: {'contextvar/*': clean}", kind="auto")
+    assert simulate(whole.with_options(workers="threads:8")).exit_code == 1
+
+
+def test_nothing_is_said_of_patterns_before_the_kind_is_known():
+    options = Options()
+    options.halt.interrupt()
+    expect = "expect: {'contextvar/sync': clean}"
+    assert outcome_of("clean", expect, kind="auto", options=options).exit_code == 130
+
+
 def test_a_run_that_compared_nothing_is_inconclusive():
     outcome = outcome_of("nothing_compared")
     assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
     assert codes(outcome) == ["CTX901"]
     assert "nothing was compared" in outcome.document.reasons[0]
+
+
+def little_compared(compared):
+    one = scenario("little_compared", workers="[sync]")
+    target = one.target.model_copy(update={"app": f"{compared}:little_compared"})
+    return simulate(one.model_copy(update={"target": target}))
+
+
+def test_a_run_that_compared_too_little_is_inconclusive():
+    outcome = little_compared(2)
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert outcome.document.reasons == (
+        "app/sync: only 2 of 430 users' requests could be compared; let a route give back "
+        "{canary}, or name a text that belongs to a user with `mine`",
+    )
+
+
+def test_a_twentieth_of_the_users_requests_is_enough_to_compare():
+    assert [little_compared(each).exit_code for each in (21, 22)] == [4, 0]
+
+
+def test_findings_are_no_less_true_where_little_was_compared():
+    outcome = outcome_of("little_compared_leak")
+    assert (outcome.verdict, outcome.exit_code) == ("findings", 1)
+    assert outcome.document.reasons == ()
+
+
+def test_requests_that_failed_are_told_even_if_the_verdict_is_clean():
+    outcome = outcome_of("some_failing")
+    assert (outcome.verdict, outcome.exit_code) == ("clean", 0)
+    assert outcome.document.notes == (
+        "124 of 500 requests failed in app/sync (500 x 124)",
+        "124 of 500 requests failed in app/threads:8 (500 x 124)",
+    )
+
+
+def test_requests_that_failed_beside_findings_are_told_once():
+    assert "60 of 100 requests failed in app/sync (500 x 60)" in (
+        outcome_of("failing_leak").document.notes
+    )
+    assert outcome_of("failing").document.notes == ()
 
 
 def test_a_run_whose_requests_mostly_failed_is_inconclusive():
@@ -336,6 +417,29 @@ def test_a_drawn_seed_is_told_and_no_two_runs_have_the_same_digits():
     assert first.environment["run"] != second.environment["run"]
 
 
+LEAKS = """
+seen = []
+
+def app(environ, start_response):
+    seen.append(environ["QUERY_STRING"])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [" ".join(seen[-2:]).encode()]
+"""
+
+
+def test_a_seed_that_is_given_repeats_the_document_word_for_word(monkeypatch, tmp_path):
+    monkeypatch.setattr(process, "PROGRAM", REAL)
+    (tmp_path / "leaks.py").write_text(LEAKS, encoding="utf-8")
+    text = (
+        "version: 1\ntarget: {app: 'leaks:app', kind: wsgi}\nsteps: [{get: '/?tag={canary}'}]\n"
+        "workers: [sync]\nload: {requests: 60}\nseed: 7\n"
+    )
+    one = Scenario.parse(text, str(tmp_path / "leaks.ctxsim.yaml"))
+    first, second = (simulate(one).to_json() for _ in range(2))
+    assert "CTX201" in [finding["code"] for finding in first["findings"]]
+    assert timeless(first) == timeless(second)
+
+
 def test_cells_of_a_target_of_unknown_kind_are_named_after_the_import():
     names = [cell.name for cell in outcome_of("clean", kind="auto").cells]
     assert names == ["app/sync", "app/threads:8"]
@@ -358,14 +462,8 @@ def test_the_document_is_what_is_promised(app):
 
 
 def test_what_depends_on_time_and_machine_stands_under_timing_and_environment():
-    def told(document):
-        document = dict(document)
-        del document["timing"], document["environment"]
-        cells_of = [{**cell, "timing": None} for cell in document["cells"]]
-        return {**document, "cells": cells_of}
-
     first, second = (outcome_of("leak").to_json() for _ in range(2))
-    assert told(first) == told(second)
+    assert timeless(first) == timeless(second)
 
 
 def test_an_outcome_is_a_value():

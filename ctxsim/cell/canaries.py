@@ -68,6 +68,8 @@ class Scanner:
         if not ours or ours != data.count(self._prefix_bytes):
             return False
         first, second, third = self._coded
+        if b"\n" in data:
+            data = data.translate(None, b"\r\n")
         return first not in data and second not in data and third not in data
 
     def in_bytes(self, data: bytes) -> list[str]:
@@ -75,10 +77,11 @@ class Scanner:
         found = []
         if self._prefix_bytes in data:
             found = [each.decode() for each in self._bytes.findall(data)]
-        for mark in self._coded:
-            if mark in data:
-                found += self._in_base64(data)
-                break
+        if b"\n" in data:
+            # In mails and certificates base64 is broken into lines.
+            data = data.translate(None, b"\r\n")
+        if any(mark in data for mark in self._coded):
+            found += self._in_base64(data)
         return found
 
     def _in_base64(self, data: bytes) -> Iterator[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import click
 
 from ctxsim import __version__
-from ctxsim.cli import failures
+from ctxsim.cli import failures, signals
+from ctxsim.cli.streams import result
 from ctxsim.errors import CtxsimError, ExitCode
 
 _BARE = f"""\
@@ -57,9 +59,11 @@ def cli(context: click.Context) -> None:
     Results go to stdout, progress and logs to stderr. Each command has its own --help.
     """
     if context.invoked_subcommand is None:
-        click.echo(_BARE, nl=False)
+        result(_BARE)
 
 
+# The commands that take a while, and are ended from outside with a word to say.
+_LASTING = ("run", "matrix")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _OPTIONS: tuple[_Decorator, ...] = (
@@ -169,13 +173,19 @@ def schema() -> int:
     return scenario_files.print_schema()
 
 
+def _carried_out(given: list[str]) -> int:
+    # Without its standalone mode click neither prints errors nor chooses exit codes.
+    done = cli.main(given, prog_name="ctxsim", standalone_mode=False)
+    return done if isinstance(done, int) else ExitCode.OK
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line, by default that of the process, and return the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        # Without its standalone mode click neither prints errors nor chooses exit codes.
-        done = cli.main(given, prog_name="ctxsim", standalone_mode=False)
-        return done if isinstance(done, int) else ExitCode.OK
+        # Before all else: a run imports for a good while before it can end its cells in order.
+        with signals.raised() if given[:1] and given[0] in _LASTING else nullcontext():
+            return _carried_out(given)
     except click.ClickException as error:
         return failures.usage(error, given)
     except CtxsimError as error:

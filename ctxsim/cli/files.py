@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ctxsim.cli.streams import result
 from ctxsim.errors import ExitCode, ScenarioError, UsageError
+from ctxsim.report.lines import harmless
 from ctxsim.scenario import Scenario, json_schema
 
 PATTERN = "*.ctxsim.yaml"
@@ -62,7 +63,7 @@ def validate(names: Sequence[str]) -> int:
     """Print what is wrong in scenario files, on stdout, since it is the result."""
     scenarios, errors = _read(find(names))
     lines = [*map(str, errors), *(f"{scenario.file}: ok" for scenario in scenarios)]
-    result("".join(f"{line}\n" for line in lines))
+    result("".join(f"{harmless(line)}\n" for line in lines))
     return ExitCode.USAGE if errors else ExitCode.OK
 
 

@@ -17,7 +17,7 @@ _LINE_EVERY_S = 10.0
 @contextmanager
 def shown(*, quiet: bool, color: bool) -> Iterator[Tell | None]:
     """Give what a simulation tells its progress to; None where nobody wants to know."""
-    if quiet:
+    if quiet or sys.stderr is None:
         yield None
     elif sys.stderr.isatty():
         with _bars(color=color) as tell:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from ctxsim.cells import CellOutcome, Halt, Limits
-from ctxsim.cli import failures, files, progress
+from ctxsim.cli import failures, files, progress, signals
 from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode
 from ctxsim.errors import ExitCode, TargetError, UsageError
 from ctxsim.report import junit, matrix, text
@@ -95,8 +95,8 @@ def _run_one(scenario: Scenario, words: Words, options: Options) -> Document:
     return outcome.document
 
 
-def _has_color(words: Words, stream: object) -> bool:
-    return has_color(words.color, stream, os.environ)  # type: ignore[arg-type]
+def _has_color(words: Words, stream: TextIO | None) -> bool:
+    return has_color(words.color, stream, os.environ)
 
 
 def _with_options(scenario: Scenario, words: Words) -> Scenario:
@@ -197,8 +197,7 @@ def _tails(cell: CellOutcome) -> Iterator[tuple[str, str]]:
         yield "stderr", cell.stderr_tail
 
 
-@contextmanager
-def _stopped_by_signals(halt: Halt) -> Iterator[None]:
+def _stopped_by_signals(halt: Halt) -> AbstractContextManager[None]:
     """Let Ctrl-C and SIGTERM end the cells, so that what is known can still be reported.
 
     The first asks them for a last word, the second ends them at once, the third ends us.
@@ -209,9 +208,4 @@ def _stopped_by_signals(halt: Halt) -> Iterator[None]:
         if halt.asked > _PATIENCE:
             raise KeyboardInterrupt
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return signals.answered(stop)

@@ -7,28 +7,49 @@ import sys
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
+from ctxsim.errors import UsageError
+from ctxsim.report.lines import harmless
+
 ColorWord = Literal["auto", "always", "never"]
 
 
 def result(text: str) -> None:
-    """Write a result to stdout; a reader that has gone away is no error."""
+    """Write a result to stdout; a reader that is not there, or has gone away, is no error.
+
+    Raises UsageError where stdout is there and takes nothing, such as a file on a full disk.
+    """
+    # Python has no stream where the descriptor was closed before it started.
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still in the buffer would raise again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop(sys.stdout)
+    except OSError as error:
+        _drop(sys.stdout)
+        raise UsageError(f"the result could not be written to stdout: {error.strerror}") from error
 
 
 def complain(text: str) -> None:
-    """Write a line to stderr; where nobody reads it, it is lost."""
+    """Write lines to stderr, without what would steer a terminal; where nobody reads, all is lost.
+
+    What an application raised is part of them.
+    """
+    if sys.stderr is None:
+        return
     try:
-        print(text, file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        print(harmless(text), file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
-def has_color(word: ColorWord, stream: TextIO, environment: Mapping[str, str]) -> bool:
+def _drop(stream: TextIO) -> None:
+    # What is still in the buffer would raise again when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def has_color(word: ColorWord, stream: TextIO | None, environment: Mapping[str, str]) -> bool:
     """Whether text is coloured: --color, then NO_COLOR, then FORCE_COLOR, then the terminal."""
     if word != "auto":
         return word == "always"
@@ -36,9 +57,9 @@ def has_color(word: ColorWord, stream: TextIO, environment: Mapping[str, str]) -
         return False
     if environment.get("FORCE_COLOR"):
         return True
-    return stream.isatty() and environment.get("TERM") != "dumb"
+    return stream is not None and stream.isatty() and environment.get("TERM") != "dumb"
 
 
-def shows_unicode(stream: TextIO) -> bool:
+def shows_unicode(stream: TextIO | None) -> bool:
     """Whether the reader's terminal can be sent more than ASCII."""
-    return (stream.encoding or "").lower().replace("-", "") == "utf8"
+    return stream is not None and (stream.encoding or "").lower().replace("-", "") == "utf8"

@@ -30,6 +30,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ID_LENGTH = 6
 _MICRO = 1e6
 _LONGEST_US = 3_600_000_000
+_MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class Expectation:
     said: str = CLEAN
     unexpected: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,19 @@ def finding_id(scenario: str, cause: tuple[str, ...]) -> str:
 def early_end(cell: str, ending: Ending | None) -> str:
     """The sentence that says how a cell ended before its time; '' where it did not."""
     return "" if ending is None else f"{cell} ended early: {ending.kind}: {ending.message}"
+
+
+def some_failed(cell: str, requests: int, failed: int, failures: Mapping[str, int]) -> str:
+    """The note that says how many of a cell's requests failed."""
+    often = often_failed(failures)
+    told = f"{failed:,} of {requests:,} requests failed in {cell}"
+    return f"{told} ({often})" if often else told
+
+
+def often_failed(failures: Mapping[str, int]) -> str:
+    """Of what requests failed most often; '' where that is not known."""
+    most_first = sorted(failures.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{what} x {count:,}" for what, count in most_first[:_MOST_FAILURES])
 
 
 def of_error(

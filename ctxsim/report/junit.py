@@ -64,7 +64,8 @@ def _cases(document: Document) -> Iterator[TestCase]:
         yield _case(document, classname, ANSWERED, elapsed_s, _unanswered(document, cell))
         for code in sorted(set(document.checks) - {_NOTHING_COMPARED}):
             yield _checked(document, cell, code)
-    missing = _failure("not found", document.expect.missing) if document.expect.missing else None
+    lacking = (*document.expect.missing, *document.expect.unmatched)
+    missing = _failure("not found", lacking) if lacking else None
     yield _case(document, scenario.name, EXPECTED, 0.0, missing)
 
 

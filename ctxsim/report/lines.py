@@ -62,6 +62,11 @@ def printable(text: str, *, unicode: bool = True) -> str:
     return shown if unicode else shown.encode("ascii", "backslashreplace").decode("ascii")
 
 
+def harmless(text: str) -> str:
+    """Several lines of text as `printable` has them; tabs are spaces, as they only align."""
+    return "\n".join(printable(line) for line in text.expandtabs().splitlines())
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 

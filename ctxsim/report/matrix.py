@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ctxsim.cell.checks import SEVERITY, TITLES
-from ctxsim.report.document import CLEAN, CellResult, Document
+from ctxsim.report.document import CLEAN, CellResult, Document, some_failed
 from ctxsim.report.lines import WIDTH, Page, Tone, wrapped
 from ctxsim.report.text import header, summary, verdict_line
 
@@ -43,10 +43,17 @@ def render(document: Document, *, color: bool = False, unicode: bool = True) -> 
     }
     _table(page, document.cells, shown)
     _legend(page, document.cells, shown)
-    summary(page, document)
+    # Beside a code, failing requests are what the finding did; dozens of cells would each say so.
+    summary(page, document, set(_failures_of_findings(document.cells)))
     page.add_command("stories:", document.replay)
     verdict_line(page, document)
     return page.text
+
+
+def _failures_of_findings(cells: Iterable[CellResult]) -> Iterator[str]:
+    for cell in cells:
+        if cell.codes:
+            yield some_failed(cell.name, cell.requests, cell.failed, cell.failures)
 
 
 def short(code: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from ctxsim.cell.history import Where
 from ctxsim.report.document import (
@@ -164,8 +164,11 @@ def _ending(page: Page, cell: CellResult) -> None:
     page.add()
 
 
-def summary(page: Page, document: Document) -> None:
-    """What was compared, how it stands to what was expected, and what weakens the verdict."""
+def summary(page: Page, document: Document, without: Container[str] = ()) -> None:
+    """What was compared, how it stands to what was expected, and what weakens the verdict.
+
+    Notes that are in `without` are not repeated.
+    """
     page.add(_compared(document.cells))
     for line in _expectation(document):
         page.add(line, hanging=2)
@@ -174,7 +177,8 @@ def summary(page: Page, document: Document) -> None:
         if reason not in told:
             page.add(reason, hanging=2, tone="unsure")
     for line in document.notes:
-        page.add(f"note: {line}", hanging=2, tone="unsure")
+        if line not in without:
+            page.add(f"note: {line}", hanging=2, tone="unsure")
     for line in document.not_covered:
         page.add(f"not covered: {line}", hanging=2)
     page.add()
@@ -198,7 +202,9 @@ def _expectation(document: Document) -> Iterator[str]:
         yield f"not expected: {each}"
     for each in expect.missing:
         yield f"expected, but did not show: {each}"
-    if expect.said != CLEAN and not expect.unexpected and not expect.missing:
+    for each in expect.unmatched:
+        yield f"cannot be expected: {each}"
+    if expect.said != CLEAN and not (expect.unexpected or expect.missing or expect.unmatched):
         yield f"as expected: {expect.said}"
 
 

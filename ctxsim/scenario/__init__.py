@@ -1,7 +1,17 @@
 """What a scenario file says: its keys, how it is read, and the plans that it becomes."""
 
 from ctxsim.scenario.loading import Scenario
-from ctxsim.scenario.plans import Cell, alone_plan, cells, codes, expected, overall, plan, python
+from ctxsim.scenario.plans import (
+    Cell,
+    alone_plan,
+    cells,
+    codes,
+    expected,
+    overall,
+    plan,
+    python,
+    unmatched,
+)
 from ctxsim.scenario.schema import json_schema
 from ctxsim.scenario.words import STORAGES, Threshold
 
@@ -18,4 +28,5 @@ __all__ = [
     "overall",
     "plan",
     "python",
+    "unmatched",
 ]

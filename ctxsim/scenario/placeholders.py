@@ -34,6 +34,16 @@ class Known:
         steps = (f"{each}.canary" for each in sorted(self.steps))
         return ("canary", "user.canary", *variables, *steps)
 
+    def is_number(self, text: str) -> bool:
+        """Whether a user's version of `text` has no letter: canaries have, numbers have not."""
+        filled = SHAPE.sub(self._filled, text)
+        return not any(each.isalpha() for each in filled.replace("{n}", "0"))
+
+    def _filled(self, found: re.Match[str]) -> str:
+        word = found[1]
+        is_canary = word.endswith("canary")
+        return word if is_canary else self.variables.get(word.removeprefix("user."), word)
+
     def tell_users_apart(self, text: str) -> bool:
         """Whether two users' versions of `text` differ."""
         found = SHAPE.findall(text)
@@ -82,18 +92,6 @@ def in_value(node: Node, known: Known, source: Lines) -> Iterator[Problem]:
         for key, value in node.values.items():
             yield from _in_text(key, node.keys[key], known, source)
             yield from in_value(value, known, source)
-
-
-def in_auth(node: Node, source: Lines) -> Iterator[Problem]:
-    """Problems of credentials: they are coded once per user, before a request has its canary."""
-    for item in node.items if isinstance(node, nodes.Sequence) else ():
-        for word in SHAPE.findall(item.text) if isinstance(item, Scalar) else ():
-            if word.endswith("canary") and word != "user.canary":
-                yield at(
-                    source.place_of(f"{{{word}}}", item.place),
-                    f"'{{{word}}}' cannot stand in 'auth': credentials belong to a user",
-                    "write {user.canary} or a variable of the user",
-                )
 
 
 def _in_text(text: str, place: Place, known: Known, source: Lines) -> Iterator[Problem]:

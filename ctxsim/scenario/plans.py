@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,10 @@ OWN_STORAGE = "app"
 UNKNOWN_STORAGE = "auto"
 _DEFAULT_STORAGE = "contextvar"
 _ONE_FLOW = "steps"
+# A rehearsal is long enough for several visits to each flow, and short beside any cell.
+_VISITS_ALONE = 5
+_LEAST_ALONE = 30
+_MOST_ALONE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +84,20 @@ def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -
 def alone_plan(
     scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int, user: int
 ) -> Plan:
-    """The plan of a rehearsal: `user` (0 for a visitor) goes through each flow once, no faults."""
+    """The plan of a rehearsal: `user` (0 for a visitor) alone, in the flows in turn, several times.
+
+    Faults are as they are together, and so is what earlier visits leave behind: an expectation that
+    they break is broken alone too, and no other request is to blame.
+    """
     together = plan(scenario, cell, seed=seed, run=run, process=process)
-    return replace(together, workers=Workers.parse("sync"), only_user=user, faults=plans.Faults())
+    steps = sum(len(flow.steps) for flow in together.flows)
+    requests = min(_MOST_ALONE, max(_LEAST_ALONE, _VISITS_ALONE * steps))
+    return replace(
+        together,
+        workers=Workers.parse("sync"),
+        only_user=user,
+        load=plans.Load(requests=requests, duration_s=None),
+    )
 
 
 def codes(scenario: Scenario) -> frozenset[str]:
@@ -111,6 +127,25 @@ def expected(scenario: Scenario, cell: Cell) -> frozenset[str] | None:
         if pattern in per_cell:
             return frozenset(per_cell[pattern])
     return frozenset()
+
+
+def unmatched(scenario: Scenario, run: Iterable[Cell]) -> tuple[str, ...]:
+    """The expectation's patterns that name the storage of another kind of application.
+
+    What an application is that says `auto` shows at the import, too late to refuse the pattern as
+    wrong. Only one whose workers were `run` counts: of cells that were left out nothing is known.
+    """
+    target = scenario.target
+    known = [cell for cell in run if cell.storage != UNKNOWN_STORAGE]
+    storages, words = {cell.storage for cell in known}, {cell.workers.word for cell in known}
+    if target.kind != UNKNOWN_STORAGE or target.storage is not None or not known:
+        return ()
+    return tuple(
+        pattern
+        for pattern in scenario.expect.cells or ()
+        for where, _, who in [pattern.partition("/")]
+        if where not in ("*", *storages) and who in ("*", *words)
+    )
 
 
 def python(scenario: Scenario) -> str:

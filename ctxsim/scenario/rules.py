@@ -267,7 +267,6 @@ def _texts(step: Mapping, known: Known, source: Lines) -> Iterator[Problem]:
         if expected is not None:
             yield from placeholders.in_value(expected, known, source)
     if "auth" in step.values:
-        yield from placeholders.in_auth(step.values["auth"], source)
         yield from _login_name(step.values["auth"])
     for text in _items(step.values.get("mine")):
         yield from _mine(text, known)
@@ -280,12 +279,24 @@ def _login_name(auth: Node) -> Iterator[Problem]:
 
 
 def _mine(text: Node, known: Known) -> Iterator[Problem]:
-    if not isinstance(text, Scalar) or known.tell_users_apart(text.text):
+    if not isinstance(text, Scalar):
         return
     if not all(word in known.words for word in placeholders.SHAPE.findall(text.text)):
         # What is wrong with the text is told already, and hides whether users differ in it.
         return
-    yield at(
+    if not known.tell_users_apart(text.text):
+        yield _same_for_all(text)
+    elif known.is_number(text.text):
+        yield at(
+            text.place,
+            f"'mine' is no more than a number: any number on a page would be taken for "
+            f"'{text.text[:40]}'",
+            'write letters beside it, as with  users: {vars: {name: "user{n}"}}',
+        )
+
+
+def _same_for_all(text: Scalar) -> Problem:
+    return at(
         text.place,
         f"'mine' is the same for every user: '{text.text[:40]}' can belong to nobody",
         'write a text with {user.canary}, or a variable with {n}: "{user.name}"',

@@ -91,6 +91,24 @@ def nothing_compared():
     end()
 
 
+def little_compared():
+    ready()
+    tally(435, compared=int(argument))
+    end()
+
+
+def little_compared_leak():
+    ready()
+    tally(435, compared=2, counts=[[event(), 2]])
+    end()
+
+
+def some_failing():
+    ready()
+    tally(500, failed=124)
+    end()
+
+
 def failing():
     ready()
     tally(100, failed=60)
@@ -178,6 +196,10 @@ def memory():
 def import_fails():
     os.write(2, b"Traceback: as the application gave it\n")
     end(kind="import", message="no module named 'shopp'", hint="did you mean 'shop'?")
+
+
+def import_fails_and_steers():
+    end(kind="import", message="shop\x1b[2Jp\0\r is broken", hint="see\x9b1A it")
 
 
 def import_fails_if_threads():

@@ -106,6 +106,22 @@ def test_an_import_failure_is_told_without_a_traceback(write, call):
     )
 
 
+def test_what_an_application_raises_does_not_steer_the_terminal(write, call):
+    _, _, err = call("run", write("import_fails_and_steers"), "-q")
+    assert "error: shop\\x1b[2Jp\\x00" in err
+    assert "see\\x9b1A it" in err
+    assert all(each.isprintable() for each in err.replace("\n", ""))
+
+
+def test_what_a_wrong_scenario_holds_does_not_steer_the_terminal(folder, call):
+    (folder / "bad.ctxsim.yaml").write_text("version: 1\nname: \x1b[2J\n", encoding="utf-8")
+    for words in (["run", "bad.ctxsim.yaml"], ["validate", "bad.ctxsim.yaml"]):
+        code, out, err = call(*words)
+        assert code == 2
+        assert "\\x1b[2J" in out + err
+        assert "\x1b" not in out + err
+
+
 def test_verbose_shows_the_traceback_of_an_import_failure(write, call):
     _, _, err = call("run", write("import_fails"), "-q", "-v")
     assert "Traceback: as the application gave it" in err

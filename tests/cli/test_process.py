@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,11 @@ def app(environ, start_response):
     if "stuck" in environ["PATH_INFO"]:
         threading.Event().wait()
     start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["QUERY_STRING"].encode()]
+"""
+SHOP = """
+def app(environ, start_response):
+    start_response("200 OK", [])
     return [environ["QUERY_STRING"].encode()]
 """
 SCENARIO = """
@@ -109,13 +115,84 @@ def test_a_reader_that_goes_away_is_no_error(endless):
     assert (validated.returncode, validated.stderr) == (0, b"")
 
 
-def test_stdout_without_unicode_gets_ascii(tmp_path):
-    (tmp_path / "shop.py").write_text(
-        "def app(environ, start_response):\n"
-        "    start_response('200 OK', [])\n"
-        "    return [environ['QUERY_STRING'].encode()]\n",
-        encoding="utf-8",
+def in_shell(line, folder):
+    script = line.replace("ctxsim", f"{shlex.quote(sys.executable)} -m ctxsim")
+    return subprocess.run(
+        ["sh", "-c", script], cwd=folder, capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A folder with a scenario that is over soon."""
+    (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
+    text = SCENARIO.replace("endless", "shop").replace("{duration: 1m}", "{requests: 20}")
+    (tmp_path / "shop.yaml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["-q", "", "--format json", "--verbose"])
+def test_a_stream_that_is_closed_is_no_error(shop, closed, words):
+    done = in_shell(f"ctxsim run shop.yaml {words} {closed}", shop)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((shop / ".ctxsim" / "last.json").read_text())["verdict"] == "clean"
+    told = [text for text, mark in [(done.stdout, " >&-"), (done.stderr, "2>&-")] if mark in closed]
+    assert "".join(told) == ""
+
+
+def test_the_exit_code_is_the_verdict_s_where_stdout_is_closed(shop):
+    (shop / "none.yaml").write_text((shop / "shop.yaml").read_text().replace("?tag={canary}", ""))
+    assert in_shell("ctxsim run none.yaml -q >&-", shop).returncode == 4
+
+
+@pytest.mark.parametrize(
+    "line", ["run shop.yaml -q", "run shop.yaml -q --format json", "schema", ""]
+)
+def test_a_result_that_stdout_does_not_take_is_told_in_a_line(shop, line):
+    done = in_shell(f"ctxsim {line} >/dev/full", shop)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: the result could not be written to stdout: No space left on device\n",
+    )
+
+
+def test_words_that_stderr_does_not_take_are_lost(shop):
+    done = in_shell("ctxsim run shop.yaml 2>/dev/full", shop)
+    assert done.returncode == 0
+    assert "clean: 0 findings" in done.stdout
+
+
+SIGNALLED = """
+import os, sys
+from ctxsim.cli import main
+
+class Signals:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Signals())
+sys.exit(main({words!r}))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command_word", ["run", "matrix"])
+@pytest.mark.parametrize("module", ["ctxsim.cli.running", "pydantic", "ctxsim.simulation"])
+def test_a_signal_while_a_command_is_still_starting_is_an_interruption(
+    shop, number, command_word, module
+):
+    words = [command_word, "shop.yaml", "-q"]
+    program = SIGNALLED.format(module=module, number=int(number), words=words)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=shop, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "interrupted")
+
+
+def test_stdout_without_unicode_gets_ascii(tmp_path):
+    (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
     text = SCENARIO.replace("endless:app", "shop:app").replace("name: endless", "name: Zoë's shop")
     text = text.replace("{duration: 1m}", "{requests: 20}")
     (tmp_path / "shop.ctxsim.yaml").write_text(text, encoding="utf-8")

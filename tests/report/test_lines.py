@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctxsim.report.lines import WIDTH, Page, columns, printable, wrapped
+from ctxsim.report.lines import WIDTH, Page, columns, harmless, printable, wrapped
 
 ANY_TEXT = st.text(st.characters())
 
@@ -72,3 +72,7 @@ def test_a_command_that_takes_several_lines_can_be_pasted():
     assert page.text == (
         f"again: ctxsim run {'a' * 40}.yaml --seed 5 \\\n       --workers threads:8\n"
     )
+
+
+def test_harmless_text_keeps_its_lines_and_nothing_that_steers_a_terminal():
+    assert harmless("a\tb\x1b[2J\0\n  c\x9b\n") == "a       b\\x1b[2J\\x00\n  c\\x9b"

@@ -36,6 +36,13 @@ def test_rows_are_workers_and_columns_are_storages():
     )
 
 
+def test_failing_requests_are_told_of_cells_without_findings_alone():
+    cells = (cell("contextvar", "sync"), cell("shared", "sync", "CTX204"))
+    notes = [f"12 of 1,000 requests failed in {each.name} (500 x 12)" for each in cells]
+    text = matrix.render(replace(DOCUMENT, cells=cells, notes=tuple(notes)))
+    assert [each in text for each in notes] == [True, False]
+
+
 def test_the_most_severe_code_stands_first():
     table = table_of(cell("shared", "sync", "CTX101", "CTX204"))
     assert table.endswith("204 101")

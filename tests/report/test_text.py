@@ -132,3 +132,8 @@ def test_a_long_result_stands_below_its_row():
     codes = tuple(f"CTX{number}" for number in range(201, 210))
     document = replace(DOCUMENT, cells=(replace(CELL, codes=codes),))
     assert f"\n      {' '.join(codes)}\n" in text.render(document)
+
+
+def test_the_summary_tells_the_notes_of_failing_requests():
+    note = "124 of 500 requests failed in app/sync (500 x 124)"
+    assert f"note: {note}\n" in text.render(replace(DOCUMENT, notes=(note,)))

@@ -15,7 +15,7 @@ FINE = {
     "form": {"{user.name}": "{canary}"},
     "json": {"a": ["{canary}", {"b": "{user.name}"}]},
     "body": '{"a": 1, "b": {}, "c": {{ }, {canary} {{user.name}} {a b} {a.b.c}',
-    "auth": ["{user.name}", "{user.canary}"],
+    "auth": ["{user.name}-{one-1.canary}", "{canary}"],
     "mine": ["{user.name}", "x{canary}", "{user.canary}"],
     "expect": {"contains": "{user.name}", "absent": ["{canary}"], "json": {"a": "{canary}"}},
 }

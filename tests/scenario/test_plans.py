@@ -117,12 +117,24 @@ def test_the_scenarios_folder_is_the_default_path(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_is_one_user_alone() -> None:
-    """Alone means sync, no faults, and one user; all else is as it is together."""
+    """Alone means sync and one user, for a few visits; all else, faults too, is as together."""
     scenario = Scenario.parse(FULL)
     cell = cells(scenario)[1]
     alone = alone_plan(scenario, cell, seed=9, run="0badcafe", process=2, user=3)
-    assert (alone.workers.word, alone.only_user, alone.faults) == ("sync", 3, Faults())
-    assert alone.flows == _plan().flows
+    together = _plan(number=1)
+    assert (alone.workers.word, alone.only_user) == ("sync", 3)
+    assert (alone.flows, alone.faults) == (together.flows, together.faults)
+    assert alone.faults == Faults(error=0.005, abort=0.02)
+
+
+@pytest.mark.parametrize(("steps", "requests"), [(1, 30), (6, 30), (7, 35), (60, 300), (61, 300)])
+def test_a_rehearsal_has_several_visits_however_long_the_run(steps: int, requests: int) -> None:
+    """Five times all steps, at least 30 and at most 300; a duration does not bind it."""
+    text = MINIMAL.replace("[{get: /}]", f"[{', '.join(['{get: /}'] * steps)}]")
+    scenario = Scenario.parse(f"{text}load: {{duration: 1m}}\n")
+    cell = cells(scenario)[0]
+    alone = alone_plan(scenario, cell, seed=9, run="0badcafe", process=2, user=0)
+    assert (alone.load.requests, alone.load.duration_s) == (requests, None)
 
 
 MINIMAL = "version: 1\ntarget: {app: shop:app}\nsteps: [{get: /}]\nworkers: [sync, 'tasks:4']\n"

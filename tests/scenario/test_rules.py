@@ -8,7 +8,7 @@ from ctxsim import Scenario, ScenarioError
 
 HEAD = "version: 1\ntarget: {app: shop:app}\n"
 STEPS = "steps: [{get: /}]\n"
-VARS = 'users: {vars: {name: "user{n}", same: same}}\n'
+VARS = 'users: {vars: {name: "user{n}", same: same, id: "{n}", pin: "00{n}"}}\n'
 
 
 def _problems(text: str) -> list[str]:
@@ -135,7 +135,7 @@ STEP = {
     "{get: /, auth: [a, b, c]}": "'steps.auth' must have 2 items, not 3",
     "{get: /, auth: a}": "'steps.auth' must be a list, not the text 'a'",
     "{get: /, auth: ['a:b', c]}": "a login name for Basic cannot hold ':'",
-    "{get: /, auth: ['{canary}', c]}": "'{canary}' cannot stand in 'auth'",
+    "{get: /, auth: ['{b.canary}', c]}": "'{b.canary}' names no earlier step of this flow",
     "{get: /, expect: {status: '200'}}": "'steps.expect.status' must be a whole number",
     "{get: /, expect: {status: [200, 600]}}": "'steps.expect.status' must be at most 599",
     "{get: /, expect: {contains: ''}}": "'steps.expect.contains' is empty",
@@ -144,6 +144,8 @@ STEP = {
     "{get: /, expect: {contains: '{user.x}'}}": "'{user.x}' is not declared in users.vars",
     "{get: /, mine: abc}": "'mine' is the same for every user",
     "{get: /, mine: '{user.same}'}": "'mine' is the same for every user",
+    "{get: /, mine: '{user.id}'}": "any number on a page would be taken for '{user.id}'",
+    "{get: /, mine: '#{user.pin}-{user.id}'}": "any number on a page would be taken for '#{user.p",
     "{get: /, as: a b}": "'steps.as' must be a name of letters",
     "{get: /, as: user}": "a step cannot be named 'user'",
     "{get: '/{a.canary}', as: a}": "'{a.canary}' names no earlier step of this flow",
@@ -157,6 +159,18 @@ def test_a_wrong_step_is_refused(step: str) -> None:
     assert STEP[step] in problem
     [in_flow] = _problems(f"{HEAD}{VARS}flows: {{buy: {{steps: [{step}]}}}}\n")
     assert in_flow.rpartition("'")[2] == problem.rpartition("'")[2]
+
+
+def test_a_number_that_is_taken_for_any_other_is_refused_at_its_place() -> None:
+    """The problem stands at the text, and says what to write instead."""
+    step = "steps: [{get: /, mine: ['x{user.id}', '{user.id}', '{canary}']}]\n"
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.parse(f"{HEAD}{VARS}{step}")
+    [problem] = caught.value.problems
+    assert (problem.line, problem.column) == (4, 39)
+    assert problem.suggestion == (
+        'write letters beside it, as with  users: {vars: {name: "user{n}"}}'
+    )
 
 
 FLOWS = {

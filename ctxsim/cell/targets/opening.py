@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import sys
@@ -29,6 +30,8 @@ def select_storage(plan: TargetPlan) -> None:
 def open_target(plan: TargetPlan, current: Current) -> Target:
     """Import the application that `plan` names; raises TargetError."""
     app = importing.load(plan)
+    # Frozen objects are found by no search, and an application that forks workers freezes all.
+    gc.unfreeze()
     facts = {"app": plan.app, **_versions()}
     if _is_runtime_app(app):
         if plan.kind == "wsgi":

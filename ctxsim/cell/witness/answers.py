@@ -18,6 +18,7 @@ from ctxsim.cell.witness.record import Record
 
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
+_REDIRECTION = 3
 _EXCERPT = 24
 _READ, _SHOWN = 400, 120
 # Content types that are in most responses and carry nothing.
@@ -120,12 +121,14 @@ class Answers:
         """Note what is not the request's own; whether there was anything to compare."""
         own = request.canary
         body = plain_body(response.body, response.headers)
-        compared = self._marks.only_own(body, own)
+        # To be sent elsewhere is no answer yet: a page that refuses everybody does so, and often
+        # says where the client came from.
+        elsewhere = response.status // 100 == _REDIRECTION
+        compared = not elsewhere and self._marks.only_own(body, own)
         for place, data in self._pieces(response, b"" if compared else body):
             for mark in dict.fromkeys(self._marks.in_bytes(data)):
                 if mark.text == own or self._owner.is_own(mark, request):
-                    # To be sent elsewhere is no answer yet: a page that refuses everybody does so.
-                    compared = compared or place != "header Location"
+                    compared = compared or not elsewhere or "cookie" in place
                 elif not self._owner.is_shared(mark, request, place):
                     compared = True
                     self._note_foreign(request, mark, place, data)

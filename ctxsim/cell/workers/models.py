@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import time
 from collections.abc import Callable
@@ -64,8 +63,6 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
     current.settle()
-    # Frozen objects are found by no search: an application that forks workers freezes all it has.
-    gc.unfreeze()
     if patched_time() and not model.greenlets:
         target.facts["patched"] = "by the application itself: its threads are greenlets"
     clock = time.perf_counter

@@ -1,0 +1,183 @@
+"""Texts that belong to a user are found however an answer is coded, and counted rightly."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import urlsafe_b64encode
+
+import pytest
+from driving import live, plan_of, step
+
+from ctxsim.cell.plan import Expect, Load, Users
+from ctxsim.cell.visits import Traffic
+from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.readings import plain_body
+
+
+def marks_of(value):
+    users = Users(count=20, vars=(("name", value),))
+    plan = plan_of(step("GET /", mine=("{user.name}",)), users=users)
+    return Marks(plan, len(Traffic(plan, lambda: 0.0).users))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("user{n}", "/login?msg=Welcome%20back%20user7"),
+        ("user{n}", json.dumps("Dear customer,\nuser7")),
+        ("user{n}", "\u201euser7\u201c"),
+        ("user{n}", "Bonjour\u00a0user7"),
+        ("user{n}", "\u6b22\u8fce\u60a8\uff0cuser7\uff01"),
+        ("Pat O'Neil{n}", "Hello Pat O&#39;Neil7."),
+        ("R&D {n}", '{"team": "R\\u0026D 7"}'),
+    ],
+)
+def test_a_name_is_found_behind_escapes_and_beside_other_scripts(name, data):
+    """The end of an escape is no letter of the name, and a quotation mark is none either."""
+    assert [mark.user for mark in marks_of(name).in_bytes(data.encode())] == [7]
+
+
+def test_a_name_is_found_inside_a_token():
+    """Base64 is decoded for names as it is for canaries."""
+    token = urlsafe_b64encode(b'{"sub": "user7", "admin": false}').rstrip(b"=")
+    assert [mark.user for mark in marks_of("user{n}").in_bytes(b"v1." + token + b".sig")] == [7]
+
+
+def test_a_body_is_read_as_its_headers_say():
+    """Its charset and its compression; what they name wrongly is left as it is."""
+    latin = [("Content-Type", "text/html; charset=iso-8859-1")]
+    assert plain_body("Jürgen 7".encode("latin-1"), latin).decode() == "Jürgen 7"
+    packed = [("Content-Encoding", "gzip")]
+    assert plain_body(gzip.compress(b"user7"), packed) == b"user7"
+    assert plain_body(b"user7", packed) == b"user7"
+    assert plain_body(b"user7", [("Content-Type", "text/html; charset=klingon")]) == b"user7"
+
+
+RAISING = """
+import random
+
+carts = {}
+
+def app(environ, start_response):
+    tag = environ["QUERY_STRING"]
+    carts["last"] = tag
+    if len(carts) and environ["PATH_INFO"] == "/raise" and random.random() < 0.2:
+        raise KeyError("cart is gone")
+    start_response("200 OK", [])
+    return [tag.encode()]
+"""
+
+
+def test_an_error_that_is_raised_to_the_server_breaks_what_is_expected(application):
+    """The scenario says 200: an exception is no 200, however it got out."""
+    asked = step("GET /raise?{canary}", expect=Expect(status=(200,)))
+    lived = live(plan_of(asked, target=application(RAISING))).finished()
+    assert "CTX208" in lived.codes, lived.told()
+
+
+def test_a_redirect_is_no_answer_that_was_compared(application):
+    """A page that refuses everybody repeats the address, and says nothing of the site."""
+    source = """
+    def app(environ, start_response):
+        start_response("302 Found", [("Location", f"/login?next=/?{environ['QUERY_STRING']}")])
+        return [f"go to /login?next=/?{environ['QUERY_STRING']}".encode()]
+    """
+    lived = live(plan_of("GET /?{canary}", target=application(source))).finished()
+    assert lived.codes == {"CTX901"}, lived.told()
+
+
+def test_the_words_of_the_status_line_are_looked_at(application):
+    """`404 No such item ...` carries values as well."""
+    source = """
+    last = ["nobody"]
+
+    def app(environ, start_response):
+        start_response(f"404 No such item {last[0]}", [])
+        last[0] = environ["QUERY_STRING"]
+        return [b"sorry"]
+    """
+    asked = step("GET /?{canary}", expect=Expect(status=(404,)))
+    lived = live(plan_of(asked, target=application(source))).finished()
+    assert lived.codes == {"CTX201"}, lived.told()
+
+
+LAZY_SIGNAL = """
+from blinker import Namespace
+from flask import Flask, request
+
+app = Flask(__name__)
+seen = Namespace().signal("seen")
+
+class Metrics:
+    def __init__(self):
+        self.count = 0
+        seen.connect(self.tell)
+
+    def tell(self, sender, **_):
+        self.count += 1
+
+@app.before_request
+def set_up():
+    if "metrics" not in app.extensions:
+        app.extensions["metrics"] = Metrics()
+
+@app.route("/")
+def index():
+    seen.send(app)
+    return request.args["tag"]
+"""
+
+
+def test_a_receiver_that_is_connected_once_is_the_application_s(application):
+    """An extension made on the first request belongs to no request."""
+    lived = live(plan_of("GET /?tag={canary}", target=application(LAZY_SIGNAL))).finished()
+    assert lived.findings == [], lived.told()
+
+
+LEFT = """
+import collections
+import contextvars
+import gc
+import threading
+from dataclasses import dataclass
+from flask import Flask, request
+
+@dataclass(slots=True)
+class User:
+    name: str
+
+class State(threading.local):
+    def __init__(self):
+        self.user = None
+
+state = State()
+flask_like = contextvars.ContextVar("flask.current_user")
+slotted = contextvars.ContextVar("slotted")
+queued = threading.local()
+app = Flask(__name__)
+
+@app.route("/<way>")
+def index(way):
+    tag = request.args["tag"]
+    if way == "init":
+        state.user = tag
+    elif way == "prefix":
+        flask_like.set(tag)
+    elif way == "slots":
+        slotted.set(User(tag))
+    elif way == "deque":
+        queued.last = collections.deque([tag])
+    return tag
+
+gc.collect()
+gc.freeze()
+"""
+
+
+@pytest.mark.parametrize("way", ["init", "prefix", "slots", "deque"])
+def test_residue_is_found_in_whatever_holds_it(application, way):
+    """A thread-local with a constructor, a variable with a framework's prefix, slots, a deque."""
+    plan = plan_of(f"GET /{way}?tag={{canary}}", target=application(LEFT), load=Load(60))
+    lived = live(plan).finished()
+    assert lived.codes == {"CTX401"}, lived.told()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from driving import live, plan_of, routes_of, step
 
-from ctxsim.cell.plan import Expect, Faults
+from ctxsim.cell.plan import Expect, Faults, Users
 
 WSGI = """
 import ctxsim

@@ -10,10 +10,11 @@ import socket
 import sys
 import time
 import traceback
-from typing import Any
+from dataclasses import asdict
 
 from ctxsim import switchpoint
 from ctxsim.cell import lending, patching
+from ctxsim.cell.history import Ending
 from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.ticker import Ticker
@@ -39,9 +40,9 @@ def live(channel_fd: int, stacks_fd: int) -> None:
     except TargetError as error:
         ending = _import_ending(error)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the harness must hear of it
-        ending = {"kind": "fault", "message": repr(error), "stacks": [traceback.format_exc()]}
+        ending = Ending("fault", repr(error), (traceback.format_exc(),))
     _flush_outputs()
-    channel.say({"say": "end", "ending": ending})
+    channel.say({"say": "end", "ending": None if ending is None else asdict(ending)})
     # Not by returning: what the application registered for its exit may wait for its own threads.
     exit_now(0)
 
@@ -66,7 +67,7 @@ def _plan(message: Message) -> Plan:
 
 def _carry_out(
     plan: Plan, channel: Channel, lines: Lines, native: patching.Native
-) -> dict[str, Any] | None:
+) -> Ending | None:
     sys.path[:0] = plan.target.path
     lending.lend(plan.lent, plan.lent_from)
     patching.patch_before(plan.workers)
@@ -85,13 +86,13 @@ def _carry_out(
         model.run(crew)
     finally:
         ticker.last(time.perf_counter() - started)
-    return None if not ticker.stopped else {"kind": "stopped", "message": "stopped from outside"}
+    return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 
-def _import_ending(error: TargetError) -> dict[str, Any]:
+def _import_ending(error: TargetError) -> Ending:
     message, hint = (*error.args, "")[:2]
     shown = traceback.format_exception(error.__cause__) if error.__cause__ else []
-    return {"kind": "import", "message": message, "hint": hint, "stacks": ["".join(shown)]}
+    return Ending("import", message, ("".join(shown),), hint)
 
 
 def _leave_last_words(ticker: Ticker) -> None:

@@ -7,7 +7,7 @@ carried alone, where one was made: what fails alone too is no matter of isolatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ctxsim.cell.history import Event, History, Where, Who
@@ -75,3 +75,24 @@ def finding_of(code: str, event: Event, history: History, story: Iterable[str]) 
         story=tuple(story),
         where=event.where,
     )
+
+
+def told(history: History, codes: dict[str, str], sentences: dict[str, str]) -> Iterator[Finding]:
+    """The findings of the events whose kinds `codes` names, each told by the sentence of its kind.
+
+    A sentence may name the `victim`, the `source`, the `place` and what was `seen`.
+    """
+    for event in history.events:
+        code = codes.get(event.kind)
+        if code is not None:
+            yield finding_of(code, event, history, _story(event, sentences[event.kind]))
+
+
+def _story(event: Event, sentence: str) -> Iterator[str]:
+    yield sentence.format(
+        victim=event.victim, source=event.source, place=event.place, seen=event.seen
+    )
+    if event.seen and "{seen}" not in sentence:
+        yield f"seen: {event.seen}"
+    if event.expected:
+        yield f"expected: {event.expected}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from ctxsim.cell.checks import Finding, finding_of
-from ctxsim.cell.history import Event, History
+from ctxsim.cell.checks import Finding, told
+from ctxsim.cell.history import History
 
 _CODES = {
     "context.left": "CTX101",
@@ -26,16 +26,4 @@ _SENTENCES = {
 
 
 def check(history: History, _alone: History | None) -> Iterable[Finding]:
-    for event in history.events:
-        code = _CODES.get(event.kind)
-        if code is not None:
-            yield finding_of(code, event, history, _story(event))
-
-
-def _story(event: Event) -> Iterator[str]:
-    sentence = _SENTENCES[event.kind]
-    yield sentence.format(
-        victim=event.victim, source=event.source, place=event.place, seen=event.seen
-    )
-    if event.expected:
-        yield event.expected
+    return told(history, _CODES, _SENTENCES)

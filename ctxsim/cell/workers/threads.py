@@ -19,9 +19,12 @@ def run(crew: Crew) -> None:
 def in_threads(count: int, work: Callable[[], None]) -> None:
     """Run `work` in `count` native threads; raises what the first of them raised."""
     errors: list[BaseException] = []
+    # All set out together: otherwise the first might carry everything before the last is there.
+    together = threading.Barrier(count)
 
     def guarded() -> None:
         try:
+            together.wait()
             work()
         except BaseException as error:  # noqa: BLE001 - raised again below, in the cell's thread
             errors.append(error)

@@ -116,6 +116,8 @@ class Tally:
     faults: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     latency_us: dict[int, int] = field(default_factory=dict)
+    # The routes of steps that no user came to send.
+    unsent: list[str] = field(default_factory=list)
     # Counted per worker or thread and added up, since tallies of one's own race like any other.
     visitors: int = 0
 

@@ -127,7 +127,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """`count` 0 means: as many as the workers can keep in flight twice over, at least 20."""
+    """`count` 0 means: as many as the workers can keep in flight, at least 20."""
 
     count: int = 0
     visitor: bool = True

@@ -88,5 +88,6 @@ class Ticker:
         total = added_up(self._crew.tallies)
         total.elapsed_s = elapsed_s
         total.in_flight_most = min(self._crew.workers.in_flight, self._crew.traffic.width)
+        total.unsent = self._crew.traffic.unsent()
         counts = self._crew.record.counts()
         self._channel.say({"say": "tally", "tally": asdict(total), "counts": counts})

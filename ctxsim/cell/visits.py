@@ -179,6 +179,8 @@ class Traffic:
         self._error_below = int(plan.faults.error * _DRAWN)
         self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
         self._steps = plan.steps
+        # The steps that no user has sent yet.
+        self._unsent = set(range(len(self._steps)))
         self._index = {id(step): i for i, step in enumerate(self._steps)}
         self._for_all = self._prepare_common()
         self._for_visitors = {
@@ -194,6 +196,10 @@ class Traffic:
     def width(self) -> int:
         """How many requests can be in flight at once: each user has one at a time."""
         return len(self.users) + len(self.visitors)
+
+    def unsent(self) -> list[str]:
+        """The routes of the steps that no user has sent."""
+        return [self._steps[index].route for index in sorted(self._unsent)]
 
     def begin(self) -> None:
         """Start the clock of a load that is given as a duration."""
@@ -229,6 +235,11 @@ class Traffic:
                     user.jar.take(value)
         if request.faulted or not kept_promise:
             user.steps = ()
+        if user.steps and user.chance >> 10 & 1:
+            # Half of those in the middle of a visit go on at once: where users are many, the last
+            # steps of a flow would otherwise never be reached.
+            self.ready.appendleft(user)
+            return
         self.ready.append(user)
         # A little disorder: otherwise users would come round in one fixed order.
         self.ready.rotate(-(user.chance >> 8 & 3))
@@ -252,7 +263,7 @@ class Traffic:
         return range(1, self._user_count() + 1)
 
     def _user_count(self) -> int:
-        wanted = self.plan.users.count or max(_AT_LEAST_USERS, 2 * self.plan.workers.in_flight)
+        wanted = self.plan.users.count or max(_AT_LEAST_USERS, self.plan.workers.in_flight)
         return min(wanted, canaries.MAX_USER)
 
     def _visitor_count(self) -> int:
@@ -294,6 +305,7 @@ class Traffic:
 
     def _number(self, user: User, index: int) -> int:
         if user.number:
+            self._unsent.discard(index)
             user.sent.append(index)
             return len(user.sent)
         number = next(self._visitor_numbers)

@@ -141,6 +141,7 @@ def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
         reasons=(*doubts, *broken),
         notes=tuple(_notes(cells)),
         expect=expect,
+        not_covered=tuple(_not_covered(cells)),
         checks=case.checks,
         cells=tuple(_cell_result(case, cell) for cell in cells),
         findings=tuple(_grouped(case, cells)),
@@ -207,6 +208,16 @@ def _doubts(cell: JudgedCell) -> Iterator[str]:
 def _why(tally: Tally) -> str:
     often = often_failed(tally.failures)
     return f" ({often})" if often else ""
+
+
+def _not_covered(cells: Sequence[JudgedCell]) -> Iterator[str]:
+    """Steps that no user came to send, with the cells that were too short for them."""
+    places: dict[str, list[str]] = {}
+    for cell in cells:
+        for route in dict.fromkeys(cell.history.tally.unsent):
+            places.setdefault(route, []).append(cell.name)
+    for route, names in places.items():
+        yield f"{route} was sent by no user in {', '.join(names)}; raise load.requests"
 
 
 def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:

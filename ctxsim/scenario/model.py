@@ -98,7 +98,7 @@ class Users(Part):
 
     count: Annotated[int, Field(ge=1, le=MAX_USER)] | None = Field(
         default=None,
-        description="How many users there are. Default: twice what the workers carry at once, "
+        description="How many users there are. Default: what the workers carry at once, "
         "at least 20.",
         examples=[20],
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
+from driving import live, plan_of
 
 from ctxsim.cell.plan import Target
 from ctxsim.cell.targets import importing
@@ -161,3 +163,20 @@ def test_resolving_never_fails():
     assert importing.resolve("no_such_module:name") is None
     assert importing.resolve("sys:no.such.name") is None
     assert importing.resolve("sys") is None
+
+
+def test_a_factory_that_is_not_called_is_told_from_an_application(application):
+    """`app: shop:create_app` is a mistake of a moment, and no finding about the shop."""
+    source = """
+    def create_app():
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            return [environ["QUERY_STRING"].encode()]
+        return app
+    """
+    target = application(source)
+    forgotten = live(plan_of("GET /?{canary}", target=replace(target, app="app:create_app")))
+    assert forgotten.ending.kind == "import"
+    assert forgotten.ending.hint == "write app:create_app() to have it called"
+    called = live(plan_of("GET /?{canary}", target=replace(target, app="app:create_app()")))
+    assert called.finished().findings == []

@@ -325,3 +325,20 @@ def test_cookies_come_back_to_their_own_user_alone():
     traffic.done(two, left, kept_promise=True)
     assert one.user.jar.header("/") == "a=1; b=2"
     assert two.user.jar.header("/") == ""
+
+
+def test_steps_that_no_user_came_to_send_are_told():
+    """A run that ends before the last step of a flow has not covered it."""
+    traffic = traffic_of("GET /first", "GET /second", load=Load(requests=1))
+    assert traffic.unsent() == ["GET /first", "GET /second"]
+    sent_by(traffic)
+    assert traffic.unsent() == ["GET /second"]
+
+
+def test_the_last_step_of_a_flow_is_reached_however_many_the_users():
+    """Half of the users who are in the middle of a visit go on at once."""
+    steps = [f"GET /{number}" for number in range(5)]
+    users = Users(count=400, visitor=False)
+    traffic = traffic_of(*steps, users=users, load=Load(requests=800))
+    sent_by(traffic)
+    assert traffic.unsent() == []

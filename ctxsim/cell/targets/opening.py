@@ -48,6 +48,11 @@ def open_target(plan: TargetPlan, current: Current) -> Target:
             f"{plan.app} is {_described(app)}, and no WSGI application",
             "name a WSGI callable, or a factory with '()'",
         )
+    if _looks_like_factory(app):
+        raise TargetError(
+            f"{plan.app} takes no environ and start_response: is it a factory?",
+            f"write {plan.app}() to have it called",
+        )
     return _wsgi(app, current, {"kind": "wsgi", **facts})
 
 
@@ -113,6 +118,17 @@ def _is_asgi(app: object) -> bool:
     return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(
         type(app).__dict__.get("__call__")
     )
+
+
+def _looks_like_factory(app: object) -> bool:
+    """Whether `app` is a function that cannot be called with two arguments, as WSGI does."""
+    if not inspect.isfunction(app):
+        return False
+    try:
+        inspect.signature(app).bind({}, None)
+    except TypeError:
+        return True
+    return False
 
 
 def _described(app: object) -> str:

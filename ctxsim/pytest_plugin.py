@@ -78,7 +78,8 @@ class CellItem(pytest.Item):
         # Here and not above, because it brings all of ctxsim.
         from ctxsim.simulation import Options, simulate  # noqa: PLC0415 - as just said
 
-        outcome = simulate(self._scenario, options=Options(only=self._cell))
+        options = Options(only=self._cell, workers=(self._cell.workers.word,))
+        outcome = simulate(self._scenario, options=options)
         if outcome.exit_code:
             raise Unclean(outcome.document)
 

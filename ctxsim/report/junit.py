@@ -116,7 +116,9 @@ def _failure(message: str, lines: Iterable[str]) -> Failure:
 
 def _stories(findings: Iterable[FindingResult]) -> Iterator[str]:
     for finding in sorted(findings, key=lambda each: SEVERITY.index(each.code)):
-        yield f"{finding.code} {finding.title} ({finding.count:,} times)"
+        # The first occurrence is told, in whichever of these cells it was.
+        where = ", ".join(finding.cells)
+        yield f"{finding.code} {finding.title} ({finding.count:,} times in {where})"
         yield from (f"  {line}" for line in finding.story)
         yield from (f"  at {each.file}:{each.line} in {each.function}" for each in finding.where)
         yield f"  again: {finding.replay}"

@@ -30,6 +30,7 @@ class Request:
 
     __slots__ = (
         "__weakref__",
+        "began",
         "begun",
         "body",
         "canary",
@@ -60,6 +61,8 @@ class Request:
         self.faulted = False
         # Whether its response is being read: what runs from now on runs for the sake of that.
         self.iterated = False
+        # How many requests of the cell had ended when it began.
+        self.began = 0
         # What its session held when it was last searched.
         self.session_seen: object = None
         # How often its request context began, and how often its teardown ran: before its response

@@ -212,6 +212,7 @@ class Inside:
         if request.torn != request.begun or request.torn_iterated > request.begun:
             self._count_teardowns(request)
         self._bindings.after(request)
+        self._receivers.after(request)
 
     def _left(self, request: Request, g: object) -> None:
         if any(g is each for each in self._inherited):

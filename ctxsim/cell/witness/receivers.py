@@ -39,6 +39,8 @@ class Receivers:
     """Listens to the signals of a process, where blinker is loaded."""
 
     def __init__(self, current: Current, record: Record) -> None:
+        # How many requests had ended when one that connected a receiver ended.
+        self._ended: dict[Request, int] = {}
         self._current = current
         self._record = record
         # Held weakly, as blinker does: a receiver that dies with its request harms nobody.
@@ -60,6 +62,11 @@ class Receivers:
                 self._signals.append(signal)
                 signal.receiver_connected.connect(self._on_connected, weak=False)
 
+    def after(self, request: Request) -> None:
+        """The request has ended; it may have been the first to connect something."""
+        if self._first and request in self._first.values():
+            self._ended[request] = self._record.ended + 1
+
     def _on_connected(self, signal: Any, receiver: Any = None, **_: object) -> None:
         request = self._current.get()
         ours = getattr(receiver, "__module__", None) == __name__
@@ -68,7 +75,10 @@ class Receivers:
         held = weakref.WeakMethod if isinstance(receiver, types.MethodType) else weakref.ref
         self._connected.setdefault(id(signal), []).append((held(receiver), request))
         first = self._first.setdefault(_code_of(receiver), request)
-        if first is not request and id(signal) not in self._watched:
+        # Requests that are the first together may all set up what the application needs once: only
+        # one that began after the first had ended connects another.
+        again = self._ended.get(first, request.began + 1) <= request.began
+        if again and id(signal) not in self._watched:
             self._watched.add(id(signal))
             signal.connect(self._watcher(signal), weak=False)
 

@@ -64,6 +64,7 @@ class Carrier:
         crew, tally = self._crew, self.tally
         live, inside, current = crew.live, crew.inside, crew.current
         live[request] = None
+        request.began = crew.record.ended
         if len(live) > tally.in_flight_peak:
             tally.in_flight_peak = len(live)
         current.set(request)

@@ -88,10 +88,10 @@ def test_wrong_declarations_are_refused(app: App) -> None:
 def test_url_for_in_a_request(app: App) -> None:
     """Relative unless asked otherwise; unknown arguments go to the query."""
     app.add_url_rule("/item/<int:number>", "item", lambda number: "")
-    with app.test_request_context("/", base_url="https://shop.test:8443/root/"):
-        assert url_for("item", number=3, q="a b") == "/root/item/3?q=a+b"
-        assert url_for("item", number=3, _external=True) == "https://shop.test:8443/root/item/3"
-        assert url_for("item", number=3, _anchor="x y") == "/root/item/3#x%20y"
+    with app.test_request_context("/", base_url="https://shop.test:8443/mount/"):
+        assert url_for("item", number=3, q="a b") == "/mount/item/3?q=a+b"
+        assert url_for("item", number=3, _external=True) == "https://shop.test:8443/mount/item/3"
+        assert url_for("item", number=3, _anchor="x y") == "/mount/item/3#x%20y"
         assert url_for("item", number=3, _scheme="http").startswith("http://shop.test:8443/")
         with pytest.raises(BuildError):
             url_for("nowhere")

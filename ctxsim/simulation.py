@@ -131,6 +131,7 @@ def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
                 plan(scenario, cell, seed=seed, run=run, process=process), stall_s=options.stall_s
             ),
             interpreter_path,
+            tuple(scenario.target.env.items()),
         )
         for process, cell in enumerate(chosen, start=1)
     ]

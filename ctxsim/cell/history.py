@@ -26,6 +26,10 @@ KINDS = {
     "value.lost": "a request lost its own context or value",
     "expectation.broken": "what the scenario expects of an answer does not hold",
     "residue": "a value set by a request was still there when the worker took the next one",
+    "answer.otherwise": "a response differs from what the same request is answered alone",
+    "escape.used": "background work used a context after its request had ended",
+    "escape.lost": "a context did not reach a worker that a request started",
+    "retained": "a value of an ended request was still reachable after the run",
 }
 
 # The others have one cause whichever route shows them: a context pushed at import, a thread-local.
@@ -98,6 +102,21 @@ class Event:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value that was found in the wrong place had been kept, and the line that wrote it.
+
+    `kept_in` is a path from a module (`shop.auth.current['name']`), '' where it is not known.
+    """
+
+    kept_in: str = ""
+    where: tuple[Where, ...] = ()
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Origin:
+        return cls(document["kept_in"], tuple(Where(**each) for each in document["where"]))
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts of all requests of a cell. Latencies are microseconds -> how many requests.
@@ -142,12 +161,16 @@ class Ending:
 
 @dataclass(slots=True)
 class History:
-    """The events in the order of their first occurrence, the count of each cause, the tally."""
+    """The events in the order of their first occurrence, the count of each cause, the tally.
+
+    `origins` tells of some causes where the value came from.
+    """
 
     events: list[Event] = field(default_factory=list)
     counts: dict[tuple[str, ...], int] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     ending: Ending | None = None
+    origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Take up an event that was reported whole."""

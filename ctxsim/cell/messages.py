@@ -4,6 +4,8 @@
                        {"say": "stop"}                          finish what is in flight, then end
     cell -> harness    {"say": "ready", "target": {...}}        the application is imported
                        {"say": "event", "event": {...}}         the first of a cause, at once
+                       {"say": "origin", "cause": [...], "origin": {...}}
+                                                                where the value of a cause came from
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last
                        {"say": "stacks", "stacks": [...]}       where everything stands

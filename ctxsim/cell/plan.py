@@ -22,7 +22,7 @@ WORKER_VARIANTS: dict[str, tuple[str, ...]] = {
     "sync": (),
     "threads": ("fresh", "copied"),
     "greenlets": ("unpatched", "late", "partial", "copied"),
-    "tasks": ("to_thread", "executor"),
+    "tasks": ("empty", "to_thread", "executor"),
 }
 _CROSSED = re.compile(r"threads:([1-9]\d*) x greenlets:([1-9]\d*)")
 _PLAIN = re.compile(r"([a-z]+)(?::([1-9]\d*))?(?::([a-z_]+))?")
@@ -81,19 +81,23 @@ class Target:
     """Where requests are sent. `path` entries are absolute and go before the import path."""
 
     app: str
-    kind: Literal["auto", "runtime", "wsgi"] = "auto"
+    kind: Literal["auto", "runtime", "wsgi", "asgi"] = "auto"
     path: tuple[str, ...] = ()
     storage: str = "contextvar"
 
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What a step's answer must be; texts may hold placeholders."""
+    """What a step's answer must be; texts may hold placeholders.
+
+    `unique` names the member that no other answer may have; "" is the whole answer, None none.
+    """
 
     status: tuple[int, ...] = ()
     contains: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     json: tuple[tuple[str, Json], ...] = ()
+    unique: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +131,24 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """`count` 0 means: as many as the workers can keep in flight, at least 20."""
+    """`count` 0 means: as many as the workers can keep in flight, at least 20.
+
+    `parallel` is how many requests of one user may be in flight at once.
+    """
 
     count: int = 0
     visitor: bool = True
+    parallel: int = 1
     vars: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """The share of requests, from 0 to 1, that fail in a hook or whose client leaves."""
+    """The share of requests, from 0 to 1, that fail, whose client leaves, or that are cancelled."""
 
     error: float = 0.0
     abort: float = 0.0
+    cancel: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,10 @@ class Plan:
     faults: Faults = Faults()
     load: Load = Load(requests=1000)
     shared: Shared = Shared()
+    # `module:attribute` of functions to call inside of requests: what they return must be own.
+    probes: tuple[str, ...] = ()
+    # Modules, and objects or classes as `module:attribute`, that are meant to keep values.
+    keeps: tuple[str, ...] = ()
     only_user: int | None = None
     # Packages lent by the harness: top-level module names, and the folder to find them in.
     lent: tuple[str, ...] = ()

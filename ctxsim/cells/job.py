@@ -34,11 +34,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One cell to run: what it is called, what it is told, and with which interpreter."""
+    """One cell to run: what it is called and told, with which interpreter and environment.
+
+    `env` is added to what the process inherits.
+    """
 
     cell: Cell
     plan: Plan
     python: str
+    env: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import ctxsim.cell
-from ctxsim.cell.history import Ending, Event, History, Tally
+from ctxsim.cell.history import Ending, Event, History, Origin, Tally
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cells.job import CellOutcome, Job, Limits, Progress, Tell
 
@@ -98,6 +98,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            env={**os.environ, **dict(self.job.env)},
         )
 
     def register(self, selector: selectors.BaseSelector) -> None:
@@ -163,6 +164,8 @@ class Process:
             case {"say": "event", "event": dict() as event}:
                 self._history.add(Event.from_json(event))
                 self._report("event")
+            case {"say": "origin", "cause": list() as cause, "origin": dict() as origin}:
+                self._history.origins[tuple(cause)] = Origin.from_json(origin)
             case {"say": "tally", "tally": dict() as tally, "counts": list() as counts}:
                 self._count(Tally.from_json(tally), counts)
                 self._report("tally")

@@ -24,11 +24,13 @@ from ctxsim.scenario.value_types import (
     Filled,
     HeaderName,
     HeaderText,
+    KeptWord,
     KindWord,
     Many,
     Name,
     Paths,
     PathText,
+    ProbeWord,
     Seconds,
     Share,
     SharedWord,
@@ -36,6 +38,8 @@ from ctxsim.scenario.value_types import (
     StorageWords,
     Texts,
     Title,
+    Unique,
+    VariableName,
     WorkersWords,
     WrittenText,
     expectation_by_scope,
@@ -47,6 +51,7 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 BODIES = ("form", "json", "body")
 DEFAULT_WORKERS = ("sync", "threads:8", "greenlets:100", "tasks:100")
 _MAX_REQUESTS = 1_000_000_000
+MAX_PARALLEL = 1_000
 
 
 class Part(BaseModel):
@@ -59,7 +64,7 @@ class Part(BaseModel):
 class Target(Part):
     """What is tested."""
 
-    later: ClassVar[tuple[str, ...]] = ("env", "url", "start", "wait")
+    later: ClassVar[tuple[str, ...]] = ("url", "start", "wait")
 
     app: AppText = Field(
         description="The application: `module:attribute` or `path/to/file.py:attribute`; "
@@ -83,6 +88,11 @@ class Target(Part):
         "which is the default.",
         examples=["[src]"],
     )
+    env: dict[VariableName, WrittenText] = Field(
+        default_factory=dict,
+        description="Variables to add to the environment, which cells inherit.",
+        examples=['{DATABASE_URL: "sqlite://"}'],
+    )
     storage: StorageWords | None = Field(
         default=None,
         description="Where the runtime keeps contexts: one storage or a list, for runtime "
@@ -93,8 +103,6 @@ class Target(Part):
 
 class Users(Part):
     """Simulated clients, each with its own cookies."""
-
-    later: ClassVar[tuple[str, ...]] = ("parallel",)
 
     count: Annotated[int, Field(ge=1, le=MAX_USER)] | None = Field(
         default=None,
@@ -107,6 +115,11 @@ class Users(Part):
         description="Also send every flow without credentials.",
         examples=["true"],
     )
+    parallel: Annotated[int, Field(ge=1, le=MAX_PARALLEL)] = Field(
+        default=1,
+        description="How many requests of one user may be in flight at once. Default: 1.",
+        examples=[1],
+    )
     vars: dict[Name, WrittenText] = Field(
         default_factory=dict,
         description="Texts that each user has, for `{user.NAME}`; `{n}` is the user's number.",
@@ -116,8 +129,6 @@ class Users(Part):
 
 class Expect(Part):
     """What a step's answer must be."""
-
-    later: ClassVar[tuple[str, ...]] = ("unique",)
 
     status: Statuses = Field(
         default=(), description="The status, or a list of them.", examples=[200]
@@ -133,6 +144,12 @@ class Expect(Part):
         alias="json",
         description="Members of the JSON answer and the values that they must have.",
         examples=['{user: "{user.name}"}'],
+    )
+    unique: Unique = Field(
+        default=None,
+        description="`true`: no other answer to this step is like it; or the name of a member "
+        "of the JSON answer whose value no other answer has.",
+        examples=["true"],
     )
 
 
@@ -227,15 +244,18 @@ class Flow(Part):
 class Faults(Part):
     """The share of requests that go wrong on purpose."""
 
-    later: ClassVar[tuple[str, ...]] = ("cancel",)
-
     error: Share = Field(
-        default=0.02, description="Requests that fail in a hook. Default: 2%.", examples=["2%"]
+        default=0.02, description="Requests that fail. Default: 2%.", examples=["2%"]
     )
     abort: Share = Field(
         default=0.02,
         description="Requests whose client leaves before the end. Default: 2%.",
         examples=["2%"],
+    )
+    cancel: Share = Field(
+        default=0.01,
+        description="Requests that are killed or cancelled mid-way. Default: 1%.",
+        examples=["1%"],
     )
 
 
@@ -323,7 +343,7 @@ class Document(Part):
     """A whole scenario file."""
 
     model_config = ConfigDict(json_schema_extra=_document_schema)
-    later: ClassVar[tuple[str, ...]] = ("keeps", "probes", "schedule")
+    later: ClassVar[tuple[str, ...]] = ("schedule",)
 
     version: Annotated[int, PlainValidator(words.version), WithJsonSchema({"const": 1})] = Field(
         description="The version of the format: 1.", examples=[1]
@@ -355,7 +375,7 @@ class Document(Part):
     ] = Field(
         default_factory=Faults,
         description="Requests that go wrong on purpose; `none` switches the default mix "
-        "(error 2%, abort 2%) off.",
+        "(error 2%, abort 2%, cancel 1%) off.",
         examples=["none"],
     )
     workers: WorkersWords = Field(
@@ -381,6 +401,18 @@ class Document(Part):
         description="Routes and objects that are meant to be shared: their values may be seen "
         "by all.",
         examples=['["/wall", "shop.cache:PUBLIC"]'],
+    )
+    probes: Annotated[tuple[ProbeWord, ...], Many] = Field(
+        default=(),
+        description="Functions to call inside of requests: what they return must be the "
+        "request's own, or nothing.",
+        examples=['["shop.auth:current_name"]'],
+    )
+    keeps: Annotated[tuple[KeptWord, ...], Many] = Field(
+        default=(),
+        description="Modules, objects and classes that are meant to keep values after the "
+        "request: they are no retention.",
+        examples=['["shop.store"]'],
     )
     expect: Annotated[
         Expectation, BeforeValidator(expectation_by_scope), parts.ExpectationWays()

@@ -57,7 +57,7 @@ def cells(scenario: Scenario) -> tuple[Cell, ...]:
 
 def _storages(scenario: Scenario) -> tuple[str, ...]:
     target = scenario.target
-    if target.kind == "wsgi":
+    if target.kind in ("wsgi", "asgi"):
         return (OWN_STORAGE,)
     if target.storage is not None:
         return target.storage
@@ -75,9 +75,11 @@ def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -
         workers=cell.workers,
         flows=_flows(scenario),
         users=_users(scenario),
-        faults=plans.Faults(scenario.faults.error, scenario.faults.abort),
+        faults=plans.Faults(scenario.faults.error, scenario.faults.abort, scenario.faults.cancel),
         load=plans.Load(scenario.amount.requests, scenario.amount.duration_s),
         shared=_shared(scenario),
+        probes=scenario.probes,
+        keeps=scenario.keeps,
     )
 
 
@@ -195,7 +197,7 @@ def _users(scenario: Scenario) -> plans.Users:
     users = scenario.users
     # 0 lets the cell choose, since that depends on its workers.
     count = 0 if users.count is None else users.count
-    return plans.Users(count, users.visitor, tuple(users.vars.items()))
+    return plans.Users(count, users.visitor, users.parallel, tuple(users.vars.items()))
 
 
 def _shared(scenario: Scenario) -> plans.Shared:
@@ -231,6 +233,10 @@ def _step(step: Step) -> plans.Step:
         auth=step.auth,
         mine=step.mine,
         expect=plans.Expect(
-            expect.status, expect.contains, expect.absent, tuple(expect.members.items())
+            expect.status,
+            expect.contains,
+            expect.absent,
+            tuple(expect.members.items()),
+            expect.unique,
         ),
     )

@@ -23,6 +23,8 @@ T = TypeVar("T")
 _JSON = "json"
 _SENT = ("headers", "form", "json", "body", "auth", "mine")
 _STEP_KEYS = tuple(field.alias or name for name, field in Step.model_fields.items())
+# What a share is that the file does not give.
+_USUAL_SHARES = {"error": 0.02, "abort": 0.02, "cancel": 0.01}
 _RESERVED = ("user", "canary", "n")
 
 
@@ -124,8 +126,11 @@ def _faults(root: Mapping) -> Iterator[Problem]:
     faults = root.values.get("faults")
     if not isinstance(faults, Mapping):
         return
-    given = {key: faults.values.get(key) for key in ("error", "abort")}
-    shares = [0.02 if node is None else _read(words.share, node) for node in given.values()]
+    given = {key: faults.values.get(key) for key in _USUAL_SHARES}
+    shares = [
+        _USUAL_SHARES[key] if node is None else _read(words.share, node)
+        for key, node in given.items()
+    ]
     if sum(share for share in shares if share is not None) > 1:
         yield at(root.keys["faults"], "'faults' add up to more than all requests", "write less")
 
@@ -138,11 +143,11 @@ def _storage(root: Mapping) -> Iterator[Problem]:
         isinstance(target, Mapping)
         and "storage" in target.keys
         and isinstance(kind, Scalar)
-        and kind.value == "wsgi"
+        and kind.value in ("wsgi", "asgi")
     ):
         yield at(
             target.keys["storage"],
-            "'target.storage' is for runtime targets; a wsgi application brings its own",
+            "'target.storage' is for runtime targets; other applications bring their own",
             "remove it",
         )
 
@@ -176,7 +181,7 @@ def _patterns(root: Mapping) -> Iterator[Problem]:
 def _storages(root: Mapping) -> list[str]:
     kind = child(root, "target", "kind")
     word = kind.value if isinstance(kind, Scalar) else "auto"
-    if word == "wsgi":
+    if word in ("wsgi", "asgi"):
         return ["app"]
     # What an application is that says `auto` is known only once it was imported.
     default = ("contextvar",) if word == "runtime" else (*words.STORAGES, "app")

@@ -38,7 +38,7 @@ _DOTTED = rf"{_WORD}(\.{_WORD})*"
 _WHERE = "|".join((*words.STORAGES, "app", r"\*"))
 
 APP: Schema = _text(r"[^:\s]+:[^:\s]+")
-KIND: Schema = {"enum": ["auto", "runtime", "wsgi"]}
+KIND: Schema = {"enum": ["auto", "runtime", "wsgi", "asgi"]}
 STORAGE: Schema = {"enum": list(words.STORAGES)}
 CODE: Schema = {"enum": list(TITLES)}
 CHECK_WORD: Schema = {"enum": [*GROUPS, *TITLES]}
@@ -54,6 +54,10 @@ DURATION: Schema = _text(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*(ms|s|m)\s*")
 LATENCY: Schema = _text(r"\s*<=?\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*(ms|s)\s*")
 SHARE_LIMIT: Schema = _text(r"\s*[<>]=?\s*[0-9]{1,3}(\.[0-9]{1,9})?\s*%\s*")
 SHARED: Schema = _text(rf"/[\s\S]*|{_DOTTED}:{_DOTTED}")
+PROBE: Schema = _text(rf"{_DOTTED}:{_DOTTED}")
+KEPT: Schema = _text(rf"{_DOTTED}(:{_DOTTED})?")
+UNIQUE: Schema = {"anyOf": [{"type": "boolean"}, {"type": "string", "minLength": 1}]}
+VARIABLE: Schema = _text(r"[^=\u0000-\u001f\u007f]+")
 NAME: Schema = _text(words.NAME)
 TITLE: Schema = _text(r"[^\u0000-\u001f\u007f]{1,200}")
 PATH: Schema = _text(f"/{_NO_CONTROL}")

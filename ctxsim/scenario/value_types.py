@@ -27,11 +27,11 @@ def _check_word(value: object) -> str:
 def faults_by_name(value: object) -> object:
     """The faults as a mapping; `none` is one without any."""
     if value == "none":
-        return {"error": 0, "abort": 0}
+        return {"error": 0, "abort": 0, "cancel": 0}
     if isinstance(value, str):
         raise words.WordError(
             f"must be none or a mapping, not {words.shown(value)}",
-            "write  faults: none  or  faults: {error: 2%, abort: 2%}",
+            "write  faults: none  or  faults: {error: 2%, abort: 2%, cancel: 1%}",
         )
     return value
 
@@ -56,7 +56,7 @@ def _codes(value: object) -> object:
 
 AppText = Annotated[str, PlainValidator(words.app), WithJsonSchema(parts.APP)]
 StorageWord = Annotated[str, PlainValidator(words.storage), WithJsonSchema(parts.STORAGE)]
-TargetKind = Literal["auto", "runtime", "wsgi"]
+TargetKind = Literal["auto", "runtime", "wsgi", "asgi"]
 KindWord = Annotated[TargetKind, PlainValidator(words.kind), WithJsonSchema(parts.KIND)]
 WorkersWord = Annotated[Workers, PlainValidator(words.workers), WithJsonSchema(parts.WORKERS)]
 CodeWord = Annotated[str, PlainValidator(words.code), WithJsonSchema(parts.CODE)]
@@ -65,6 +65,10 @@ CellPattern = Annotated[str, PlainValidator(words.cell_pattern), WithJsonSchema(
 Share = Annotated[float, PlainValidator(words.share), WithJsonSchema(parts.SHARE)]
 Seconds = Annotated[float, PlainValidator(words.duration_s), WithJsonSchema(parts.DURATION)]
 SharedWord = Annotated[str, PlainValidator(words.shared), WithJsonSchema(parts.SHARED)]
+ProbeWord = Annotated[str, PlainValidator(words.probe), WithJsonSchema(parts.PROBE)]
+KeptWord = Annotated[str, PlainValidator(words.kept), WithJsonSchema(parts.KEPT)]
+Unique = Annotated[str | None, PlainValidator(words.unique), WithJsonSchema(parts.UNIQUE)]
+VariableName = Annotated[str, PlainValidator(words.variable_name), WithJsonSchema(parts.VARIABLE)]
 Name = Annotated[str, PlainValidator(texts.name), WithJsonSchema(parts.NAME)]
 Title = Annotated[str, PlainValidator(texts.title), WithJsonSchema(parts.TITLE)]
 PathText = Annotated[str, PlainValidator(texts.path), WithJsonSchema(parts.PATH)]

@@ -23,7 +23,7 @@ _SHOWN_LENGTH = 40
 _WHOLE = 100.0  # per cent
 
 # Codes that stand in the documentation and that this version cannot find.
-LATER_CODES = ("CTX301", "CTX302", "CTX402", "CTX501", "CTX502", "CTX503", "CTX902")
+LATER_CODES = ("CTX501", "CTX502", "CTX503", "CTX902")
 
 # What people call the worker models elsewhere.
 _MODEL_ALIASES = {
@@ -45,6 +45,8 @@ LATENCY_LIMIT = re.compile(r"(<=?)\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s)")
 SHARE_LIMIT = re.compile(r"([<>]=?)\s*(\d{1,3}(?:\.\d{1,9})?)\s*%")
 APP = re.compile(r"[^:\s]+:[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?")
 OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+VARIABLE = re.compile(r"[^=\x00-\x1f\x7f]+")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -229,12 +231,12 @@ def _one_of(value: object, known: tuple[str, ...]) -> str:
     raise WordError(f"must be one of {', '.join(known)}, not {shown(value)}", hint)
 
 
-def kind(value: object) -> Literal["auto", "runtime", "wsgi"]:
+def kind(value: object) -> Literal["auto", "runtime", "wsgi", "asgi"]:
     """What a target is."""
-    if value in ("asgi", "http"):
-        raise WordError(f"cannot be '{value}' in this version", "write auto, runtime or wsgi")
-    word = _one_of(value, ("auto", "runtime", "wsgi"))
-    return cast(Literal["auto", "runtime", "wsgi"], word)
+    if value == "http":
+        raise WordError("cannot be 'http' in this version", "write auto, runtime, wsgi or asgi")
+    word = _one_of(value, ("auto", "runtime", "wsgi", "asgi"))
+    return cast(Literal["auto", "runtime", "wsgi", "asgi"], word)
 
 
 def code(value: object) -> str:
@@ -282,6 +284,46 @@ def shared(value: object) -> str:
     raise WordError(
         f"must be a route or module:attribute, not {shown(value)}",
         hint or 'write "/wall" or "shop.cache:PUBLIC"',
+    )
+
+
+def probe(value: object) -> str:
+    """A function to call inside of requests, as `module:attribute`."""
+    if isinstance(value, str) and OBJECT.fullmatch(value):
+        return value
+    raise WordError(
+        f"must be a function as module:attribute, not {shown(value)}",
+        'write for example "shop.auth:current_name"',
+    )
+
+
+def kept(value: object) -> str:
+    """What is meant to keep values: a module, or an object or class as `module:attribute`."""
+    if isinstance(value, str) and (MODULE.fullmatch(value) or OBJECT.fullmatch(value)):
+        return value
+    raise WordError(
+        f"must be a module or module:attribute, not {shown(value)}",
+        'write for example "shop.store" or "shop.store:ORDERS"',
+    )
+
+
+def unique(value: object) -> str | None:
+    """What no other answer may have: the member's path, "" for the whole answer, None for none."""
+    if isinstance(value, bool):
+        return "" if value else None
+    if isinstance(value, str) and value:
+        return value
+    raise WordError(
+        f"must be true or the name of a member, not {shown(value)}", "write  unique: true"
+    )
+
+
+def variable_name(value: object) -> str:
+    """The name of an environment variable."""
+    if isinstance(value, str) and VARIABLE.fullmatch(value):
+        return value
+    raise WordError(
+        f"names no environment variable with {shown(value)}", "write for example DATABASE_URL"
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import ctxsim.cell
 from ctxsim.cell.checks import Finding, verdict
-from ctxsim.cell.history import Ending, Event, History, Tally
+from ctxsim.cell.history import Ending, Event, History, Origin, Tally
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cell.plan import Faults, Flow, Load, Plan, Step, Target, Users, Workers
 
@@ -38,6 +38,7 @@ WORDS = (
     "greenlets:20:copied",
     "threads:2 x greenlets:10",
     "tasks:10",
+    "tasks:10:empty",
     "tasks:10:to_thread",
     "tasks:10:executor",
 )
@@ -94,6 +95,8 @@ class Lived:
                 self.ready, self.facts = True, message["target"]
             case "event":
                 self.history.add(Event.from_json(message["event"]))
+            case "origin":
+                self.history.origins[tuple(message["cause"])] = Origin.from_json(message["origin"])
             case "tally":
                 self.history.tally = Tally.from_json(message["tally"])
                 self.history.counts.update((tuple(k), n) for k, n in message["counts"])

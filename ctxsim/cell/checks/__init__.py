@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ctxsim.cell.history import Event, History, Where, Who
+from ctxsim.cell.history import Event, History, Origin, Where, Who
 
 # Title of each finding code; the codes of DESIGN section 8 that this version can give.
 TITLES = {
@@ -27,7 +27,10 @@ TITLES = {
     "CTX207": "a request lost its own value",
     "CTX208": "a request answered otherwise than the same request does when it runs alone",
     "CTX209": "an expectation of the scenario does not hold, alone neither",
+    "CTX301": "background work used a context after its request had ended",
+    "CTX302": "a context did not reach a worker that the request started",
     "CTX401": "residue: a value set by a request was still set when the worker took the next one",
+    "CTX402": "retention: values of ended requests are still reachable",
     "CTX901": "nothing was compared",
 }
 
@@ -36,13 +39,15 @@ GROUPS = {
     "contexts": ("CTX101", "CTX102", "CTX103", "CTX104"),
     "crosstalk": ("CTX201", "CTX202", "CTX203", "CTX204", "CTX205", "CTX206"),
     "values": ("CTX207", "CTX208", "CTX209"),
+    "escapes": ("CTX301", "CTX302"),
     "residue": ("CTX401",),
+    "retention": ("CTX402",),
 }
 
 # Most severe first: a visitor who is taken for a user, then another user's data, then the rest.
 SEVERITY = (
     "CTX204", "CTX203", "CTX201", "CTX202", "CTX205", "CTX206", "CTX401", "CTX207", "CTX208",
-    "CTX103", "CTX101", "CTX102", "CTX104", "CTX209", "CTX901",
+    "CTX301", "CTX302", "CTX103", "CTX101", "CTX102", "CTX104", "CTX402", "CTX209", "CTX901",
 )  # fmt: skip
 
 
@@ -65,6 +70,7 @@ Check = Callable[[History, History | None], Iterable[Finding]]
 
 def finding_of(code: str, event: Event, history: History, story: Iterable[str]) -> Finding:
     """The finding that `event` is the first occurrence of."""
+    origin = history.origins.get(event.cause, Origin())
     return Finding(
         code=code,
         cause=(code, *event.cause[1:]),
@@ -72,9 +78,17 @@ def finding_of(code: str, event: Event, history: History, story: Iterable[str]) 
         at_request=event.at_request,
         victim=event.victim,
         source=event.source,
-        story=tuple(story),
-        where=event.where,
+        story=(*story, *_origin_told(origin)),
+        where=(*origin.where, *event.where),
     )
+
+
+def _origin_told(origin: Origin) -> Iterator[str]:
+    if origin.kept_in:
+        yield f"kept in {origin.kept_in}"
+    if origin.where:
+        place = origin.where[0]
+        yield f"written by {place.file}:{place.line} in {place.function}"
 
 
 def told(history: History, codes: dict[str, str], sentences: dict[str, str]) -> Iterator[Finding]:

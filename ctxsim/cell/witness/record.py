@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from ctxsim.cell.history import Event, Where
+from ctxsim.cell.history import Event, Origin, Where
 from ctxsim.cell.visits import Request
 
 # So many causes are kept apart; beyond, something with ever new names would fill memory.
@@ -44,6 +44,10 @@ class Record:
             self._counts[cause] = count + 1
         if count == 0:
             self._say({"say": "event", "event": asdict(event)})
+
+    def tell_origin(self, cause: tuple[str, ...], origin: Origin) -> None:
+        """Say where the value of a cause came from; the last word on a cause counts."""
+        self._say({"say": "origin", "cause": list(cause), "origin": asdict(origin)})
 
     def counts(self) -> list[tuple[tuple[str, ...], int]]:
         with self._lock:

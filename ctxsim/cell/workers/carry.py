@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ctxsim.cell.history import Tally
 from ctxsim.cell.plan import Workers
 from ctxsim.cell.targets import Target
-from ctxsim.cell.visits import Request, Traffic
+from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.record import Current, Record
@@ -61,28 +61,37 @@ class Carrier:
         Yields where a server would wait between two parts of a response. `baseline` is what the
         worker's context held when it was new; None for a worker that is new now.
         """
+        self._begin(request, baseline)
+        clock = self._crew.clock
+        started = clock()
+        response = yield from self._crew.target.send(request)
+        self._end(request, response, clock() - started)
+
+    def _begin(self, request: Request, baseline: Context | None) -> None:
         crew, tally = self._crew, self.tally
-        live, inside, current = crew.live, crew.inside, crew.current
+        live, inside = crew.live, crew.inside
         live[request] = None
         request.began = crew.record.ended
         if len(live) > tally.in_flight_peak:
             tally.in_flight_peak = len(live)
-        current.set(request)
+        crew.current.set(request)
         crew.residue.before(request, baseline)
         if inside is not None:
             inside.before(request)
-        started = crew.clock()
-        response = yield from crew.target.send(request)
-        self._count_latency(crew.clock() - started)
+
+    def _end(self, request: Request, response: Response, elapsed_s: float) -> None:
+        crew, tally = self._crew, self.tally
+        inside = crew.inside
+        self._count_latency(elapsed_s)
         if inside is not None:
             if response.error is not None:
                 inside.raised(request, response.error)
             inside.after(request)
         crew.residue.after(request)
-        current.set(None)
+        crew.current.set(None)
         kept = crew.answers.examine(request, response, tally)
         crew.traffic.done(request, response, kept_promise=kept)
-        del live[request]
+        del crew.live[request]
         if request.faulted and request.fault:
             tally.faults[request.fault] = tally.faults.get(request.fault, 0) + 1
         tally.visitors += request.user.number == 0

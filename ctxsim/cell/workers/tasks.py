@@ -30,7 +30,7 @@ class _Loop:
     async def run(self) -> None:
         self._loop = asyncio.get_running_loop()
         # Each task gets a copy of the loop's context, not of the task that happened to end before.
-        self._started_in = new_baseline()
+        self._started_in = Context() if self._variant == "empty" else new_baseline()
         self._ended = asyncio.Event()
         with ThreadPoolExecutor(self._count) as pool:
             self._loop.set_default_executor(pool)

@@ -220,7 +220,7 @@ def values(node: Node, path: tuple[str | int, ...]) -> Any:
 
 
 def _is_written(path: tuple[str | int, ...]) -> bool:
-    if path[:2] == ("users", "vars"):
+    if path[:2] in (("users", "vars"), ("target", "env")):
         return True
     # steps, 0, form, NAME - and the same below flows, FLOW.
     step = path[2:] if path[:1] == ("flows",) else path

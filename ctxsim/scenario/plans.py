@@ -75,7 +75,7 @@ def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -
         workers=cell.workers,
         flows=_flows(scenario),
         users=_users(scenario),
-        faults=plans.Faults(scenario.faults.error, scenario.faults.abort, scenario.faults.cancel),
+        faults=_faults(scenario),
         load=plans.Load(scenario.amount.requests, scenario.amount.duration_s),
         shared=_shared(scenario),
         probes=scenario.probes,
@@ -198,6 +198,21 @@ def _users(scenario: Scenario) -> plans.Users:
     # 0 lets the cell choose, since that depends on its workers.
     count = 0 if users.count is None else users.count
     return plans.Users(count, users.visitor, users.parallel, tuple(users.vars.items()))
+
+
+def _faults(scenario: Scenario) -> plans.Faults:
+    faults = scenario.faults
+    given = faults.model_fields_set
+    left = 1.0 - sum(getattr(faults, name) for name in given)
+    shares: dict[str, float] = {}
+    for name in ("error", "abort", "cancel"):
+        share = getattr(faults, name)
+        if name not in given:
+            # What the file does not name gives way to what it does.
+            share = max(0.0, min(share, left))
+            left -= share
+        shares[name] = share
+    return plans.Faults(**shares)
 
 
 def _shared(scenario: Scenario) -> plans.Shared:

@@ -23,8 +23,6 @@ T = TypeVar("T")
 _JSON = "json"
 _SENT = ("headers", "form", "json", "body", "auth", "mine")
 _STEP_KEYS = tuple(field.alias or name for name, field in Step.model_fields.items())
-# What a share is that the file does not give.
-_USUAL_SHARES = {"error": 0.02, "abort": 0.02, "cancel": 0.01}
 _RESERVED = ("user", "canary", "n")
 
 
@@ -126,11 +124,7 @@ def _faults(root: Mapping) -> Iterator[Problem]:
     faults = root.values.get("faults")
     if not isinstance(faults, Mapping):
         return
-    given = {key: faults.values.get(key) for key in _USUAL_SHARES}
-    shares = [
-        _USUAL_SHARES[key] if node is None else _read(words.share, node)
-        for key, node in given.items()
-    ]
+    shares = [_read(words.share, node) for node in faults.values.values()]
     if sum(share for share in shares if share is not None) > 1:
         yield at(root.keys["faults"], "'faults' add up to more than all requests", "write less")
 

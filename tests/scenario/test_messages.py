@@ -28,7 +28,7 @@ MISTAKES = {
     ),
     "a mistyped word": (
         "version: 1\ntarget:\n  app: shop:app\n  kind: wsig\n" + STEPS,
-        """shop.yaml:4:9: error: 'target.kind' must be one of auto, runtime, wsgi, not the text 'wsig'
+        """shop.yaml:4:9: error: 'target.kind' must be one of auto, runtime, wsgi, asgi, not the text 'wsig'
     4 |   kind: wsig
       |         ^^^^  did you mean 'wsgi'?
 1 problem in shop.yaml. Nothing was run.""",
@@ -48,10 +48,10 @@ MISTAKES = {
 1 problem in shop.yaml. Nothing was run.""",
     ),
     "a key of a later version": (
-        HEAD + STEPS + "faults: {cancel: 1%}\n",
-        """shop.yaml:4:10: error: 'faults.cancel' is not supported by this version of ctxsim yet
-    4 | faults: {cancel: 1%}
-      |          ^^^^^^  remove it
+        HEAD + STEPS + "load: {rate: 5/s}\n",
+        """shop.yaml:4:8: error: 'load.rate' is not supported by this version of ctxsim yet
+    4 | load: {rate: 5/s}
+      |        ^^^^  remove it
 1 problem in shop.yaml. Nothing was run.""",
     ),
     "a placeholder that nobody declared": (

@@ -20,14 +20,15 @@ target:
   path: [src, ../lib]
   kind: runtime
   storage: [ident, thread]
-users: {count: 5, visitor: false, vars: {name: "user{n}", pin: 0123}}
+  env: {LEVEL: 07}
+users: {count: 5, visitor: false, parallel: 3, vars: {name: "user{n}", pin: 0123}}
 flows:
   buy:
     weight: 3
     steps:
     - post: /login
       form: {name: "{user.name}", pin: 007, rate: 1.50}
-      expect: {status: [200, 302], json: {ok: true}}
+      expect: {status: [200, 302], json: {ok: true}, unique: id}
       as: login
     - get: /cart?tag={canary}
       headers: {X-Count: 1}
@@ -44,6 +45,8 @@ workers: [sync, "threads:2 x greenlets:3"]
 load: {duration: 1.5s}
 checks: [contexts, CTX201]
 shared: ["/wall", "shop.cache:PUBLIC"]
+probes: ["shop.auth:current_name"]
+keeps: ["shop.store", "shop.cache:PUBLIC"]
 """.replace("{login}", "text")
 
 
@@ -61,10 +64,17 @@ def test_a_plan_survives_the_way_to_the_cell() -> None:
 def test_a_plan_holds_what_the_file_says() -> None:
     """Every key of the file arrives in the plan, in the plan's units."""
     made = _plan(number=3)
+    assert Scenario.parse(FULL).target.env == {"LEVEL": "07"}
     assert (made.scenario, made.seed, made.run, made.process) == ("shop", 9, "0badcafe", 2)
     assert made.target.storage == "thread"
     assert (made.load.requests, made.load.duration_s) == (None, 1.5)
-    assert made.faults == Faults(error=0.005, abort=0.02)
+    assert made.users.parallel == 3
+    assert made.flows[0].steps[0].expect.unique == "id"
+    assert (made.probes, made.keeps) == (
+        ("shop.auth:current_name",),
+        ("shop.store", "shop.cache:PUBLIC"),
+    )
+    assert made.faults == Faults(error=0.005, abort=0.02, cancel=0.01)
     assert made.users.count == 5
     assert not made.users.visitor
     assert made.shared.routes == ("/wall",)
@@ -124,7 +134,7 @@ def test_a_rehearsal_is_one_user_alone() -> None:
     together = _plan(number=1)
     assert (alone.workers.word, alone.only_user) == ("sync", 3)
     assert (alone.flows, alone.faults) == (together.flows, together.faults)
-    assert alone.faults == Faults(error=0.005, abort=0.02)
+    assert alone.faults == Faults(error=0.005, abort=0.02, cancel=0.01)
 
 
 @pytest.mark.parametrize(("steps", "requests"), [(1, 30), (6, 30), (7, 35), (60, 300), (61, 300)])
@@ -265,3 +275,15 @@ def test_a_step_becomes_the_plans_step() -> None:
     """The smallest step is a method and a path."""
     made = _plan(MINIMAL)
     assert made.steps == (Step(name="", method="GET", path="/"),)
+
+
+def test_faults_that_are_not_named_give_way_to_those_that_are() -> None:
+    """All requests can be made to fail; what is left over goes to the usual mix."""
+    assert _faults("{error: 100%}") == Faults(error=1.0)
+    assert _faults("{error: 50%, abort: 50%}") == Faults(error=0.5, abort=0.5)
+    assert _faults("{abort: 50%}") == Faults(error=0.02, abort=0.5, cancel=0.01)
+    assert _faults("none") == Faults()
+
+
+def _faults(text: str) -> Faults:
+    return _plan(f"version: 1\ntarget: {{app: a:b}}\nsteps: [{{get: /}}]\nfaults: {text}\n").faults

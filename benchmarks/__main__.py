@@ -9,6 +9,7 @@ import flask_requests
 import in_flight
 import library
 import load
+import scanning
 import startup
 from measures import Measure, table
 
@@ -18,7 +19,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 def main() -> None:
     started = time.perf_counter()
     measures: list[Measure] = []
-    for module in (library, load, flask_requests, in_flight, startup):
+    for module in (library, load, flask_requests, scanning, in_flight, startup):
         for measure in module.measure():
             print(measure, flush=True)
             measures.append(measure)

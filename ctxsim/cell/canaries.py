@@ -62,24 +62,22 @@ class Scanner:
         """All canaries in `text`, in their order."""
         return self._text.findall(text) if self._prefix in text else []
 
-    def only(self, data: bytes, canary: str) -> bool:
-        """Whether `canary` is in `data`, and is all that `in_bytes` would find."""
-        ours = data.count(canary.encode())
-        if not ours or ours != data.count(self._prefix_bytes):
-            return False
+    def beside(self, data: bytes, canary: str) -> bytes | None:
+        """`data` without `canary`; None if it is not there, or if `in_bytes` would find others."""
+        # Each search passes over all bytes of every response, so there are as few as can be.
+        rest = data.replace(canary.encode(), b"")
+        if len(rest) == len(data) or self._prefix_bytes in rest:
+            return None
         first, second, third = self._coded
-        if b"\n" in data:
-            data = data.translate(None, b"\r\n")
-        return first not in data and second not in data and third not in data
+        whole = _unwrapped(rest)
+        return None if first in whole or second in whole or third in whole else rest
 
     def in_bytes(self, data: bytes) -> list[str]:
         """All canaries in `data`, as they stand or inside base64 (either alphabet)."""
         found = []
         if self._prefix_bytes in data:
             found = [each.decode() for each in self._bytes.findall(data)]
-        if b"\n" in data:
-            # In mails and certificates base64 is broken into lines.
-            data = data.translate(None, b"\r\n")
+        data = _unwrapped(data)
         if any(mark in data for mark in self._coded):
             found += self._in_base64(data)
         return found
@@ -93,6 +91,13 @@ class Scanner:
                 rest = plain[start + len(part) :]
                 decoded = base64.b64decode(part + _padded(rest))
                 yield from (each.decode() for each in self._bytes.findall(decoded))
+
+
+def _unwrapped(data: bytes) -> bytes:
+    """`data` without line ends, since in mails and certificates base64 is broken into lines."""
+    # To replace a byte takes a third of the time of deleting by a table.
+    data = data.replace(b"\n", b"")
+    return data.replace(b"\r", b"") if b"\r" in data else data
 
 
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")

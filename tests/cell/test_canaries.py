@@ -125,6 +125,6 @@ def test_the_quick_look_sees_whatever_the_thorough_one_would(other):
         "base64": base64.b64encode(canary_of("0badcafe", Origin(1, 3, 3)).encode()).decode(),
         "beginning": own[:-1],
     }[other]
-    assert scanner.only(f"{own} and {own}".encode(), own)
-    assert not scanner.only(f"{own} and {foreign}".encode(), own)
-    assert not scanner.only(foreign.encode(), own)
+    assert scanner.beside(f"{own} and {own}".encode(), own) == b" and "
+    assert scanner.beside(f"{own} and {foreign}".encode(), own) is None
+    assert scanner.beside(foreign.encode(), own) is None

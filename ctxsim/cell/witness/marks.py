@@ -44,11 +44,9 @@ class Marks:
 
     def only_own(self, data: bytes, canary: str) -> bool:
         """Whether `data` holds `canary` and no other mark; the quick answer to the usual case."""
-        if not self._scanner.only(data, canary):
-            return False
-        if not self._mine:
-            return True
-        rest = data.replace(canary.encode(), b"")
+        rest = self._scanner.beside(data, canary)
+        if rest is None or not self._mine:
+            return rest is not None
         return not has_coded_words(rest) and not any(each.may_be_in(rest) for each in self._mine)
 
     def in_bytes(self, data: bytes) -> list[Mark]:

@@ -2,7 +2,8 @@
 
 CtxsimError                     70  a fault of ctxsim's own
 |-- UsageError                   2  the command line asks for what cannot be
-|   `-- ScenarioError            2  a scenario file is wrong; carries every problem
+|   |-- ScenarioError            2  a scenario file is wrong; carries every problem
+|   `-- UnsuitedError            2  the workers that were named cannot carry the application
 |-- TargetError                  3  the target could not be imported, started or reached
 |-- InterruptedRun             130  Ctrl-C or SIGTERM
 |-- OutsideContextError             a proxy was used where its context is missing
@@ -77,6 +78,10 @@ class ScenarioError(UsageError):
         source = self.lines[problem.line - 1].expandtabs(1)
         caret = " " * (problem.column - 1) + "^" * max(1, problem.width)
         return f"{text}\n{problem.line:5} | {source}\n      | {caret}{hint}"
+
+
+class UnsuitedError(UsageError):
+    """The workers cannot carry an application of this kind, which shows once it is imported."""
 
 
 class TargetError(CtxsimError):

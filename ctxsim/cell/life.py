@@ -19,7 +19,7 @@ from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.ticker import Ticker
 from ctxsim.cell.workers import models
-from ctxsim.errors import TargetError
+from ctxsim.errors import TargetError, UnsuitedError
 
 
 def live(channel_fd: int, stacks_fd: int) -> None:
@@ -39,6 +39,11 @@ def live(channel_fd: int, stacks_fd: int) -> None:
         ending = _carry_out(plan, channel, lines, native)
     except TargetError as error:
         ending = _import_ending(error)
+    except UnsuitedError as error:
+        ending = Ending("unsuited", error.args[0], hint=error.args[1])
+    except SystemExit as error:
+        # In a task or callback of the application's own: it ends the loop, as it would a server's.
+        ending = Ending("exit", f"the application ended its process amid the run: {error!r}")
     except BaseException as error:  # noqa: BLE001 - whatever it is, the harness must hear of it
         ending = Ending("fault", repr(error), (traceback.format_exc(),))
     _flush_outputs()
@@ -83,9 +88,10 @@ def _carry_out(
     crew.traffic.begin()
     started = time.perf_counter()
     try:
-        model.run(crew)
+        models.carry_all(crew, model)
     finally:
         ticker.last(time.perf_counter() - started)
+    models.close(crew)
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 

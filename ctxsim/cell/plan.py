@@ -50,6 +50,11 @@ class Workers:
     def needs_gevent(self) -> bool:
         return "greenlets" in self.model
 
+    @property
+    def suits_asgi(self) -> bool:
+        """Whether they can carry an ASGI application, whose requests are tasks of one loop."""
+        return self.model == "sync" or (self.model == "tasks" and self.variant in (None, "empty"))
+
     @classmethod
     def parse(cls, word: str) -> Workers:
         """Read one word; raises ValueError with what was expected."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Protocol
+from collections.abc import Coroutine, Generator
+from typing import Any, Protocol
 
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.inside import Inside, View
 
 
-class Target(Protocol):
-    """An application that was imported and can be sent requests, from any worker."""
+class Served(Protocol):
+    """An application that was imported, whichever way it takes requests."""
 
     # What the harness is told: kind, and names with their versions.
     facts: dict[str, str]
@@ -22,5 +22,25 @@ class Target(Protocol):
     def watch(self, inside: Inside) -> None:
         """Have `inside` told when requests begin and when teardowns run."""
 
+
+class Target(Served, Protocol):
+    """An application that can be sent requests from any worker."""
+
     def send(self, request: Request) -> Generator[None, None, Response]:
         """Send one request; yield where a server would wait between two parts of the response."""
+
+
+class AsyncTarget(Served, Protocol):
+    """An application that takes requests in tasks, on a loop of its own in the main thread."""
+
+    def start(self) -> None:
+        """Make the loop, and have the application start up; raises TargetError."""
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` on the loop, to its end."""
+
+    async def answer(self, request: Request) -> Response:
+        """Send one request, in the task that carries it."""
+
+    def close(self) -> None:
+        """Have the application shut down, and end what it left running."""

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import gc
 import importlib
-import inspect
 import sys
 from types import ModuleType
 from typing import Any
 
 from ctxsim.cell.objects import instances
 from ctxsim.cell.plan import Target as TargetPlan
-from ctxsim.cell.targets import Target, flask, importing
+from ctxsim.cell.targets import AsyncTarget, Target, flask, importing, kinds, quart
+from ctxsim.cell.targets.asgi import Asgi
 from ctxsim.cell.targets.wsgi import Wsgi
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.record import Current
 from ctxsim.errors import TargetError
 
 # Whose versions a report names, where the application has imported them.
-_TOLD = ("flask", "werkzeug", "django", "bottle", "pyramid", "gevent", "greenlet")
+_TOLD = (
+    *("flask", "werkzeug", "django", "bottle", "pyramid", "gevent", "greenlet"),
+    *("starlette", "fastapi", "quart", "asgiref", "anyio"),
+)
 
 
 def select_storage(plan: TargetPlan) -> None:
@@ -27,7 +30,7 @@ def select_storage(plan: TargetPlan) -> None:
         _runtime().use_storage(plan.storage)
 
 
-def open_target(plan: TargetPlan, current: Current) -> Target:
+def open_target(plan: TargetPlan, current: Current) -> Target | AsyncTarget:
     """Import the application that `plan` names; raises TargetError."""
     app = importing.load(plan)
     # Frozen objects are found by no search, and an application that forks workers freezes all.
@@ -40,20 +43,47 @@ def open_target(plan: TargetPlan, current: Current) -> Target:
         return made
     if plan.kind == "runtime":
         raise TargetError(
-            f"{plan.app} is {_described(app)}, and no application of the runtime",
+            f"{plan.app} is {kinds.described(app)}, and no application of the runtime",
             "write kind: wsgi, or make it a ctxsim.runtime.App",
         )
-    if not callable(app) or _is_asgi(app):
+    if plan.kind == "asgi" or (plan.kind == "auto" and _may_be_asgi(app)):
+        return _asgi(app, plan, current, facts)
+    _refuse_unless_wsgi(app, plan)
+    return _wsgi(app, current, {"kind": "wsgi", **facts})
+
+
+def _may_be_asgi(app: object) -> bool:
+    return kinds.is_asgi(app) or kinds.is_asgi_2(app)
+
+
+def _refuse_unless_wsgi(app: object, plan: TargetPlan) -> None:
+    if not callable(app) or kinds.is_asgi(app):
         raise TargetError(
-            f"{plan.app} is {_described(app)}, and no WSGI application",
-            "name a WSGI callable, or a factory with '()'",
+            f"{plan.app} is {kinds.described(app)}, and no WSGI application",
+            "write kind: asgi" if callable(app) else "name a callable, or a factory with '()'",
         )
-    if _looks_like_factory(app):
+    if kinds.wraps_asgi(app):
+        raise TargetError(
+            f"{plan.app} takes scope, receive and send, not environ and start_response",
+            "write kind: asgi",
+        )
+    if kinds.looks_like_factory(app):
         raise TargetError(
             f"{plan.app} takes no environ and start_response: is it a factory?",
             f"write {plan.app}() to have it called",
         )
-    return _wsgi(app, current, {"kind": "wsgi", **facts})
+
+
+def _asgi(app: Any, plan: TargetPlan, current: Current, facts: dict[str, str]) -> AsyncTarget:
+    if (why := kinds.why_not_asgi(app)) is not None:
+        raise TargetError(f"{plan.app} is {why[0]}, and no application of ASGI 3", why[1])
+    told = {"kind": "asgi", **facts}
+    found = quart.quart_of()
+    if found is None:
+        return Asgi(app, told)
+    view = quart.QuartView(found)
+    hooks = quart.QuartHooks(found, current, view.owners_of_g)
+    return Asgi(app, told, view, hooks.watch, quart.session_cookie(found))
 
 
 def _wsgi(app: Any, current: Current, facts: dict[str, str]) -> Target:
@@ -112,29 +142,6 @@ def _needed(name: str) -> ModuleType:
 def _is_runtime_app(app: object) -> bool:
     runtime = sys.modules.get("ctxsim.runtime")
     return runtime is not None and isinstance(app, runtime.App)
-
-
-def _is_asgi(app: object) -> bool:
-    return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(
-        type(app).__dict__.get("__call__")
-    )
-
-
-def _looks_like_factory(app: object) -> bool:
-    """Whether `app` is a function that cannot be called with two arguments, as WSGI does."""
-    if not inspect.isfunction(app):
-        return False
-    try:
-        inspect.signature(app).bind({}, None)
-    except TypeError:
-        return True
-    return False
-
-
-def _described(app: object) -> str:
-    if _is_asgi(app):
-        return "an ASGI application"
-    return f"a {type(app).__module__}.{type(app).__qualname__}"
 
 
 def _versions() -> dict[str, str]:

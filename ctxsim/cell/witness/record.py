@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,10 @@ from ctxsim.cell.visits import Request
 _MOST_CAUSES = 2000
 _OWN_FILES = str(Path(__file__).resolve().parents[2])
 _LIBRARY_FILES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+
+# In which the harness itself knows the current request, where it is known by context: no search of
+# an application's context variables may count it.
+IN_CONTEXT: ContextVar[Request | None] = ContextVar("ctxsim.current_request", default=None)
 
 
 class Record:
@@ -77,7 +82,9 @@ class Current:
 
     It is known by native thread until `settle` is called. Where greenlets exist by then it is known
     by greenlet: several of them may share a thread, and one that the application starts carries
-    none. `thread_local` is one that was made before anything was monkey-patched.
+    none. An asynchronous application's is known by context, because the tasks and threads that a
+    request starts work for it. `thread_local` is one that was made before anything was
+    monkey-patched.
     """
 
     __slots__ = ("get", "set")
@@ -88,10 +95,13 @@ class Current:
             return found
 
         self.get: Callable[[], Request | None] = get
-        self.set: Callable[[Request | None], None] = partial(setattr, thread_local, "request")
+        self.set: Callable[[Request | None], object] = partial(setattr, thread_local, "request")
 
-    def settle(self) -> None:
+    def settle(self, *, by_context: bool) -> None:
         """Call this once the application is imported, before any request."""
+        if by_context:
+            self.get, self.set = IN_CONTEXT.get, IN_CONTEXT.set
+            return
         greenlet = sys.modules.get("greenlet")
         if greenlet is None:
             return

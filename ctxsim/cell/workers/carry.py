@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ctxsim.cell.history import Tally
 from ctxsim.cell.plan import Workers
-from ctxsim.cell.targets import Target
+from ctxsim.cell.targets import AsyncTarget, Target
+from ctxsim.cell.targets.suspensions import Cancelled, Resumed
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.inside import Inside
@@ -24,11 +26,14 @@ class Crew:
     """What all workers of a cell have in common.
 
     `imported_in` is the context in which the application was imported: what copies of it inherit.
-    `live` holds the requests in flight.
+    `live` holds the requests in flight, each with the coroutine that answers it, if there is one.
+    `on_resume` is called each time that the coroutine of an asynchronous application's request goes
+    on after it was suspended, in its task's context. It costs time at every suspension, so that
+    there is none where nobody looks.
     """
 
     workers: Workers
-    target: Target
+    target: Target | AsyncTarget
     traffic: Traffic
     answers: Answers
     residue: Residue
@@ -39,6 +44,7 @@ class Crew:
     imported_in: Context
     live: dict[Request, object]
     tallies: list[Tally]
+    on_resume: list[Callable[[], object]] = field(default_factory=list)
 
     def carrier(self) -> Carrier:
         """A carrier for one native thread; its tally is its own, because counts race."""
@@ -48,10 +54,12 @@ class Crew:
 class Carrier:
     """Carries requests for the workers of one native thread."""
 
-    __slots__ = ("_crew", "tally")
+    __slots__ = ("_crew", "_target", "tally")
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
+        # A Target or an AsyncTarget: `models` has the one carried and the other answer.
+        self._target: Any = crew.target
         self.tally = Tally()
         crew.tallies.append(self.tally)
 
@@ -64,8 +72,24 @@ class Carrier:
         self._begin(request, baseline)
         clock = self._crew.clock
         started = clock()
-        response = yield from self._crew.target.send(request)
+        response = yield from self._target.send(request)
         self._end(request, response, clock() - started)
+
+    async def answer(self, request: Request, baseline: Context | None) -> None:
+        """Send one request to an asynchronous application, as `carry` does to others."""
+        self._begin(request, baseline)
+        clock = self._crew.clock
+        started = clock()
+        answering = self._crew.live[request] = self._target.answer(request)
+        if self._crew.on_resume or request.fault == "cancel":
+            answering = self._followed(request, answering)
+        response = await answering
+        self._end(request, response, clock() - started)
+
+    def _followed(self, request: Request, answering: Any) -> Awaitable[Response]:
+        for on_resume in self._crew.on_resume:
+            answering = Resumed(answering, on_resume)
+        return Cancelled(answering, request) if request.fault == "cancel" else answering
 
     def _begin(self, request: Request, baseline: Context | None) -> None:
         crew, tally = self._crew, self.tally
@@ -74,8 +98,9 @@ class Carrier:
         request.began = crew.record.ended
         if len(live) > tally.in_flight_peak:
             tally.in_flight_peak = len(live)
-        crew.current.set(request)
+        # Before the request is known in the context, which then is empty in most workers.
         crew.residue.before(request, baseline)
+        crew.current.set(request)
         if inside is not None:
             inside.before(request)
 

@@ -13,6 +13,7 @@ from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
 from ctxsim.cell.targets import opening
+from ctxsim.cell.targets.asgi import Asgi
 from ctxsim.cell.targets.importing import resolve
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.answers import Answers, Owner
@@ -20,7 +21,9 @@ from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
+from ctxsim.cell.workers import asgi
 from ctxsim.cell.workers.carry import Crew
+from ctxsim.errors import UnsuitedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,38 @@ def of(workers: Workers) -> Model:
     return Model(run, workers.needs_gevent)
 
 
+def carry_all(crew: Crew, model: Model) -> None:
+    """Have the crew carry all its requests."""
+    if isinstance(crew.target, Asgi):
+        crew.target.run(asgi.carry_all(crew))
+    else:
+        model.run(crew)
+
+
+def close(crew: Crew) -> None:
+    """Have the application shut down, where it knows of such a thing."""
+    if isinstance(crew.target, Asgi):
+        crew.target.close()
+
+
+def _refuse_unsuited(plan: Plan) -> None:
+    if not plan.workers.suits_asgi:
+        raise UnsuitedError(
+            f"{plan.workers.word} cannot carry {plan.target.app}: it is an ASGI application",
+            "its requests are tasks; write workers: sync, tasks:N or tasks:N:empty",
+        )
+
+
 def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     """Import the application and put everything together that carries and watches its requests."""
     ours = native.thread_local()
     current = Current(ours)
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
-    current.settle()
+    is_asgi = target.facts["kind"] == "asgi"
+    if is_asgi:
+        _refuse_unsuited(plan)
+    current.settle(by_context=is_asgi)
     if patched_time() and not model.greenlets:
         target.facts["patched"] = "by the application itself: its threads are greenlets"
     clock = time.perf_counter
@@ -78,6 +106,8 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         residue.more = target.view.held
         target.watch(inside)
         _watch_pauses(inside, model.pause(native))
+    if isinstance(target, Asgi):
+        target.start()
     return Crew(
         workers=plan.workers,
         target=target,

@@ -1,0 +1,123 @@
+"""Quart applications: their contexts as Quart's own proxies show them, which are Flask's.
+
+Quart runs each request in a child task of the server's, so its contexts are looked at from inside:
+when a request's dispatch begins, whenever it goes on after an await, and in its teardowns.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ctxsim.cell.objects import instances
+from ctxsim.cell.targets.faults import FailingHook, not_injected
+from ctxsim.cell.targets.suspensions import Resumed
+from ctxsim.cell.targets.wsgi import CARRIED
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.claims import OwnersOfG
+from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.record import Current
+
+
+class QuartView:
+    """Quart's contexts, read through `request`, `g` and `session`."""
+
+    def __init__(self, quart: Any) -> None:
+        # The proxies' own functions: asked for once, since a proxy is slow to give an attribute.
+        self._request = quart.request._get_current_object
+        self.g: Callable[[], object] = quart.g._get_current_object
+        self.session: Callable[[], object | None] = quart.session._get_current_object
+        self._request_class = quart.Request
+        self.owners_of_g = OwnersOfG()
+        self.has_request: Callable[[], bool] = quart.has_request_context
+        self.has_app: Callable[[], bool] = quart.has_app_context
+
+    def all_own(self, request: Request) -> bool:
+        if not self.has_request() or self._request().scope.get(CARRIED) is not request:
+            return False
+        return not self.session() and self.owners_of_g.claim(self.g(), request) is request
+
+    def carried(self) -> Request | None:
+        found: Request | None = self._request().scope.get(CARRIED)
+        return found
+
+    def belongs_to(self, thing: object) -> Request | None:
+        # By its type, not by isinstance: a proxy would pass for what it leads to.
+        if not issubclass(type(thing), self._request_class):
+            return None
+        found: Request | None = thing.scope.get(CARRIED)  # type: ignore[attr-defined]
+        return found
+
+    def held(self) -> Iterator[tuple[str, object]]:
+        # Its locals are context variables, which are searched anyway.
+        return iter(())
+
+
+class QuartHooks:
+    """Tells `Inside` of each request of the Quart applications in this process."""
+
+    def __init__(self, quart: Any, current: Current, owners_of_g: OwnersOfG) -> None:
+        self._kind = quart.Quart
+        self._owners_of_g = owners_of_g
+        self._current = current
+
+    def watch(self, inside: Inside) -> None:
+        for app in instances(self._kind):
+            self._hook(app, inside)
+
+    def _hook(self, app: Any, inside: Inside) -> None:
+        app.logger.addFilter(not_injected)
+        self._owners_of_g.adopt(app)
+        app.full_dispatch_request = _watched(app.full_dispatch_request, inside)
+        app.preprocess_request = _failing(app.preprocess_request, FailingHook(self._current))
+        app.do_teardown_request = _followed(app.do_teardown_request, inside.teardown, "request")
+        app.do_teardown_appcontext = _followed(
+            app.do_teardown_appcontext, inside.teardown, "app context"
+        )
+
+
+def _watched(method: Callable[..., Any], inside: Inside) -> Callable[..., Any]:
+    async def watched(*args: Any) -> Any:
+        inside.begin()
+        return await Resumed(method(*args), lambda: inside.look("after an await"))
+
+    return watched
+
+
+def _failing(method: Callable[..., Any], fail: Callable[[], None]) -> Callable[..., Any]:
+    # After the application's own hooks have set what an unguarded failure leaves behind.
+    async def failing(*args: Any) -> Any:
+        answer = await method(*args)
+        if answer is None:
+            fail()
+        return answer
+
+    return failing
+
+
+def _followed(
+    method: Callable[..., Any], teardown: Callable[[str], None], which: str
+) -> Callable[..., Any]:
+    # After the application's own teardowns, also where one of them raises.
+    async def followed(*args: Any, **named: Any) -> None:
+        try:
+            await method(*args, **named)
+        finally:
+            teardown(which)
+
+    return followed
+
+
+def quart_of() -> Any | None:
+    """The Quart that the application imported; None if there is no Quart application."""
+    quart = sys.modules.get("quart")
+    if quart is None or not instances(getattr(quart, "Quart", type(None))):
+        return None
+    return quart
+
+
+def session_cookie(quart: Any) -> str:
+    """The name of the session cookie of the first application."""
+    config = instances(quart.Quart)[0].config
+    return str(config.get("SESSION_COOKIE_NAME", "session"))

@@ -76,10 +76,17 @@ class CellItem(pytest.Item):
 
     def runtest(self) -> None:
         # Here and not above, because it brings all of ctxsim.
+        from ctxsim.errors import UnsuitedError  # noqa: PLC0415 - as just said
         from ctxsim.simulation import Options, simulate  # noqa: PLC0415 - as just said
 
         options = Options(only=self._cell, workers=(self._cell.workers.word,))
-        outcome = simulate(self._scenario, options=options)
+        try:
+            outcome = simulate(self._scenario, options=options)
+        except UnsuitedError as error:
+            if self._scenario.names_workers:
+                raise
+            # What an application is shows only when it is imported, long after the collection.
+            pytest.skip(str(error).partition("\n")[0])
         if outcome.exit_code:
             raise Unclean(outcome.document)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any
 
 import ctxsim
@@ -17,7 +18,7 @@ from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.history import History
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
-from ctxsim.errors import TargetError
+from ctxsim.errors import TargetError, UnsuitedError
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
 from ctxsim.report.masks import mask
@@ -32,6 +33,7 @@ from ctxsim.scenario import (
     plan,
     python,
     unmatched,
+    unsuited_message,
 )
 from ctxsim.scenario.plans import OWN_STORAGE, UNKNOWN_STORAGE
 
@@ -95,13 +97,15 @@ def simulate(
 ) -> Outcome:
     """Send a scenario's requests in each of its cells, and say whether they stayed apart.
 
-    Raises TargetError if no cell could start the target, or if its interpreter cannot serve.
+    Raises TargetError if no cell could start the target, or if its interpreter cannot serve, and
+    UsageError if workers were named that cannot carry it.
     """
     options = options or Options()
     started = time.monotonic()
     seed = _draw() % _DRAWN_SEEDS if scenario.seed is None else scenario.seed
     jobs = _jobs(scenario, seed, options)
     carried = _carry(scenario, jobs, options, progress)
+    jobs, carried = _suited(scenario, jobs, carried)
     _refuse_unstarted(carried)
     alone = _carry_alone(scenario, jobs, carried, options)
     judged = [
@@ -174,6 +178,29 @@ def _renamed(outcome: CellOutcome) -> CellOutcome:
         return outcome
     storage = _RUNTIME_STORAGE if kind == "runtime" else OWN_STORAGE
     return replace(outcome, cell=outcome.cell.renamed(storage))
+
+
+def _suited(
+    scenario: Scenario, jobs: list[Job], carried: list[CellOutcome]
+) -> tuple[list[Job], list[CellOutcome]]:
+    """The cells whose workers can carry the application, once a cell has told what it is.
+
+    Workers that nobody named are left out without a word, however their cells ended: an application
+    for asyncio may not even be importable where everything is patched for greenlets.
+    """
+    if not any(_is_asgi(each) for each in carried):
+        return jobs, carried
+    suited = [each.plan.workers.suits_asgi for each in jobs]
+    if all(suited):
+        return jobs, carried
+    if scenario.names_workers or not any(suited):
+        words = (each.plan.workers.word for each in jobs if not each.plan.workers.suits_asgi)
+        raise UnsuitedError(unsuited_message(tuple(dict.fromkeys(words)), scenario.target.app))
+    return list(compress(jobs, suited)), list(compress(carried, suited))
+
+
+def _is_asgi(outcome: CellOutcome) -> bool:
+    return outcome.target_facts.get("kind") == "asgi" or _has_ending(outcome, "unsuited")
 
 
 def _refuse_unstarted(carried: Sequence[CellOutcome]) -> None:
@@ -265,7 +292,7 @@ def _case(
         unmatched=unmatched(scenario, [each.cell for each in carried]),
         thresholds=scenario.thresholds.given,
         interrupted=options.halt.interrupted,
-        is_part=len(carried) < len(cells(scenario)),
+        is_part=options.only is not None and len(cells(scenario)) > 1,
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,
     )

@@ -73,6 +73,9 @@ class Lines:
     def _end(self, now: Progress, requests: int) -> None:
         self._ended += 1
         ending = now.history.ending
+        if ending is not None and ending.kind == "unsuited":
+            # Left out, or told as an error: no cell that a reader knows of.
+            return
         early = f", {ending.kind}" if ending is not None else ""
         self._say(f"{_name(now)}: {requests:,} requests{early}")
 

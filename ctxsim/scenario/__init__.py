@@ -11,6 +11,7 @@ from ctxsim.scenario.plans import (
     plan,
     python,
     unmatched,
+    unsuited_message,
 )
 from ctxsim.scenario.schema import json_schema
 from ctxsim.scenario.words import STORAGES, Threshold
@@ -29,4 +30,5 @@ __all__ = [
     "plan",
     "python",
     "unmatched",
+    "unsuited_message",
 ]

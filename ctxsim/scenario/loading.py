@@ -94,6 +94,11 @@ class Scenario(Document):
         named._source = Source(file, folder.absolute(), digest)
         return named
 
+    @property
+    def names_workers(self) -> bool:
+        """Whether the file, the command line or a call says which workers there are."""
+        return "workers" in self.model_fields_set
+
     def with_options(
         self,
         *,
@@ -120,9 +125,10 @@ class Scenario(Document):
             target["python"] = str(Path(python).absolute())
         if storage is not None:
             target["storage"] = _each("storage", storage, words.storage)
-            if self.target.kind == "wsgi":
+            if self.target.kind in ("wsgi", "asgi"):
                 raise UsageError(
-                    "a storage is for runtime targets; a wsgi application brings its own"
+                    f"a storage is for runtime targets; a {self.target.kind} application brings "
+                    "its own"
                 )
         if target:
             changed["target"] = self.target.model_copy(update=target)

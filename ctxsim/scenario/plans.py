@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ctxsim.cell import plan as plans
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import codes_of
 from ctxsim.cell.plan import Plan, Workers
-from ctxsim.errors import TargetError
+from ctxsim.errors import TargetError, UnsuitedError
 from ctxsim.scenario.loading import Scenario
 from ctxsim.scenario.model import METHODS, Step
 
@@ -49,9 +49,31 @@ class Cell:
 
 
 def cells(scenario: Scenario) -> tuple[Cell, ...]:
-    """All cells of the matrix, storage by storage in the order of the file."""
+    """All cells of the matrix, storage by storage in the order of the file.
+
+    Raises UsageError where workers were named that cannot carry what the file says the target is.
+    """
     return tuple(
-        Cell(storage, workers) for storage in _storages(scenario) for workers in scenario.workers
+        Cell(storage, workers) for storage in _storages(scenario) for workers in _workers(scenario)
+    )
+
+
+def _workers(scenario: Scenario) -> tuple[Workers, ...]:
+    if scenario.target.kind != "asgi":
+        return scenario.workers
+    unsuited = [each.word for each in scenario.workers if not each.suits_asgi]
+    # A file that names such workers is refused when it is read; the command line may name them too.
+    if unsuited and scenario.names_workers:
+        raise UnsuitedError(unsuited_message(unsuited, scenario.target.app))
+    return tuple(each for each in scenario.workers if each.suits_asgi)
+
+
+def unsuited_message(words: Sequence[str], app: str) -> str:
+    """Why workers cannot carry an application, and which can."""
+    shown = ", ".join(words)
+    return (
+        f"{shown} cannot carry {app}: it is an ASGI application, whose requests are asyncio's "
+        "tasks\n  write sync, tasks:N or tasks:N:empty for the workers, or leave them out"
     )
 
 

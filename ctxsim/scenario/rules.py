@@ -35,6 +35,7 @@ def broken(root: Mapping, text: str) -> Iterator[Problem]:
     yield from _faults(root)
     yield from _storage(root)
     yield from _twice(root, "workers")
+    yield from _unsuited(root)
     yield from _patterns(root)
     variables = _variables(root)
     for value in variables.values():
@@ -146,6 +147,24 @@ def _storage(root: Mapping) -> Iterator[Problem]:
         )
 
 
+def _unsuited(root: Mapping) -> Iterator[Problem]:
+    if not _is_asgi(root):
+        return
+    for item in _items(child(root, "workers")):
+        workers = _read(words.workers, item)
+        if workers is not None and not workers.suits_asgi:
+            yield at(
+                item.place,
+                f"'{workers.word}' cannot carry an ASGI application, whose requests are tasks",
+                "write sync, tasks:N or tasks:N:empty, or leave 'workers' out",
+            )
+
+
+def _is_asgi(root: Mapping) -> bool:
+    kind = child(root, "target", "kind")
+    return isinstance(kind, Scalar) and kind.value == "asgi"
+
+
 def _twice(parent: Node | None, key: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for item in _items(child(parent, key)):
@@ -160,7 +179,7 @@ def _patterns(root: Mapping) -> Iterator[Problem]:
     expect = root.values.get("expect")
     if not isinstance(expect, Mapping):
         return
-    carried = _words_of(child(root, "workers"), DEFAULT_WORKERS, words.workers)
+    carried = _words_of(child(root, "workers"), _default_workers(root), words.workers)
     kept = _storages(root)
     for pattern, place in expect.keys.items():
         known = _read(words.cell_pattern, pattern)
@@ -170,6 +189,12 @@ def _patterns(root: Mapping) -> Iterator[Problem]:
             yield _no_cell(place, pattern, [f"{each}/{who}" for each in kept])
         elif carried and who not in ("*", *carried):
             yield _no_cell(place, pattern, [f"{where}/{each}" for each in carried])
+
+
+def _default_workers(root: Mapping) -> tuple[str, ...]:
+    if not _is_asgi(root):
+        return DEFAULT_WORKERS
+    return tuple(word for word in DEFAULT_WORKERS if words.workers(word).suits_asgi)
 
 
 def _storages(root: Mapping) -> list[str]:

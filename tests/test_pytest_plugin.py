@@ -135,3 +135,22 @@ def test_the_plugin_leaves_host_to_others(folder):
         "def pytest_addoption(parser):\n    parser.addoption('--host', '-H', help='theirs')\n"
     )
     run(folder, "--host", "example").assert_outcomes()
+
+
+def test_cells_that_do_not_suit_an_asgi_application_are_skipped(folder):
+    """What it is shows only when it is imported; workers that the file names are an error."""
+    folder.makepyfile(
+        chat="""
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": scope["query_string"]})
+        """
+    )
+    named = SCENARIO.replace("shop:app", "chat:app").replace(", kind: wsgi", "")
+    unnamed = "".join(line for line in named.splitlines(True) if "workers" not in line)
+    write(folder, unnamed)
+    run(folder).assert_outcomes(passed=2, skipped=2)
+    write(folder, named)
+    result = run(folder)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*threads:2 cannot carry chat:app*"])

@@ -127,8 +127,7 @@ class Scenario(Document):
             target["storage"] = _each("storage", storage, words.storage)
             if self.target.kind in ("wsgi", "asgi"):
                 raise UsageError(
-                    f"a storage is for runtime targets; a {self.target.kind} application brings "
-                    "its own"
+                    "a storage is for runtime targets; such an application brings its own"
                 )
         if target:
             changed["target"] = self.target.model_copy(update=target)

@@ -54,7 +54,7 @@ class OwnersOfG(Claims):
     def adopt(self, app: Any) -> None:
         """Have `app` make its `g` of a class with room for the owner."""
         base = app.app_ctx_globals_class
-        # A function that makes them is as good to the framework; then they are claimed as any other.
+        # A function may make them, too; what it makes is claimed as any other object is.
         if issubclass(type(base), type) and not issubclass(base, Owned):
             names = {"__module__": base.__module__, "__qualname__": base.__qualname__}
             app.app_ctx_globals_class = type(base.__name__, (Owned, base), names)

@@ -379,3 +379,40 @@ def test_an_error_after_the_response_takes_nothing_back(application):
     lived = live(plan_of(sent, target=application(source), workers="tasks:10")).finished()
     assert lived.findings == [], lived.told()
     assert (lived.tally.compared, lived.tally.failures) == (200, {"LookupError": 200})
+
+
+@pytest.mark.parametrize("word", ["sync", "tasks:10"])
+def test_copies_of_a_context_have_teardowns_of_their_own_in_quart(application, word):
+    """Quart tears each copy down: neither twice for one request, nor in another's context."""
+    view = (
+        "from quart import copy_current_request_context\n"
+        "async def inner():\n"
+        "    await asyncio.sleep(0)\n"
+        "    return request.query_string.decode()\n"
+        "def started():\n"
+        "    return asyncio.create_task(copy_current_request_context(inner)())\n"
+        "both = await asyncio.gather(started(), started())\n"
+        'kept.setdefault("tasks", []).append(started())\n'
+        'return " ".join(both)'
+    )
+    faults = Faults(error=0.05, abort=0.05)
+    lived = quart(application, view, word=word, faults=faults)
+    assert lived.findings == [], lived.told()
+    assert lived.tally.compared > 170
+
+
+@pytest.mark.parametrize("word", ["sync", "tasks:10"])
+def test_what_the_loop_will_call_later_is_no_residue(application, word):
+    """The loop is in a thread-local of asyncio's, and holds every request's callbacks."""
+    source = (
+        HELD
+        + APP
+        + """
+    asyncio.get_running_loop().call_later(1000, print, tag)
+    await asyncio.sleep(0)
+    await reply(send, tag)
+"""
+    )
+    plan = plan_of("GET /?{canary}", target=application(source), workers=word)
+    lived = live(plan).finished()
+    assert (lived.findings, lived.tally.compared) == ([], 200), lived.told()

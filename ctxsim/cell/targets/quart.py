@@ -7,6 +7,7 @@ when a request's dispatch begins, whenever it goes on after an await, and in its
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -69,20 +70,36 @@ class QuartHooks:
     def _hook(self, app: Any, inside: Inside) -> None:
         app.logger.addFilter(not_injected)
         self._owners_of_g.adopt(app)
-        app.full_dispatch_request = _watched(app.full_dispatch_request, inside)
+        dispatched: weakref.WeakSet[Any] = weakref.WeakSet()
+        app.full_dispatch_request = _watched(app.full_dispatch_request, inside, dispatched)
         app.preprocess_request = _failing(app.preprocess_request, FailingHook(self._current))
-        app.do_teardown_request = _followed(app.do_teardown_request, inside.teardown, "request")
+        app.do_teardown_request = _torn_down(app.do_teardown_request, inside, dispatched)
         app.do_teardown_appcontext = _followed(
-            app.do_teardown_appcontext, inside.teardown, "app context"
+            app.do_teardown_appcontext, lambda *_: inside.teardown("app context")
         )
 
 
-def _watched(method: Callable[..., Any], inside: Inside) -> Callable[..., Any]:
+def _watched(
+    method: Callable[..., Any], inside: Inside, dispatched: weakref.WeakSet[Any]
+) -> Callable[..., Any]:
     async def watched(*args: Any) -> Any:
         inside.begin()
+        dispatched.update(args)
         return await Resumed(method(*args), lambda: inside.look("after an await"))
 
     return watched
+
+
+def _torn_down(
+    method: Callable[..., Any], inside: Inside, dispatched: weakref.WeakSet[Any]
+) -> Callable[..., Any]:
+    def tell(_error: object = None, context: object = None) -> None:
+        # Of a copy of the context, which a stream or a task of the request's has, the teardown is
+        # that of the copy.
+        if context is None or context in dispatched:
+            inside.teardown("request")
+
+    return _followed(method, tell)
 
 
 def _failing(method: Callable[..., Any], fail: Callable[[], None]) -> Callable[..., Any]:
@@ -96,15 +113,13 @@ def _failing(method: Callable[..., Any], fail: Callable[[], None]) -> Callable[.
     return failing
 
 
-def _followed(
-    method: Callable[..., Any], teardown: Callable[[str], None], which: str
-) -> Callable[..., Any]:
+def _followed(method: Callable[..., Any], tell: Callable[..., None]) -> Callable[..., Any]:
     # After the application's own teardowns, also where one of them raises.
-    async def followed(*args: Any, **named: Any) -> None:
+    async def followed(*args: Any) -> None:
         try:
-            await method(*args, **named)
+            await method(*args)
         finally:
-            teardown(which)
+            tell(*args)
 
     return followed
 

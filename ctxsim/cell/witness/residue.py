@@ -139,7 +139,7 @@ class Residue:
         return [
             (_local_place(local, names), local)
             for local in instances(self._thread_local)
-            if local is not self._ours and _may_be_read(local)
+            if local is not self._ours and not _is_of_asyncio(local) and _may_be_read(local)
         ]
 
 
@@ -177,6 +177,11 @@ def _source_file(holder: object) -> str | None:
         module = sys.modules.get(name)
         return module_file(module) if getattr(module, "__dict__", None) is holder else None
     return None
+
+
+def _is_of_asyncio(local: Any) -> bool:
+    """Whether it holds a thread's loop: every request's tasks hang on that, and it takes long."""
+    return str(type(local).__module__).partition(".")[0] == "asyncio"
 
 
 def _may_be_read(local: object) -> bool:

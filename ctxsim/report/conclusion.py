@@ -227,6 +227,8 @@ def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         # Where most failed, a doubt says so already.
         if tally.failed and not cell.fails_mostly:
             yield some_failed(cell.name, tally.requests, tally.failed, tally.failures)
+    for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
+        yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gevent
 import gevent.event
 
+from ctxsim.cell.targets.faults import is_killed
 from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Crew, new_baseline
 from ctxsim.cell.workers.threads import in_threads
@@ -49,6 +51,24 @@ def _open_loop() -> Iterator[None]:
         timer.close()
 
 
+def _give_way() -> None:
+    gevent.sleep(0)
+
+
+class Killable(gevent.Greenlet):  # type: ignore[type-arg]
+    """A greenlet that can be killed when its hub is about to resume it for the n-th time.
+
+    By count, since that can be repeated, and not by a timer as `Greenlet.kill` is mostly called.
+    Whatever a greenlet waits for resumes it by `switch`.
+    """
+
+    def switch(self, *args: Any) -> Any:
+        request: Request | None = self.__dict__.get("ctxsim_request")
+        if request is not None and is_killed(request):
+            return self.throw(gevent.GreenletExit())
+        return super().switch(*args)
+
+
 class Hub:
     """Keeps `count` greenlets in flight on the calling thread until the traffic ends."""
 
@@ -78,7 +98,8 @@ class Hub:
         except BaseException as error:  # noqa: BLE001 - raised again by `run`
             self._error = error
         if request is not None:
-            gevent.spawn(self._carry, request)
+            spawn = Killable.spawn if request.fault == "cancel" else gevent.spawn
+            spawn(self._carry, request)
             return
         self._active -= 1
         if self._active == 0:
@@ -96,8 +117,7 @@ class Hub:
             self._start_next()
 
     def _run(self, request: Request) -> None:
-        for _ in self._carrier.carry(request, None):
-            gevent.sleep(0)
+        self._carrier.run(request, None, _give_way)
 
 
 class Pool:
@@ -107,9 +127,11 @@ class Pool:
         self._crew = crew
         self._count = count
         self._carrier = crew.carrier()
+        kills = crew.traffic.plan.faults.cancel > 0
+        self._spawn = Killable.spawn if kills else gevent.spawn
 
     def run(self) -> None:
-        greenlets = [gevent.spawn(self._work) for _ in range(self._count)]
+        greenlets = [self._spawn(self._work) for _ in range(self._count)]
         with _open_loop():
             gevent.joinall(greenlets)
         errors = (each.exception for each in greenlets)
@@ -120,7 +142,6 @@ class Pool:
     def _work(self) -> None:
         baseline = new_baseline()
         while (request := self._crew.traffic.take()) is not None:
-            for _ in self._carrier.carry(request, baseline):
-                gevent.sleep(0)
+            self._carrier.run(request, baseline, _give_way)
             # The others' turn: a request that never waits must not be the only one there is.
             gevent.sleep(0)

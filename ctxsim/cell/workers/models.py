@@ -12,15 +12,16 @@ from ctxsim import switchpoint
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
-from ctxsim.cell.targets import opening
-from ctxsim.cell.targets.importing import resolve
+from ctxsim.cell.targets import importing, opening
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.pauses import Pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,13 @@ def of(workers: Workers) -> Model:
     return Model(run, workers.needs_gevent)
 
 
-def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
+def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pauses) -> Crew:
     """Import the application and put everything together that carries and watches its requests."""
     ours = native.thread_local()
     current = Current(ours)
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
+    importing.check_names(plan)
     current.settle()
     if patched_time() and not model.greenlets:
         target.facts["patched"] = "by the application itself: its threads are greenlets"
@@ -69,15 +71,19 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     traffic = Traffic(plan, clock)
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
-    owner = Owner(plan, traffic, marks, resolve)
+    owner = Owner(plan, traffic, marks, importing.resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
-    inside = None
+    inside, probes = None, _probes(plan, traffic, owner, record)
     if target.view is not None:
         inside = Inside(target.view, current, record, owner, live, native)
+        inside.probes = probes
         residue.more = target.view.held
         target.watch(inside)
-        _watch_pauses(inside, model.pause(native))
+    switchpoint.drive(
+        blocking=pauses.of(model.pause(native)), listening=inside.listen if inside else None
+    )
+    pauses.watch(current, inside, probes, kills=not model.greenlets)
     return Crew(
         workers=plan.workers,
         target=target,
@@ -85,6 +91,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         answers=Answers(marks, owner, record, target.session_cookie),
         residue=residue,
         inside=inside,
+        probes=probes,
         record=record,
         current=current,
         clock=clock,
@@ -94,9 +101,6 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     )
 
 
-def _watch_pauses(inside: Inside, sleep: Callable[[float], None]) -> None:
-    def pause(seconds: float) -> None:
-        sleep(seconds)
-        inside.look("after a pause")
-
-    switchpoint.drive(blocking=pause, listening=inside.listen)
+def _probes(plan: Plan, traffic: Traffic, owner: Owner, record: Record) -> Probes | None:
+    named = [(name, importing.probe(name)) for name in plan.probes]
+    return Probes(named, traffic, owner, record) if named else None

@@ -103,7 +103,7 @@ def _leads_somewhere(name: str) -> bool:
         except AttributeError:
             return False
         # A lazy object that fails outside of a request is there.
-        except Exception:  # noqa: BLE001 - see above
+        except Exception:  # noqa: BLE001 # ok: see above
             return True
     return True
 

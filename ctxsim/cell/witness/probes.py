@@ -77,7 +77,7 @@ def _answer(probe: Probe) -> object:
     try:
         return probe()
     # Outside of a context, before a login: a probe that has nothing to tell may say so by raising.
-    except Exception:  # noqa: BLE001 - see above
+    except Exception:  # noqa: BLE001 # ok: see above
         return None
 
 

@@ -68,10 +68,10 @@ class Sleep:
     No function, since one in a class's body would become a method, which a builtin does not.
     """
 
-    __module__ = "time"
-    __name__ = __qualname__ = "sleep"
-
     def __init__(self, sleep: Callable[..., None], pauses: Pauses) -> None:
+        # Applications ask by these names whether gevent has patched it.
+        self.__module__ = sleep.__module__
+        self.__name__ = self.__qualname__ = sleep.__name__
         self._sleep = sleep
         self._passed = pauses.passed
 

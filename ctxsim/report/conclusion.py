@@ -261,8 +261,8 @@ def _measured(metric: str, tally: Tally) -> float | None:
     if not tally.requests:
         return None
     if metric == "checked":
-        # A request that fails on purpose has no answer in which its own value could come back.
-        answered = tally.requests - tally.faults.get("error", 0)
+        # What goes wrong on purpose has no answer in which its own value could come back.
+        answered = tally.requests - sum(tally.faults.values())
         return min(1.0, tally.compared / answered) if answered > 0 else None
     if metric == "failed":
         return tally.failed / tally.requests

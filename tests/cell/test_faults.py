@@ -333,6 +333,38 @@ def test_a_request_is_killed_at_its_nth_switch_point(application, word, error):
     assert lived.findings == [], lived.told()
 
 
+QUEUED = """
+import queue
+import ctxsim
+
+free = queue.Queue()
+free.put({})
+
+def app(environ, start_response):
+    connection = free.get()
+    try:
+        ctxsim.pause()
+        ctxsim.pause()
+    finally:
+        free.put(connection)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["QUERY_STRING"].encode()]
+"""
+
+
+def test_a_kill_takes_nothing_from_those_who_wait_for_the_same(application):
+    """A pool with one connection goes round, though some who wait for it are killed."""
+    plan = plan_of(
+        "GET /?{canary}",
+        target=application(QUEUED),
+        workers="greenlets:20",
+        faults=Faults(cancel=0.5),
+    )
+    lived = live(plan).finished()
+    assert lived.tally.requests == 200
+    assert lived.tally.faults["cancel"] > 20
+
+
 def test_a_kill_that_never_came_is_not_counted(application):
     """A request without a switch point is not killed, and counts as any other."""
     source = COUNTING.format(pause="pass")

@@ -56,17 +56,34 @@ def _give_way() -> None:
 
 
 class Killable(gevent.Greenlet):  # type: ignore[type-arg]
-    """A greenlet that can be killed when its hub is about to resume it for the n-th time.
+    """A greenlet that can be killed at the n-th switch point of its request.
 
-    By count, since that can be repeated, and not by a timer as `Greenlet.kill` is mostly called.
-    Whatever a greenlet waits for resumes it by `switch`.
+    By count, since that can be repeated, and not by a timer. It is killed while it waits, as
+    `Greenlet.kill` does it: at the moment in which it is resumed, what it waited for would be lost
+    to all others that wait (a notified `Condition`, and with it any `queue.Queue`).
     """
 
+    def begin(self, request: Request) -> None:
+        """The greenlet goes on with `request`, which is to be killed."""
+        # The hub runs it when this greenlet has come to its next switch point.
+        gevent.get_hub().loop.run_callback(self._wait, request)
+
     def switch(self, *args: Any) -> Any:
+        # Whatever a greenlet waits for resumes it by this.
         request: Request | None = self.__dict__.get("ctxsim_request")
-        if request is not None and is_killed(request):
-            return self.throw(gevent.GreenletExit())
+        if request is not None and request.fault == "cancel" and not request.faulted:
+            self.begin(request)
         return super().switch(*args)
+
+    def _wait(self, request: Request) -> None:
+        if self.__dict__.get("ctxsim_request") is request and is_killed(request):
+            self.throw(gevent.GreenletExit())
+
+
+def _may_be_killed(request: Request) -> None:
+    current = gevent.getcurrent()
+    if request.fault == "cancel" and isinstance(current, Killable):
+        current.begin(request)
 
 
 class Hub:
@@ -117,6 +134,7 @@ class Hub:
             self._start_next()
 
     def _run(self, request: Request) -> None:
+        _may_be_killed(request)
         self._carrier.run(request, None, _give_way)
 
 
@@ -127,11 +145,11 @@ class Pool:
         self._crew = crew
         self._count = count
         self._carrier = crew.carrier()
-        kills = crew.traffic.plan.faults.cancel > 0
-        self._spawn = Killable.spawn if kills else gevent.spawn
+        self._kills = crew.traffic.plan.faults.cancel > 0
 
     def run(self) -> None:
-        greenlets = [self._spawn(self._work) for _ in range(self._count)]
+        spawn = Killable.spawn if self._kills else gevent.spawn
+        greenlets = [spawn(self._work) for _ in range(self._count)]
         with _open_loop():
             gevent.joinall(greenlets)
         errors = (each.exception for each in greenlets)
@@ -142,6 +160,7 @@ class Pool:
     def _work(self) -> None:
         baseline = new_baseline()
         while (request := self._crew.traffic.take()) is not None:
+            _may_be_killed(request)
             self._carrier.run(request, baseline, _give_way)
             # The others' turn: a request that never waits must not be the only one there is.
             gevent.sleep(0)

@@ -129,7 +129,7 @@ class Tally:
     compared: int = 0
     failed: int = 0
     in_flight_peak: int = 0
-    # How many could be in flight at once, since each user has one at a time.
+    # How many could be in flight at once, since each user has a few at a time.
     in_flight_most: int = 0
     elapsed_s: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
@@ -137,6 +137,8 @@ class Tally:
     latency_us: dict[int, int] = field(default_factory=dict)
     # The routes of steps that no user came to send.
     unsent: list[str] = field(default_factory=list)
+    # Names in `shared` and `keeps` that led to nothing, at the end of the run either.
+    unknown_names: list[str] = field(default_factory=list)
     # Counted per worker or thread and added up, since tallies of one's own race like any other.
     visitors: int = 0
 

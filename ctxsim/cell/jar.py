@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import time
+from _thread import allocate_lock
 from email.utils import mktime_tz, parsedate_tz
 
 
 class Jar:
-    """A user's cookies: name, value and path are kept; domains play no part in process."""
+    """A user's cookies: name, value and path are kept; domains play no part in process.
 
-    __slots__ = ("_cookies", "_header")
+    A user may have several requests in flight on native threads. The lock is the interpreter's own,
+    also where locks are patched: nothing switches greenlets while it is held.
+    """
+
+    __slots__ = ("_cookies", "_header", "_lock")
 
     def __init__(self) -> None:
+        self._lock = allocate_lock()
         self._cookies: dict[tuple[str, str], str] = {}
         self._header: str | None = ""
 
     def header(self, path: str) -> str:
         """The Cookie header for a request to `path`; '' for none."""
-        if self._header is None:
+        known = self._header
+        if known is not None:
+            return known
+        with self._lock:
             if any(cookie_path != "/" for _, cookie_path in self._cookies):
                 return self._joined(path)
-            self._header = self._joined("/")
-        return self._header
+            self._header = known = self._joined("/")
+        return known
 
     def _joined(self, path: str) -> str:
         # Longer paths first (RFC 6265, 5.4): where two have one name, servers read the first.
@@ -41,11 +50,13 @@ class Jar:
             return
         known = {k.strip().lower(): v.strip() for k, _, v in (a.partition("=") for a in attributes)}
         key = (name, known.get("path") or "/")
-        if _expired(known.get("max-age", ""), known.get("expires", "")):
-            self._cookies.pop(key, None)
-        else:
-            self._cookies[key] = value
-        self._header = None
+        expired = _expired(known.get("max-age", ""), known.get("expires", ""))
+        with self._lock:
+            if expired:
+                self._cookies.pop(key, None)
+            else:
+                self._cookies[key] = value
+            self._header = None
 
 
 def _expired(max_age: str, expires: str) -> bool:

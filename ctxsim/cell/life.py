@@ -19,6 +19,7 @@ from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.ticker import Ticker
 from ctxsim.cell.workers import models
+from ctxsim.cell.workers.pauses import Pauses
 from ctxsim.errors import TargetError, UnsuitedError
 
 
@@ -77,9 +78,13 @@ def _carry_out(
     lending.lend(plan.lent, plan.lent_from)
     patching.patch_before(plan.workers)
     model = models.of(plan.workers)
-    switchpoint.drive(blocking=model.pause(native))
-    crew = models.crew(plan, channel, native, model)
+    pauses = Pauses()
+    switchpoint.drive(blocking=pauses.of(model.pause(native)))
+    pauses.stand_in()
+    crew = models.crew(plan, channel, native, model, pauses)
     patching.patch_after(plan.workers)
+    # Once more: what was patched meanwhile, by us or by the application, is another function.
+    pauses.stand_in()
     channel.say({"say": "ready", "target": crew.target.facts})
     ticker = Ticker(crew, channel, lines, plan.stall_s, native)
     _leave_last_words(ticker)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from ctxsim.cell import stacks
 from ctxsim.cell.messages import Channel, Lines
 from ctxsim.cell.patching import Native
+from ctxsim.cell.targets.importing import leading_nowhere
 from ctxsim.cell.workers.carry import Crew, added_up
 
 _TICK_S = 0.25
@@ -40,7 +42,7 @@ class Ticker:
         """Say the final tally."""
         with self._saying:
             self._over = True
-            self._say_tally(elapsed_s)
+            self._say_tally(elapsed_s, self._unknown_names())
 
     def last_words(self) -> None:
         """Say how far the cell came and where everything stands."""
@@ -84,10 +86,15 @@ class Ticker:
         told = stacks.all_stacks(self._crew.live)
         self._channel.say({"say": "stacks", "stacks": told})
 
-    def _say_tally(self, elapsed_s: float) -> None:
+    def _unknown_names(self) -> list[str]:
+        plan = self._crew.traffic.plan
+        return leading_nowhere((*plan.shared.objects, *plan.keeps))
+
+    def _say_tally(self, elapsed_s: float, unknown_names: Sequence[str] = ()) -> None:
         total = added_up(self._crew.tallies)
         total.elapsed_s = elapsed_s
         total.in_flight_most = min(self._crew.workers.in_flight, self._crew.traffic.width)
         total.unsent = self._crew.traffic.unsent()
+        total.unknown_names = list(unknown_names)
         counts = self._crew.record.counts()
         self._channel.say({"say": "tally", "tally": asdict(total), "counts": counts})

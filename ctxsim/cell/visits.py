@@ -1,8 +1,9 @@
 """The seeded stream of users' requests: who sends what next.
 
 Each user goes through flows, visit after visit, with a cookie jar of its own; a visitor sends the
-same steps without credentials. What one user sends, and which of its requests fail, depends on the
-seed and on its own past alone, never on how the workers interleave. In which order users come is
+same steps without credentials. A user that has several requests in flight goes through several
+visits at once, each in a lane. What one lane sends, and which of its requests fail, depends on the
+seed and on its own past alone, never on how the workers interleave. In which order lanes come is
 the workers' doing, but for `sync`, where it follows from the seed as well.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell import canaries
@@ -36,29 +37,42 @@ class Request:
         "canary",
         "content_type",
         "fault",
+        "fault_draw",
         "faulted",
         "headers",
+        "hooked",
         "iterated",
+        "lane",
         "number",
         "path",
         "prepared",
         "query",
         "session_seen",
+        "sheltered",
+        "switches",
         "torn",
         "torn_iterated",
         "user",
         "visit",
     )
 
-    def __init__(self, user: User, prepared: Prepared, number: int) -> None:
-        self.user = user
+    def __init__(self, lane: Lane, prepared: Prepared, number: int) -> None:
+        self.lane = lane
+        self.user = user = lane.user
         self.prepared = prepared
         self.number = number
         self.canary = canary = canaries.canary(user.prefix, number)
-        self.visit = user.visit
-        # Which fault is meant to befall it, and whether it did.
+        self.visit = lane.visit
+        # Which fault is meant to befall it, chance that chooses how, and whether it did.
         self.fault: str | None = None
+        self.fault_draw = 0
         self.faulted = False
+        # How many switch points it has passed; and whether no fault may befall it just now, because
+        # it is in a teardown, whose failure no application can be expected to make good.
+        self.switches = 0
+        self.sheltered = False
+        # Whether the hooks of its framework have run, which set what others read.
+        self.hooked = False
         # Whether its response is being read: what runs from now on runs for the sake of that.
         self.iterated = False
         # How many requests of the cell had ended when it began.
@@ -124,36 +138,53 @@ _NO_CANARIES: dict[str, str] = {}
 class User:
     """A simulated client; number 0 is a visitor, of which there are several."""
 
-    __slots__ = (
-        "chance",
-        "jar",
-        "number",
-        "prefix",
-        "prepared",
-        "sent",
-        "steps",
-        "visit",
-    )
+    __slots__ = ("jar", "lanes", "number", "prefix", "prepared")
 
-    def __init__(self, number: int, prefix: str, chance: int) -> None:
+    def __init__(self, number: int, prefix: str, chances: Sequence[int]) -> None:
         self.number = number
         self.prefix = prefix
-        self.chance = chance
         self.jar: Jar | None = Jar() if number else None
-        # The steps of the visit that are still to come; `visit` holds the canaries of named ones.
-        self.steps: tuple[Prepared, ...] = ()
-        self.visit: dict[str, str] = _NO_CANARIES
         self.prepared: dict[str, tuple[Prepared, ...]] | None = None
-        # Which step each request was, by its number less one.
-        self.sent = array("H")
+        self.lanes = [Lane(self, place, chance) for place, chance in enumerate(chances)]
 
     @property
     def canary(self) -> str:
         """The canary by which the user is known, whichever request carries it."""
         return canaries.canary(self.prefix, 0)
 
+    def step_of(self, number: int) -> int | None:
+        """Which step its request `number` was; None where that was not sent."""
+        turn, place = divmod(number - 1, len(self.lanes))
+        sent = self.lanes[place].sent
+        return sent[turn] if 0 <= turn < len(sent) else None
+
+
+class Lane:
+    """One visit after the other of a user; of each lane one request is in flight at a time."""
+
+    __slots__ = ("chance", "place", "sent", "steps", "user", "visit")
+
+    def __init__(self, user: User, place: int, chance: int) -> None:
+        self.user = user
+        # Which of the user's lanes it is, from 0.
+        self.place = place
+        self.chance = chance
+        # The steps of the visit that are still to come; `visit` holds the canaries of named ones.
+        self.steps: tuple[Prepared, ...] = ()
+        self.visit: dict[str, str] = _NO_CANARIES
+        # Which step each of its requests was, in order.
+        self.sent = array("H")
+
+    def number_next(self, index: int) -> int:
+        """The number of the next request, which is the step `index`.
+
+        Lanes take turns in their user's numbers, so that none has to ask what the others sent.
+        """
+        self.sent.append(index)
+        return (len(self.sent) - 1) * len(self.user.lanes) + self.place + 1
+
     def draw(self) -> int:
-        """The next 24 bits of this user's own chance."""
+        """The next 24 bits of this lane's own chance."""
         # A linear congruential generator (Numerical Recipes' constants): one multiplication, since
         # it is drawn for each request; its low bits are poor and are not used.
         self.chance = (self.chance * 1664525 + 1013904223) & 0xFFFFFFFF
@@ -167,7 +198,7 @@ class Traffic:
     """All users of a cell; hands out requests and takes back what came of them.
 
     `take` and `done` are called by native threads at the same time. They lock nothing: the queue of
-    ready users and the counters change by single operations of CPython's deque and count.
+    ready lanes and the counters change by single operations of CPython's deque and count.
     """
 
     def __init__(self, plan: Plan, clock: Callable[[], float]) -> None:
@@ -179,8 +210,11 @@ class Traffic:
         self._visitor_numbers = itertools.count(1)
         self._visitor_sent: dict[int, int] = {}
         self._visits_alone = -1
+        # A rehearsal is carried alone, one request after the other.
+        self._lanes_each = plan.users.parallel if plan.only_user is None else 1
         self._error_below = int(plan.faults.error * _DRAWN)
         self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
+        self._cancel_below = self._abort_below + int(plan.faults.cancel * _DRAWN)
         self._steps = plan.steps
         # The steps that no user has sent yet.
         self._unsent = set(range(len(self._steps)))
@@ -192,13 +226,10 @@ class Traffic:
         self.users = [self._user(n) for n in self._numbers()]
         self.visitors = [self._user(0, serial) for serial in range(self._visitor_count())]
         self.ready = deque(_shuffled([*self.users, *self.visitors], plan.seed))
+        # How many requests can be in flight at once: each lane has one at a time.
+        self.width = len(self.ready)
         if plan.only_user is not None:
             self._rehearse()
-
-    @property
-    def width(self) -> int:
-        """How many requests can be in flight at once: each user has one at a time."""
-        return len(self.users) + len(self.visitors)
 
     def unsent(self) -> list[str]:
         """The routes of the steps that no user has sent."""
@@ -220,40 +251,39 @@ class Traffic:
         if self._limit is not None and next(self._handed_out) >= self._limit:
             return None
         try:
-            user = self.ready.popleft()
+            lane = self.ready.popleft()
         except IndexError:
             return None
-        return self._next_of(user)
+        return self._next_of(lane)
 
     def done(self, request: Request, response: Response, *, kept_promise: bool) -> None:
-        """Take back a request: the user's jar is filled and its next step becomes ready.
+        """Take back a request: the user's jar is filled and the lane's next step becomes ready.
 
         A visit ends where a fault befell it or an expectation was broken, since what follows would
         only fail for the same reason.
         """
-        user = request.user
-        if user.jar is not None and response.complete:
+        lane, jar = request.lane, request.user.jar
+        if jar is not None and response.complete:
             for name, value in response.headers:
                 if name.lower() == "set-cookie":
-                    user.jar.take(value)
+                    jar.take(value)
         if request.faulted or not kept_promise:
-            user.steps = ()
-        if user.steps and user.chance >> 10 & 1:
+            lane.steps = ()
+        if lane.steps and lane.chance >> 10 & 1:
             # Half of those in the middle of a visit go on at once: where users are many, the last
             # steps of a flow would otherwise never be reached.
-            self.ready.appendleft(user)
+            self.ready.appendleft(lane)
             return
-        self.ready.append(user)
+        self.ready.append(lane)
         # A little disorder: otherwise users would come round in one fixed order.
-        self.ready.rotate(-(user.chance >> 8 & 3))
+        self.ready.rotate(-(lane.chance >> 8 & 3))
 
     def route_of(self, user: int, request: int) -> str:
         """The route of one request that was sent, '' where it is not known."""
         if user == 0:
             index = self._visitor_sent.get(request)
         else:
-            sent = self.users[user - 1].sent if user <= len(self.users) else ()
-            index = sent[request - 1] if 0 < request <= len(sent) else None
+            index = self.users[user - 1].step_of(request) if user <= len(self.users) else None
         return "" if index is None else self._steps[index].route
 
     def variables(self, number: int) -> dict[str, str]:
@@ -272,13 +302,15 @@ class Traffic:
     def _visitor_count(self) -> int:
         if not self.plan.users.visitor or not any(self._for_visitors.values()):
             return 0
-        missing = self.plan.workers.in_flight - self._user_count()
+        missing = self.plan.workers.in_flight - self._user_count() * self.plan.users.parallel
         return max(-(-self._user_count() // _VISITOR_SHARE), missing)
 
     def _user(self, number: int, serial: int = 0) -> User:
         plan = self.plan
         prefix = canaries.user_prefix(plan.run, plan.process, number)
-        user = User(number, prefix, _scrambled(plan.seed, number, serial))
+        lanes = self._lanes_each if number else 1
+        chances = [_scrambled(plan.seed, number, serial + place) for place in range(lanes)]
+        user = User(number, prefix, chances)
         if number == 0:
             user.prepared = self._for_visitors
         return user
@@ -289,34 +321,40 @@ class Traffic:
         number = self.plan.only_user
         user = self.users[number - 1] if number else self.visitors[0]
         self.users, self.visitors = (self.users, []) if number else ([], [user])
-        self.ready = deque([user])
+        self.ready = deque(user.lanes)
+        self.width = len(self.users) + len(self.visitors)
 
-    def _next_of(self, user: User) -> Request:
-        if not user.steps:
-            user.steps = self._begin_visit(user)
-            user.visit = _NO_CANARIES
-        prepared = user.steps[0]
-        user.steps = user.steps[1:]
-        request = Request(user, prepared, self._number(user, prepared.index))
+    def _next_of(self, lane: Lane) -> Request:
+        if not lane.steps:
+            lane.steps = self._begin_visit(lane)
+            lane.visit = _NO_CANARIES
+        prepared = lane.steps[0]
+        lane.steps = lane.steps[1:]
+        request = Request(lane, prepared, self._number(lane, prepared.index))
         if prepared.step.name:
             # Copied, since the earlier requests of this visit keep the canaries that they know.
-            user.visit = {**user.visit, f"{{{prepared.step.name}.canary}}": request.canary}
-        drawn = user.draw()
-        if drawn < self._abort_below:
-            request.fault = "error" if drawn < self._error_below else "abort"
+            lane.visit = {**lane.visit, f"{{{prepared.step.name}.canary}}": request.canary}
+        drawn = lane.draw()
+        if drawn < self._cancel_below:
+            request.fault = self._fault(drawn)
+            request.fault_draw = lane.draw()
         return request
 
-    def _number(self, user: User, index: int) -> int:
-        if user.number:
+    def _fault(self, drawn: int) -> str:
+        if drawn < self._error_below:
+            return "error"
+        return "abort" if drawn < self._abort_below else "cancel"
+
+    def _number(self, lane: Lane, index: int) -> int:
+        if lane.user.number:
             self._unsent.discard(index)
-            user.sent.append(index)
-            return len(user.sent)
+            return lane.number_next(index)
         number = next(self._visitor_numbers)
         self._visitor_sent[number] = index
         return number
 
-    def _begin_visit(self, user: User) -> tuple[Prepared, ...]:
-        ours = self._prepared_for(user)
+    def _begin_visit(self, lane: Lane) -> tuple[Prepared, ...]:
+        ours = self._prepared_for(lane.user)
         flows = [flow for flow in self.plan.flows if ours[flow.name]]
         if self.plan.only_user is not None:
             # Each in turn, whatever its weight.
@@ -324,7 +362,7 @@ class Traffic:
             return ours[flows[self._visits_alone % len(flows)].name]
         if len(flows) == 1:
             return ours[flows[0].name]
-        return ours[_weighted(flows, user.draw() / _DRAWN).name]
+        return ours[_weighted(flows, lane.draw() / _DRAWN).name]
 
     def _prepared_for(self, user: User) -> dict[str, tuple[Prepared, ...]]:
         if user.prepared is None:
@@ -368,6 +406,7 @@ def _scrambled(seed: int, *numbers: int) -> int:
     return state >> _WORD_BITS
 
 
-def _shuffled(users: list[User], seed: int) -> list[User]:
-    ranks = {id(user): _scrambled(seed, user.number, i) for i, user in enumerate(users)}
-    return sorted(users, key=lambda user: ranks[id(user)])
+def _shuffled(users: list[User], seed: int) -> list[Lane]:
+    lanes = [lane for user in users for lane in user.lanes]
+    ranks = {id(lane): _scrambled(seed, lane.user.number, i) for i, lane in enumerate(lanes)}
+    return sorted(lanes, key=lambda lane: ranks[id(lane)])

@@ -227,6 +227,8 @@ def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         # Where most failed, a doubt says so already.
         if tally.failed and not cell.fails_mostly:
             yield some_failed(cell.name, tally.requests, tally.failed, tally.failures)
+    for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
+        yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)
 
 
@@ -259,8 +261,8 @@ def _measured(metric: str, tally: Tally) -> float | None:
     if not tally.requests:
         return None
     if metric == "checked":
-        # A request that fails on purpose has no answer in which its own value could come back.
-        answered = tally.requests - tally.faults.get("error", 0)
+        # What goes wrong on purpose has no answer in which its own value could come back.
+        answered = tally.requests - sum(tally.faults.values())
         return min(1.0, tally.compared / answered) if answered > 0 else None
     if metric == "failed":
         return tally.failed / tally.requests

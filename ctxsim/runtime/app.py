@@ -216,6 +216,10 @@ class App(Registrations):
         for function in self.before_request_funcs:
             if (returned := function()) is not None:
                 return returned
+        return self.dispatch(context)
+
+    def dispatch(self, context: RequestContext) -> Any:
+        """Call the view that the request's path leads to, and give what it returns."""
         request = context.request
         if request.routing_exception is not None:
             raise request.routing_exception

@@ -47,7 +47,7 @@ CELL_PATTERN: Schema = _text(rf"\*|(?:{_WHERE})/(?:\*|{_worker_words()})")
 SHARE: Schema = {
     "anyOf": [
         _text(r"\s*[0-9]{1,3}(\.[0-9]{1,9})?\s*%\s*"),
-        {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        {"const": 0},
     ]
 }
 DURATION: Schema = _text(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*(ms|s|m)\s*")

@@ -117,10 +117,12 @@ def share(value: object) -> float:
 
 
 def _plain_share(value: float) -> float:
-    if 0 <= value < 1:
-        return float(value)
-    # `1` might be one percent as well as all requests; the difference is too large to guess.
-    meant = f"{value}%" if 1 <= value <= _WHOLE else "2%"
+    if value == 0:
+        return 0.0
+    # `0.5` might be half of one percent as well as half of all requests; the difference is too
+    # large to guess.
+    meant = f"{value * _WHOLE:g}%" if 0 < value < 1 else f"{value}%" if value <= _WHOLE else "2%"
+    meant = meant if value > 0 else "2%"
     raise WordError(f"must be a percentage, not the number {value}", f"did you mean {meant}?")
 
 

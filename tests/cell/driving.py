@@ -23,7 +23,7 @@ from ctxsim.cell.plan import Faults, Flow, Load, Plan, Step, Target, Users, Work
 
 PROGRAM = Path(ctxsim.cell.__file__).with_name("__main__.py")
 RUN = "0badcafe"
-DEFAULT_FAULTS = Faults(error=0.02, abort=0.02)
+DEFAULT_FAULTS = Faults(error=0.02, abort=0.02, cancel=0.01)
 NAMED = Users(vars=(("name", "user{n}"),))
 
 WORDS = (

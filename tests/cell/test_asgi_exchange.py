@@ -9,7 +9,7 @@ from driving import plan_of, step
 
 from ctxsim.cell.plan import Expect
 from ctxsim.cell.targets.asgi import Asgi
-from ctxsim.cell.targets.faults import InjectedError
+from ctxsim.cell.targets.faults import InjectedError, InjectedTimeoutError
 from ctxsim.cell.targets.suspensions import Cancelled, Resumed
 from ctxsim.cell.visits import Request, Response, Traffic
 
@@ -21,7 +21,10 @@ PART = {**END, "body": b"part ", "more_body": True}
 def requests(line: str = "GET /", **keys) -> list[Request]:
     """Some requests, one of each of several users."""
     traffic = Traffic(plan_of(step(line, expect=Expect(), **keys)), lambda: 0.0)
-    return [each for each in iter(traffic.take, None) if each.user.number][:16]
+    sent = [each for each in iter(traffic.take, None) if each.user.number][:16]
+    for request in sent:
+        request.fault_draw = request.lane.draw()
+    return sent
 
 
 def asked(line: str = "GET /", fault: str | None = None, **keys) -> Request:
@@ -193,7 +196,7 @@ def test_an_error_is_injected_where_the_body_is_read_or_where_the_answer_begins(
             where.clear()
             request.number, request.faulted = number, False
             response = answered(app, request)
-            assert isinstance(response.error, InjectedError)
+            assert isinstance(response.error, (InjectedError, InjectedTimeoutError))
             assert request.faulted
             ends.add(where[-1])
     assert ends == ({"called", "read"} if reads else {"read"})
@@ -205,7 +208,7 @@ def test_an_application_may_answer_an_injected_error():
     async def app(_scope, _receive, send):
         try:
             await send(START)
-        except InjectedError:
+        except (InjectedError, InjectedTimeoutError):
             await send({**START, "status": 503})
         await send(END)
 

@@ -35,6 +35,7 @@ TOP = {
     "users: {vars: {a: '{canary}'}}": "'{canary}'; a variable can hold only {n}",
     "faults: some": "'faults' must be none or a mapping, not the text 'some'",
     "faults: {error: 1}": "'faults.error' must be a percentage, not the number 1",
+    "faults: {error: 0.5}": "'faults.error' must be a percentage, not the number 0.5",
     "faults: {abort: -1%}": "'faults.abort' must be a percentage, not the text '-1%'",
     "faults: {abort: 101%}": "'faults.abort' cannot be 101%; all requests are 100%",
     "faults: {error: 60%, abort: 60%}": "'faults' add up to more than all requests",

@@ -30,7 +30,7 @@ def one_or_many(words: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 storages = st.sampled_from(["contextvar", "greenlet", "thread", "ident", "shared"])
-shares = st.sampled_from(["2%", "0.5 %", "10%", 0, 0.25])
+shares = st.sampled_from(["2%", "0.5 %", "10%", 0])
 workers = st.sampled_from(
     ["sync", "threads:3", "tasks:4:executor", "greenlets:9", "threads:2 x greenlets:5"]
 )
@@ -107,7 +107,7 @@ top = st.fixed_dictionaries(
             },
         ),
         "faults": st.just("none")
-        | st.fixed_dictionaries({}, optional={"error": shares, "abort": shares}),
+        | st.fixed_dictionaries({}, optional={"error": shares, "abort": shares, "cancel": shares}),
         "workers": one_or_many(workers),
         "load": st.sampled_from(
             [{"requests": 1}, {"duration": "30s"}, {"duration": "500ms"}, {"duration": "1.5m"}]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from ctxsim.cell.targets.faults import fail
+from ctxsim.cell.targets.faults import INPUT, PART, fail
 from ctxsim.cell.visits import Request, Response
 
 Message = dict[str, Any]
@@ -67,10 +67,10 @@ class Exchange:
         return {"type": _DISCONNECT}
 
     async def _next_part(self) -> Message:
-        # Half of the failing requests fail where their body is read, as when it does not come
+        # Some of the failing requests fail where their body is read, as when it does not come
         # through; the others when everything is done but for the answer.
-        if self._fails and self._request.number & 1:
-            fail(self._request)
+        if self._fails:
+            fail(self._request, INPUT)
         part, more, is_first = self._body.popleft()
         if not is_first:
             # The rest of a body comes over the network later.
@@ -78,7 +78,7 @@ class Exchange:
         return {"type": "http.request", "body": part, "more_body": more}
 
     async def _leave_soon(self) -> None:
-        for _ in range(self._request.user.chance % _PATIENCE):
+        for _ in range(self._request.fault_draw % _PATIENCE):
             if self.complete or self.left:
                 return
             await asyncio.sleep(0)
@@ -102,7 +102,7 @@ class Exchange:
 
     def _start(self, message: Message) -> None:
         if self._fails:
-            fail(self._request)
+            fail(self._request, PART)
         status: int = message["status"]
         headers: list[tuple[str, str]] = []
         for name, value in message.get("headers", ()):

@@ -1,7 +1,7 @@
 """Flask applications: their contexts as Flask's own proxies show them.
 
 Flask is never imported here: it is the application's, in the version that the application has. It
-is watched through the four methods of `Flask` that documentation offers for overriding: its signals
+is watched through the five methods of `Flask` that documentation offers for overriding: its signals
 need blinker, which Flask before 2.3 may lack, and a hook function costs three times as much.
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ctxsim.cell.objects import instances
-from ctxsim.cell.targets.faults import FailingHook, not_injected
+from ctxsim.cell.targets.faults import not_injected
+from ctxsim.cell.targets.moments import Moments
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.claims import OwnersOfG
@@ -70,11 +71,11 @@ class FlaskHooks:
         app.logger.addFilter(not_injected)
         self._owners_of_g.adopt(app)
         app.full_dispatch_request = _preceded(app.full_dispatch_request, inside.begin)
-        app.preprocess_request = _failing(app.preprocess_request, FailingHook(self._current))
-        app.do_teardown_request = _followed(app.do_teardown_request, inside.teardown, "request")
-        app.do_teardown_appcontext = _followed(
-            app.do_teardown_appcontext, inside.teardown, "app context"
-        )
+        moments = Moments(self._current, inside)
+        app.preprocess_request = moments.hooks(app.preprocess_request)
+        app.dispatch_request = moments.view(app.dispatch_request)
+        app.do_teardown_request = moments.teardown(app.do_teardown_request, "request")
+        app.do_teardown_appcontext = moments.teardown(app.do_teardown_appcontext, "app context")
 
 
 def _preceded(method: Callable[..., Any], begin: Callable[[], None]) -> Callable[..., Any]:
@@ -83,30 +84,6 @@ def _preceded(method: Callable[..., Any], begin: Callable[[], None]) -> Callable
         return method(*args)
 
     return preceded
-
-
-def _failing(method: Callable[..., Any], fail: Callable[[], None]) -> Callable[..., Any]:
-    # After the application's own hooks have set what an unguarded failure leaves behind.
-    def failing(*args: Any) -> Any:
-        answer = method(*args)
-        if answer is None:
-            fail()
-        return answer
-
-    return failing
-
-
-def _followed(
-    method: Callable[..., Any], teardown: Callable[[str], None], which: str
-) -> Callable[..., Any]:
-    # After the application's own teardowns, also where one of them raises.
-    def followed(*args: Any, **named: Any) -> None:
-        try:
-            method(*args, **named)
-        finally:
-            teardown(which)
-
-    return followed
 
 
 def applications(kind: type) -> list[Any]:

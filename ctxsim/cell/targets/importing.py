@@ -7,11 +7,12 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ctxsim.cell.plan import Target
+from ctxsim.cell.plan import Plan, Target
 from ctxsim.cell.witness.record import count_as_application
 from ctxsim.errors import TargetError
 
@@ -53,6 +54,73 @@ def resolve(name: str) -> object:
     for part in path.split("."):
         found = getattr(found, part, None)
     return found
+
+
+def probe(name: str) -> Callable[[], object]:
+    """The function that a probe's name leads to; raises TargetError."""
+    place, _, path = name.partition(":")
+    try:
+        module = sys.modules.get(place) or importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        raise _no_such_module(place, f"probe {name}") from error
+    except BaseException as error:
+        raise _failed(f"importing {place} failed", error) from error
+    found = _attribute(module, path, place)
+    if not callable(found):
+        raise TargetError(
+            f"probe {name} is a {type(found).__name__}, and no function",
+            "name a function that takes nothing and returns what must be the request's own",
+        )
+    return found
+
+
+def check_names(plan: Plan) -> None:
+    """Raise TargetError where `shared` or `keeps` name a module that is nowhere to be found.
+
+    What is missing in a module that is there may be made later.
+    """
+    for key, names in (("shared", plan.shared.objects), ("keeps", plan.keeps)):
+        for name in names:
+            place = name.partition(":")[0]
+            if place not in sys.modules and not _may_be_imported(place):
+                raise _no_such_module(place, f"{key}: {name}")
+
+
+def leading_nowhere(names: Sequence[str]) -> list[str]:
+    """Those of `names` (modules, or `module:attribute`) that lead to nothing now."""
+    return [name for name in names if not _leads_somewhere(name)]
+
+
+def _leads_somewhere(name: str) -> bool:
+    place, _, path = name.partition(":")
+    found: Any = sys.modules.get(place)
+    if found is None:
+        return False
+    for part in path.split(".") if path else ():
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            return False
+        # A lazy object that fails outside of a request is there.
+        except Exception:  # noqa: BLE001 # ok: see above
+            return True
+    return True
+
+
+def _may_be_imported(place: str) -> bool:
+    # Its first part alone: to look for more is to import it.
+    top = place.partition(".")[0]
+    try:
+        return top in sys.modules or importlib.util.find_spec(top) is not None
+    except ValueError:
+        # A module without a spec, such as `__main__`.
+        return True
+
+
+def _no_such_module(place: str, what: str) -> TargetError:
+    near = difflib.get_close_matches(place, sorted(sys.modules), 1)
+    there = f"did you mean {near[0]!r}?" if near else "write module:attribute as it is imported"
+    return TargetError(f"no module named {place!r} ({what})", there)
 
 
 def _module(place: str, target: Target) -> ModuleType:

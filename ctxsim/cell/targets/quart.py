@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ctxsim.cell.objects import instances
-from ctxsim.cell.targets.faults import FailingHook, not_injected
+from ctxsim.cell.targets.faults import not_injected
+from ctxsim.cell.targets.moments import Moments
 from ctxsim.cell.targets.suspensions import Resumed
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
@@ -72,7 +73,9 @@ class QuartHooks:
         self._owners_of_g.adopt(app)
         dispatched: weakref.WeakSet[Any] = weakref.WeakSet()
         app.full_dispatch_request = _watched(app.full_dispatch_request, inside, dispatched)
-        app.preprocess_request = _failing(app.preprocess_request, FailingHook(self._current))
+        moments = Moments(self._current, inside)
+        app.preprocess_request = _hooks(app.preprocess_request, moments)
+        app.dispatch_request = _view(app.dispatch_request, moments)
         app.do_teardown_request = _torn_down(app.do_teardown_request, inside, dispatched)
         app.do_teardown_appcontext = _followed(
             app.do_teardown_appcontext, lambda *_: inside.teardown("app context")
@@ -102,15 +105,23 @@ def _torn_down(
     return _followed(method, tell)
 
 
-def _failing(method: Callable[..., Any], fail: Callable[[], None]) -> Callable[..., Any]:
-    # After the application's own hooks have set what an unguarded failure leaves behind.
-    async def failing(*args: Any) -> Any:
+def _hooks(method: Callable[..., Any], moments: Moments) -> Callable[..., Any]:
+    async def hooks_then(*args: Any) -> Any:
         answer = await method(*args)
         if answer is None:
-            fail()
+            moments.hooks_ended()
         return answer
 
-    return failing
+    return hooks_then
+
+
+def _view(method: Callable[..., Any], moments: Moments) -> Callable[..., Any]:
+    async def view_then(*args: Any) -> Any:
+        answer = await method(*args)
+        moments.view_ended()
+        return answer
+
+    return view_then
 
 
 def _followed(method: Callable[..., Any], tell: Callable[..., None]) -> Callable[..., Any]:

@@ -6,7 +6,14 @@ from collections.abc import Generator, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from ctxsim.cell.targets.faults import FailingHook, not_injected
+from ctxsim.cell.targets.faults import (
+    PART,
+    fail,
+    leaves_unread,
+    not_injected,
+    turns_before_close,
+)
+from ctxsim.cell.targets.moments import Moments
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.claims import OwnersOfG
@@ -83,10 +90,12 @@ class RuntimeHooks:
         app.logger.addFilter(not_injected)
         self._owners_of_g.adopt(app)
         app.before_request_funcs.insert(0, inside.begin)
-        app.before_request_funcs.append(FailingHook(self._current))
-        # The list is in the order of the calls: the last sees what all the others left.
-        app.teardown_request_funcs.append(lambda _error: inside.teardown("request"))
-        app.teardown_appcontext_funcs.append(lambda _error: inside.teardown("app context"))
+        moments = Moments(self._current, inside)
+        app.before_request_funcs.append(moments.hooks_ended)
+        made: Any = app
+        made.dispatch = moments.view(app.dispatch)
+        made.teardown_request_context = moments.teardown(app.teardown_request_context, "request")
+        made.teardown_app_context = moments.teardown(app.teardown_app_context, "app context")
 
 
 class Runtime:
@@ -141,17 +150,27 @@ def _made(request: Request) -> RuntimeRequest:
 def _streamed(request: Request, answer: Any) -> Generator[None, None, Response]:
     parts: list[bytes] = []
     error: BaseException | None = None
-    request.iterated = True
     try:
-        for part in answer.chunks():
-            parts.append(part)
-            if request.fault == "abort":
-                request.faulted = True
-                break
-            yield
+        yield from _read(request, answer, parts)
     except BaseException as raised:  # noqa: BLE001 - a server survives whatever a request raises
         error = raised
     finally:
+        request.sheltered = True
         answer.close()
     complete = error is None and not (request.faulted and request.fault == "abort")
     return Response(answer.status_code, answer.header_list(), b"".join(parts), complete, error)
+
+
+def _read(request: Request, answer: Any, parts: list[bytes]) -> Generator[None]:
+    if leaves_unread(request):
+        return
+    request.iterated = True
+    for part in answer.chunks():
+        parts.append(part)
+        if request.fault == "abort":
+            request.faulted = True
+            for _ in range(turns_before_close(request)):
+                yield
+            return
+        yield
+        fail(request, PART)

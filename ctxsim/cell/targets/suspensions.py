@@ -46,7 +46,7 @@ class Cancelled:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         request = self._request
-        left = request.user.chance % _MOST_SUSPENSIONS + 1
+        left = request.fault_draw % _MOST_SUSPENSIONS + 1
         task = asyncio.current_task()
 
         def suspended() -> None:

@@ -8,7 +8,14 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from ctxsim.cell.targets.faults import InjectedError, fail
+from ctxsim.cell.targets.faults import (
+    INJECTED,
+    PART,
+    fail,
+    leaves_unread,
+    turns_before_close,
+    was_killed,
+)
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.inside import Inside, View
 
@@ -45,11 +52,11 @@ class Wsgi:
             try:
                 yield from exchange.read(iterable)
             finally:
-                close: Callable[[], object] | None = getattr(iterable, "close", None)
-                if close is not None:
-                    close()
+                # By the worker that called the application, as PEP 3333 has it: a response that is
+                # closed elsewhere is no WSGI server's doing.
+                _close(iterable, request)
         except BaseException as error:
-            if exchange.waiting:
+            if exchange.waiting and not was_killed(request):
                 raise
             # A server survives whatever a request raises.
             exchange.error = error
@@ -128,30 +135,46 @@ class _Exchange:
 
     def read(self, iterable: Iterable[bytes]) -> Generator[None, None, None]:
         size = 0
-        self.request.iterated = True
+        request = self.request
+        if leaves_unread(request):
+            return
+        request.iterated = True
         for part in iterable:
             self._write(part)
             size += len(part)
-            if self.request.fault == "abort":
-                self.request.faulted = True
+            if request.fault == "abort":
+                request.faulted = True
+                yield from self._wait(turns_before_close(request))
                 return
             # A server waits for its client between the parts of a response whose end is not known.
             if size != self.length:
-                self.waiting = True
-                yield
-                self.waiting = False
+                yield from self._wait(1)
+                fail(request, PART)
+
+    def _wait(self, turns: int) -> Generator[None]:
+        self.waiting = True
+        for _ in range(turns):
+            yield
+        self.waiting = False
 
     def response(self) -> Response:
         error = self.error
-        if error is not None and not isinstance(error, InjectedError):
-            return Response(500, self.headers, b"".join(self.parts), complete=False, error=error)
-        if not self.status:
-            complete = error is not None
-            missing = None if complete else RuntimeError("start_response was never called")
-            return Response(500, [], b"", complete=complete, error=missing)
-        left = self.request.faulted and self.request.fault == "abort"
         body = b"".join(self.parts)
+        if error is not None and not isinstance(error, INJECTED):
+            return Response(500, self.headers, body, complete=False, error=error)
+        left = self.request.faulted and self.request.fault == "abort"
+        if not self.status:
+            known = left or error is not None
+            missing = None if known else RuntimeError("start_response was never called")
+            return Response(500, [], b"", complete=not left and known, error=missing)
         return Response(self.status, self.headers, body, complete=not left, reason=self.reason)
+
+
+def _close(iterable: object, request: Request) -> None:
+    close: Callable[[], object] | None = getattr(iterable, "close", None)
+    if close is not None:
+        request.sheltered = True
+        close()
 
 
 class _FailingInput(BytesIO):

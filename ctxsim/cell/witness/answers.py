@@ -7,6 +7,8 @@ import re
 import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 from ctxsim.cell.history import Event, Tally, Who
 from ctxsim.cell.plan import Json, Plan
@@ -15,6 +17,7 @@ from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import plain_body
 from ctxsim.cell.witness.record import Record
+from ctxsim.cell.witness.unique import Unique, as_bytes
 
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
@@ -98,6 +101,7 @@ class Answers:
         self._owner = owner
         self._record = record
         self._session_cookie = session_cookie
+        self._unique = Unique()
 
     def examine(self, request: Request, response: Response, tally: Tally) -> bool:
         """Compare one response with its request; False where an expectation was broken."""
@@ -177,6 +181,8 @@ class Answers:
         if expect.status and response.status not in expect.status:
             wanted = " or ".join(map(str, expect.status))
             yield self._unmet(request, "status", wanted, _status(response), own=False)
+        if expect.unique is not None and _is_answer(request, response):
+            yield from self._alike(request, response, expect.unique)
         if not (expect.contains or expect.absent or expect.json):
             return
         text = response.body.decode(errors="replace")
@@ -195,6 +201,22 @@ class Answers:
                 yield self._unmet(request, place, f"no {unwanted!r}", _short(text), own=False)
         if expect.json:
             yield from self._broken_members(request, text)
+
+    def _alike(self, request: Request, response: Response, member: str) -> Iterator[Event]:
+        body = response.body
+        place = f"unique member {member}" if member else "unique"
+        if member:
+            value = _member_of(body, member)
+            if value is _MISSING:
+                yield self._unmet(request, place, "such a member", "no such member", own=False)
+                return
+            body = as_bytes(value)
+        other = self._unique.other(request, body)
+        if other is not None:
+            shown = _short(body.decode(errors="replace"))
+            wanted = "what no other answer to this step has"
+            event = self._unmet(request, place, wanted, f"{shown} (as {other})", own=False)
+            yield replace(event, source=other)
 
     def _broken_members(self, request: Request, text: str) -> Iterator[Event]:
         try:
@@ -257,6 +279,21 @@ def _names_its_own(request: Request) -> bool:
     if any("{" in text for text in expect.contains):
         return True
     return any("{" in json.dumps(value) for _, value in expect.json)
+
+
+def _is_answer(request: Request, response: Response) -> bool:
+    """Whether it is an answer as the step expects one, and no page of an error."""
+    if not response.complete or response.error is not None:
+        return False
+    expected = request.prepared.step.expect.status
+    return response.status in expected if expected else response.status < _CLIENT_ERROR
+
+
+def _member_of(body: bytes, path: str) -> Any:
+    try:
+        return _member(json.loads(body), path)
+    except ValueError:
+        return _MISSING
 
 
 def _member(document: Json, path: str) -> object:

@@ -17,6 +17,7 @@ from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.bindings import Bindings
 from ctxsim.cell.witness.claims import Claims, OwnersOfG
+from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
@@ -67,6 +68,8 @@ class Inside:
         live: dict[Request, object],
         native: Native,
     ) -> None:
+        # Asked for once the request is known to have begun; None where the scenario names none.
+        self.probes: Probes | None = None
         self._view = view
         self._current = current
         self._record = record
@@ -166,6 +169,15 @@ class Inside:
                     source=self._owner.source(mark),
                     seen=f"{mark.text} {moment}",
                 )
+
+    def carries(self, request: Request) -> bool:
+        """Whether the current request context is the one of `request`."""
+        return self._view.has_request() and self._view.carried() is request
+
+    def probe(self, request: Request, moment: str) -> None:
+        """Ask the scenario's probes, if it has any, what they return for `request`."""
+        if self.probes is not None:
+            self.probes.look(request, moment)
 
     def teardown(self, which: str) -> None:
         """A teardown runs in this worker: `request` or `app context`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ from typing import Any
 from ctxsim.cell.history import Tally
 from ctxsim.cell.plan import Workers
 from ctxsim.cell.targets import AsyncTarget, Target
+from ctxsim.cell.targets.faults import was_killed
 from ctxsim.cell.targets.suspensions import Cancelled, Resumed
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 
@@ -38,6 +41,7 @@ class Crew:
     answers: Answers
     residue: Residue
     inside: Inside | None
+    probes: Probes | None
     record: Record
     current: Current
     clock: Callable[[], float]
@@ -123,10 +127,28 @@ class Carrier:
         tally.requests += 1
         crew.record.ended += 1
 
-    def run(self, request: Request, baseline: Context | None = None) -> None:
-        """Carry one request in a worker that blocks."""
-        for _ in self.carry(request, baseline):
-            pass
+    def run(
+        self,
+        request: Request,
+        baseline: Context | None = None,
+        give_way: Callable[[], None] | None = None,
+    ) -> None:
+        """Carry one request in a worker that blocks.
+
+        `give_way` lets others run where a server would wait. A worker that is killed there is
+        killed for the sake of its request, which ends.
+        """
+        carried = self.carry(request, baseline)
+        for _ in carried:
+            if give_way is None:
+                continue
+            try:
+                give_way()
+            except BaseException as killed:
+                if not was_killed(request):
+                    raise
+                with contextlib.suppress(StopIteration):
+                    carried.throw(killed)
 
     def _count_latency(self, seconds: float) -> None:
         us = int(seconds * 1e6)

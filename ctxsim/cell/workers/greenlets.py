@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gevent
 import gevent.event
 
+from ctxsim.cell.targets.faults import is_killed
 from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Crew, new_baseline
 from ctxsim.cell.workers.threads import in_threads
@@ -49,6 +51,41 @@ def _open_loop() -> Iterator[None]:
         timer.close()
 
 
+def _give_way() -> None:
+    gevent.sleep(0)
+
+
+class Killable(gevent.Greenlet):  # type: ignore[type-arg]
+    """A greenlet that can be killed at the n-th switch point of its request.
+
+    By count, since that can be repeated, and not by a timer. It is killed while it waits, as
+    `Greenlet.kill` does it: at the moment in which it is resumed, what it waited for would be lost
+    to all others that wait (a notified `Condition`, and with it any `queue.Queue`).
+    """
+
+    def begin(self, request: Request) -> None:
+        """The greenlet goes on with `request`, which is to be killed."""
+        # The hub runs it when this greenlet has come to its next switch point.
+        gevent.get_hub().loop.run_callback(self._wait, request)
+
+    def switch(self, *args: Any) -> Any:
+        # Whatever a greenlet waits for resumes it by this.
+        request: Request | None = self.__dict__.get("ctxsim_request")
+        if request is not None and request.fault == "cancel" and not request.faulted:
+            self.begin(request)
+        return super().switch(*args)
+
+    def _wait(self, request: Request) -> None:
+        if self.__dict__.get("ctxsim_request") is request and is_killed(request):
+            self.throw(gevent.GreenletExit())
+
+
+def _may_be_killed(request: Request) -> None:
+    current = gevent.getcurrent()
+    if request.fault == "cancel" and isinstance(current, Killable):
+        current.begin(request)
+
+
 class Hub:
     """Keeps `count` greenlets in flight on the calling thread until the traffic ends."""
 
@@ -78,7 +115,8 @@ class Hub:
         except BaseException as error:  # noqa: BLE001 - raised again by `run`
             self._error = error
         if request is not None:
-            gevent.spawn(self._carry, request)
+            spawn = Killable.spawn if request.fault == "cancel" else gevent.spawn
+            spawn(self._carry, request)
             return
         self._active -= 1
         if self._active == 0:
@@ -96,8 +134,8 @@ class Hub:
             self._start_next()
 
     def _run(self, request: Request) -> None:
-        for _ in self._carrier.carry(request, None):
-            gevent.sleep(0)
+        _may_be_killed(request)
+        self._carrier.run(request, None, _give_way)
 
 
 class Pool:
@@ -107,9 +145,11 @@ class Pool:
         self._crew = crew
         self._count = count
         self._carrier = crew.carrier()
+        self._kills = crew.traffic.plan.faults.cancel > 0
 
     def run(self) -> None:
-        greenlets = [gevent.spawn(self._work) for _ in range(self._count)]
+        spawn = Killable.spawn if self._kills else gevent.spawn
+        greenlets = [spawn(self._work) for _ in range(self._count)]
         with _open_loop():
             gevent.joinall(greenlets)
         errors = (each.exception for each in greenlets)
@@ -120,7 +160,7 @@ class Pool:
     def _work(self) -> None:
         baseline = new_baseline()
         while (request := self._crew.traffic.take()) is not None:
-            for _ in self._carrier.carry(request, baseline):
-                gevent.sleep(0)
+            _may_be_killed(request)
+            self._carrier.run(request, baseline, _give_way)
             # The others' turn: a request that never waits must not be the only one there is.
             gevent.sleep(0)

@@ -12,17 +12,18 @@ from ctxsim import switchpoint
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
-from ctxsim.cell.targets import opening
+from ctxsim.cell.targets import importing, opening
 from ctxsim.cell.targets.asgi import Asgi
-from ctxsim.cell.targets.importing import resolve
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers import asgi
 from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.pauses import Pauses
 from ctxsim.errors import UnsuitedError
 
 
@@ -81,7 +82,7 @@ def _refuse_unsuited(plan: Plan) -> None:
         )
 
 
-def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
+def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pauses) -> Crew:
     """Import the application and put everything together that carries and watches its requests."""
     ours = native.thread_local()
     current = Current(ours)
@@ -90,6 +91,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     is_asgi = target.facts["kind"] == "asgi"
     if is_asgi:
         _refuse_unsuited(plan)
+    importing.check_names(plan)
     current.settle(by_context=is_asgi)
     if patched_time() and not model.greenlets:
         target.facts["patched"] = "by the application itself: its threads are greenlets"
@@ -97,17 +99,22 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     traffic = Traffic(plan, clock)
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
-    owner = Owner(plan, traffic, marks, resolve)
+    owner = Owner(plan, traffic, marks, importing.resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
-    inside = None
+    inside, probes = None, _probes(plan, traffic, owner, record)
     if target.view is not None:
         inside = Inside(target.view, current, record, owner, live, native)
+        inside.probes = probes
         residue.more = target.view.held
         target.watch(inside)
-        _watch_pauses(inside, model.pause(native))
+    switchpoint.drive(
+        blocking=pauses.of(model.pause(native)), listening=inside.listen if inside else None
+    )
+    pauses.watch(current, inside, probes, kills=not model.greenlets)
     if isinstance(target, Asgi):
         target.start()
+    resumed = _asked_on_resume(probes, inside, current) if is_asgi else []
     return Crew(
         workers=plan.workers,
         target=target,
@@ -115,18 +122,32 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         answers=Answers(marks, owner, record, target.session_cookie),
         residue=residue,
         inside=inside,
+        probes=probes,
         record=record,
         current=current,
         clock=clock,
         imported_in=copy_context(),
         live=live,
         tallies=[],
+        on_resume=resumed,
     )
 
 
-def _watch_pauses(inside: Inside, sleep: Callable[[float], None]) -> None:
-    def pause(seconds: float) -> None:
-        sleep(seconds)
-        inside.look("after a pause")
+def _asked_on_resume(
+    probes: Probes | None, inside: Inside | None, current: Current
+) -> list[Callable[[], object]]:
+    if probes is None:
+        return []
 
-    switchpoint.drive(blocking=pause, listening=inside.listen)
+    def ask() -> None:
+        request = current.get()
+        # Where hooks are known: what they set for each request is the last one's until they ran.
+        if request is not None and (inside is None or request.hooked):
+            probes.look(request, "when it went on")
+
+    return [ask]
+
+
+def _probes(plan: Plan, traffic: Traffic, owner: Owner, record: Record) -> Probes | None:
+    named = [(name, importing.probe(name)) for name in plan.probes]
+    return Probes(named, traffic, owner, record) if named else None

@@ -16,8 +16,10 @@ from ctxsim.cell.targets.faults import FailingHook, not_injected
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.claims import OwnersOfG
-from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.inside import Inside, LookUp
 from ctxsim.cell.witness.record import Current
+
+_LOOK_UP = "_get_current_object"
 
 
 class FlaskView:
@@ -25,6 +27,7 @@ class FlaskView:
 
     def __init__(self, flask: Any) -> None:
         # The proxies' own functions: asked for once, since a proxy is slow to give an attribute.
+        self._proxies = {"request": flask.request, "g": flask.g, "session": flask.session}
         self._request = flask.request._get_current_object
         self.g: Callable[[], object] = flask.g._get_current_object
         self.session: Callable[[], object | None] = flask.session._get_current_object
@@ -48,6 +51,12 @@ class FlaskView:
             return None
         found: Request | None = thing.environ.get(CARRIED)  # type: ignore[attr-defined]
         return found
+
+    def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
+        for name, proxy in self._proxies.items():
+            # A slot of the proxy, whose own attributes are those of what it leads to.
+            look_up = object.__getattribute__(proxy, _LOOK_UP)
+            object.__setattr__(proxy, _LOOK_UP, heard(name, look_up))
 
     def held(self) -> Iterator[tuple[str, object]]:
         # Werkzeug's locals are context variables, which are searched anyway.

@@ -7,8 +7,8 @@ it after a pause, and in its teardowns; the stack is looked at before a request 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from ctxsim.cell.history import Event, Who
 from ctxsim.cell.objects import UNCHANGEABLE
@@ -22,6 +22,9 @@ from ctxsim.cell.witness.record import Current, Record, where_we_are
 
 # What Flask says, since 2.2, of a context that is popped out of order or by another worker.
 _MISPOPPED = re.compile(r"Popped wrong (app|request) context|was created in a different Context")
+
+# What a proxy asks for its object, or for the context in which it is.
+LookUp = Callable[[], Any]
 
 
 class View(Protocol):
@@ -50,6 +53,12 @@ class View(Protocol):
 
     def session(self) -> object | None:
         """The current request's session; None where there is none."""
+
+    def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
+        """Have `request`, `g` and `session` look up by what `heard` makes of their functions.
+
+        The view itself goes on without.
+        """
 
     def held(self) -> Iterator[tuple[str, object]]:
         """What this worker holds in locals of the framework that no search finds by itself."""

@@ -16,6 +16,8 @@ from ctxsim.cell.targets import opening
 from ctxsim.cell.targets.importing import resolve
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.answers import Answers, Owner
+from ctxsim.cell.witness.background import Background
+from ctxsim.cell.witness.escapes import Escapes
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.record import Current, Record
@@ -73,10 +75,13 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
     inside = None
+    background = Background(current, record, native)
     if target.view is not None:
         inside = Inside(target.view, current, record, owner, live, native)
         residue.more = target.view.held
         target.watch(inside)
+        target.view.listen(Escapes(target.view, current, record, live).heard)
+        background.listen()
         _watch_pauses(inside, model.pause(native))
     return Crew(
         workers=plan.workers,
@@ -91,6 +96,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         imported_in=copy_context(),
         live=live,
         tallies=[],
+        background=background,
     )
 
 

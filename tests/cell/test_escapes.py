@@ -1,0 +1,183 @@
+"""Work that outlives its request (CTX301) or does not get its context (CTX302), with real cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from driving import live, plan_of
+
+HEADERS = {
+    "flask": """
+from flask import Flask, copy_current_request_context, g, has_request_context, request, session
+from flask import Response, stream_with_context
+app = Flask(__name__)
+""",
+    "runtime": """
+from ctxsim.runtime import App, copy_current_request_context, g, has_request_context, request
+from ctxsim.runtime import Response, session, stream_with_context
+app = App(__name__)
+""",
+}
+# `over` runs when the request in whose view it was made has ended: its last word comes from a
+# `close` of the server's, and one more look at the clock follows.
+COMMON = """
+import contextvars, threading, time
+from concurrent.futures import ThreadPoolExecutor
+import ctxsim
+app.secret_key = "a key for tests"
+app.config["PROPAGATE_EXCEPTIONS"] = False
+pool = ThreadPoolExecutor(4)
+works = []
+
+def later(work):
+    time.sleep(0.05)
+    work()
+
+@app.route("/say")
+def say():
+    tag = request.args["tag"]
+    session["tag"] = g.tag = tag
+{body}
+    return tag
+
+def mail():
+    return {use}
+"""
+WORDS = ("sync", "threads:4", "greenlets:20", "tasks:10:to_thread")
+FRAMEWORKS = ("flask", "runtime")
+
+
+def lived(application: Any, framework: str, word: str, body: str, use: str) -> Any:
+    source = HEADERS[framework] + COMMON
+    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    source = source.replace("{body}", lines).replace("{use}", use)
+    plan = plan_of("GET /say?tag={canary}", target=application(source), workers=word)
+    return live(plan).finished()
+
+
+COPIED = """
+context = contextvars.copy_context()
+threading.Thread(target=later, args=(lambda: context.run(mail),)).start()
+"""
+WITH_CONTEXT = """
+threading.Thread(target=later, args=(copy_current_request_context(mail),)).start()
+"""
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(
+    ("body", "use", "name"),
+    [
+        (COPIED, "request.path", "request"),
+        (COPIED, "g.tag", "g"),
+        (WITH_CONTEXT, "session.get('tag')", "session"),
+    ],
+    ids=["request", "g", "session"],
+)
+def test_work_that_outlives_its_request(application, framework, word, body, use, name):
+    found = lived(application, framework, word, body, use)
+    assert found.codes == {"CTX301"}, found.told()
+    [finding] = found.findings
+    assert finding.where[0].function == "mail"
+    assert f"its {name} in mail" in finding.story[0]
+    assert finding.victim.route == "GET /say"
+
+
+LOST = {
+    "a thread": "threading.Thread(target=mail).start()",
+    "a thread, while the request waits": "t = threading.Thread(target=mail); t.start(); t.join()",
+    "an executor": "pool.submit(mail)",
+    "an executor's map": "pool.map(lambda _: mail(), [1, 2])",
+    "a timer": "threading.Timer(0.001, mail).start()",
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("body", LOST.values(), ids=LOST)
+def test_work_that_finds_no_context(application, framework, word, body):
+    found = lived(application, framework, word, body, "request.path")
+    assert found.codes == {"CTX302"}, found.told()
+    [finding] = found.findings
+    assert finding.where[0].function == "mail"
+    assert finding.count >= 150
+
+
+SILENT = {
+    "the request waits for it": """
+t = threading.Thread(target=copy_current_request_context(mail)); t.start(); t.join()
+""",
+    "it is handed plain values": "threading.Thread(target=later, args=(tag.upper,)).start()",
+    "it pushes a context of its own": """
+def work():
+    with app.test_request_context("/other"):
+        mail()
+threading.Thread(target=work).start()
+""",
+    "it asks first": """
+def work():
+    if has_request_context():
+        mail()
+    if request:
+        mail()
+pool.submit(work)
+""",
+    "it catches the error": """
+def work():
+    try:
+        mail()
+    except RuntimeError:
+        works.append(1)
+threading.Thread(target=work).start()
+""",
+    "it fails for another reason": """
+def work():
+    raise RuntimeError("the mail server is away")
+pool.submit(work)
+threading.Thread(target=contextvars.copy_context().run, args=(mail,)).join
+""",
+    "it is part of a streamed answer": """
+def parts():
+    mail()
+    yield tag
+return Response(stream_with_context(parts()))
+""",
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_what_is_nothing(application, framework, word, body):
+    found = lived(application, framework, word, body, "request.path, g.get('tag'), session")
+    assert found.findings == [], found.told()
+    assert found.tally.compared == found.tally.requests == 200
+
+
+def spawning(body: str) -> str:
+    return f"import gevent, gevent.pool\n{body}"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "gevent.spawn(mail)",
+        "gevent.spawn(mail).join()",
+        "gevent.pool.Pool(2).spawn(mail)",
+        "gevent.spawn_later(0.001, mail)",
+    ],
+)
+def test_a_greenlet_that_finds_no_context(application, framework, body):
+    found = lived(application, framework, "greenlets:20", spawning(body), "request.path")
+    assert found.codes == {"CTX302"}, found.told()
+    assert "a greenlet (mail)" in found.findings[0].story[0]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_greenlet_that_outlives_its_request(application, framework):
+    body = spawning("gevent.spawn(later, copy_current_request_context(mail))")
+    found = lived(application, framework, "greenlets:20", body, "request.path")
+    assert found.codes == {"CTX301"}, found.told()

@@ -20,8 +20,12 @@ from ctxsim.cell.witness.claims import Claims, OwnersOfG
 from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
-# What Flask says, since 2.2, of a context that is popped out of order or by another worker.
-_MISPOPPED = re.compile(r"Popped wrong (app|request) context|was created in a different Context")
+# What Flask says, since 2.2 and since 3.2, of a context that is popped out of order or by another
+# worker.
+_MISPOPPED = re.compile(
+    r"Popped wrong (app|request) context|was created in a different Context"
+    r"|Cannot pop this context .* (not the active context|no active context)"
+)
 
 # What a proxy asks for its object, or for the context in which it is.
 LookUp = Callable[[], Any]
@@ -204,7 +208,9 @@ class Inside:
 
     def raised(self, request: Request, error: BaseException) -> None:
         """The application raised `error` to its server: it may be a framework's word on a pop."""
-        if isinstance(error, (AssertionError, ValueError)) and _MISPOPPED.search(str(error)):
+        if isinstance(error, (AssertionError, ValueError, RuntimeError)) and _MISPOPPED.search(
+            str(error)
+        ):
             self._note("context.mispop", request, "pop", seen=str(error)[:200])
 
     def after(self, request: Request) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from driving import live, plan_of
 
+from ctxsim.cell.plan import Load
+
 HEADERS = {
     "flask": """
 from flask import Flask, copy_current_request_context, g, has_request_context, request, session
@@ -19,8 +21,6 @@ from ctxsim.runtime import Response, session, stream_with_context
 app = App(__name__)
 """,
 }
-# `over` runs when the request in whose view it was made has ended: its last word comes from a
-# `close` of the server's, and one more look at the clock follows.
 COMMON = """
 import contextvars, threading, time
 from concurrent.futures import ThreadPoolExecutor
@@ -48,11 +48,11 @@ WORDS = ("sync", "threads:4", "greenlets:20", "tasks:10:to_thread")
 FRAMEWORKS = ("flask", "runtime")
 
 
-def lived(application: Any, framework: str, word: str, body: str, use: str) -> Any:
+def lived(application: Any, framework: str, word: str, body: str, use: str, **keys: Any) -> Any:
     source = HEADERS[framework] + COMMON
     lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
     source = source.replace("{body}", lines).replace("{use}", use)
-    plan = plan_of("GET /say?tag={canary}", target=application(source), workers=word)
+    plan = plan_of("GET /say?tag={canary}", target=application(source), workers=word, **keys)
     return live(plan).finished()
 
 
@@ -181,3 +181,60 @@ def test_a_greenlet_that_outlives_its_request(application, framework):
     body = spawning("gevent.spawn(later, copy_current_request_context(mail))")
     found = lived(application, framework, "greenlets:20", body, "request.path")
     assert found.codes == {"CTX301"}, found.told()
+
+
+def test_a_thread_class_of_its_own_and_an_error_that_has_the_missing_context_as_its_cause(
+    application,
+):
+    body = """
+class Mailing(threading.Thread):
+    def run(self):
+        try:
+            mail()
+        except RuntimeError as error:
+            raise ValueError("no mail") from error
+Mailing().start()
+"""
+    found = lived(application, "flask", "threads:4", body, "request.path")
+    assert found.codes == {"CTX302"}, found.told()
+    assert found.findings[0].where[0].function == "mail"
+
+
+def test_whoever_started_work_sees_it_as_it_is(application):
+    """Neither the printed traceback nor that of what `result` raises has a line more."""
+    body = """
+threading.Thread(target=mail, name="mailing").start()
+try:
+    pool.submit(mail).result()
+except RuntimeError as error:
+    import traceback
+    print([each.name for each in traceback.extract_tb(error.__traceback__)][:5], flush=True)
+"""
+    keys = {"load": Load(requests=3)}
+    found = lived(application, "flask", "sync", body, "request.path", **keys)
+    # An executor that was faster than the request has its error asked for in one step less.
+    through = {"['say', 'result', '__get_result', 'run', 'mail']"}
+    through.add("['say', '__get_result', 'run', 'mail']")
+    lines = found.stdout.splitlines()
+    assert len(lines) == 3
+    assert set(lines) <= through
+    assert "Exception in thread mailing" in found.stderr
+    printed = found.stderr.partition("Exception in thread mailing")[2].partition("in mail")[0]
+    assert "_bootstrap_inner" in printed
+    assert "ctxsim" not in printed
+
+
+def test_work_that_ends_after_the_last_request_is_waited_for(application):
+    body = "threading.Thread(target=lambda: (time.sleep(0.3), mail())).start()"
+    keys = {"load": Load(requests=1)}
+    found = lived(application, "flask", "sync", body, "request.path", **keys)
+    assert found.codes == {"CTX302"}, found.told()
+    # Waiting is no part of what the requests took.
+    assert found.tally.elapsed_s < 0.3
+
+
+def test_work_that_never_ends_is_not_waited_for_long(application):
+    body = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    keys = {"load": Load(requests=1)}
+    found = lived(application, "flask", "sync", body, "request.path", **keys)
+    assert found.findings == [], found.told()

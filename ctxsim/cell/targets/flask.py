@@ -19,10 +19,9 @@ from ctxsim.cell.targets.faults import FailingHook, not_injected
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.claims import OwnersOfG
+from ctxsim.cell.witness.escapes import listen_to
 from ctxsim.cell.witness.inside import Inside, LookUp
 from ctxsim.cell.witness.record import Current
-
-_LOOK_UP = "_get_current_object"
 
 
 class FlaskView:
@@ -61,10 +60,7 @@ class FlaskView:
         return found
 
     def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
-        for name, proxy in self._proxies.items():
-            # A slot of the proxy, whose own attributes are those of what it leads to.
-            look_up = object.__getattribute__(proxy, _LOOK_UP)
-            object.__setattr__(proxy, _LOOK_UP, heard(name, look_up))
+        listen_to(self._proxies, heard)
 
     def held(self) -> Iterator[tuple[str, object]]:
         # Werkzeug's locals are context variables, which are searched anyway.

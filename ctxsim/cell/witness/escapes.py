@@ -9,6 +9,7 @@ looked at closely, so that requests pay for one look into a dict.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ from ctxsim.cell.witness.record import Current, Record, where_we_are
 # What carries requests, and asks the proxies itself as it ends a context that work has pushed.
 _CARRYING = frozenset({"flask.app", "flask.ctx", "quart.app", "quart.ctx"})
 _PROXY = "werkzeug.local"
+_LOOK_UP = "_get_current_object"
 
 
 class Escapes:
@@ -68,3 +70,11 @@ def _is_framework(frame: FrameType | None) -> bool:
     while frame is not None and frame.f_globals.get("__name__") == _PROXY:
         frame = frame.f_back
     return frame is not None and frame.f_globals.get("__name__") in _CARRYING
+
+
+def listen_to(proxies: dict[str, Any], heard: Callable[[str, LookUp], LookUp]) -> None:
+    """Have Werkzeug's proxies look up by what `heard` makes of their functions."""
+    for name, proxy in proxies.items():
+        # A slot of the proxy, whose own attributes are those of what it leads to.
+        look_up = object.__getattribute__(proxy, _LOOK_UP)
+        object.__setattr__(proxy, _LOOK_UP, heard(name, look_up))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from driving import live, plan_of
 
-from ctxsim.cell.plan import Load
+from ctxsim.cell.plan import Faults, Load
 
 HEADERS = {
     "flask": """
@@ -238,3 +238,23 @@ def test_work_that_never_ends_is_not_waited_for_long(application):
     keys = {"load": Load(requests=1)}
     found = lived(application, "flask", "sync", body, "request.path", **keys)
     assert found.findings == [], found.told()
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", ["sync", "greenlets:20"])
+def test_work_that_a_request_would_have_waited_for_had_its_client_stayed(
+    application, framework, word
+):
+    body = """
+def parts():
+    yield tag
+    work.join()
+    yield "."
+work = threading.Thread(target=later, args=(copy_current_request_context(mail),))
+work.start()
+return Response(stream_with_context(parts()))
+"""
+    keys = {"load": Load(requests=40), "faults": Faults(abort=0.3)}
+    found = lived(application, framework, word, body, "request.path", **keys)
+    assert found.findings == [], found.told()
+    assert found.tally.faults["abort"] > 3

@@ -50,7 +50,10 @@ class Escapes:
     def _used(self, name: str) -> None:
         view = self._view
         owner = view.owners_of_g.owner(view.g()) if name == "g" else view.carried()
-        if owner is None or owner in self._live or _is_framework(sys._getframe(2)):
+        # One that was cut short on purpose might have waited for what it had under way.
+        if owner is None or owner in self._live or owner.faulted:
+            return
+        if _is_framework(sys._getframe(2)):
             return
         # Past `looked_up`, to the application's line.
         where = where_we_are(3)

@@ -23,7 +23,7 @@ current = Local()
 
 def say(request):
     tag = request.GET["tag"]
-    {}
+    LINE
     return HttpResponse(tag)
 
 urlpatterns = [path("say", say)]
@@ -39,6 +39,6 @@ app = get_wsgi_application()
 )
 def test_a_cache_that_a_context_leads_to_is_no_residue(application, word, line, codes):
     """Django's connections to its caches stand in a context variable, as the Local's values do."""
-    target = application(SOURCE.format(line))
+    target = application(SOURCE.replace("LINE", line))
     found = live(plan_of("GET /say?tag={canary}", target=target, workers=word)).finished()
     assert found.codes == codes, found.told()

@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CODE := ctxsim tests benchmarks scenarios tools
 
-.PHONY: run test lint format bench clean
+.PHONY: run test lint format bench soak clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ctxsim run scenarios/quickstart.yaml
@@ -34,6 +34,9 @@ format: $(VENV)/.installed-all
 
 bench: $(VENV)/.installed-all
 	@$(BIN)/python benchmarks
+
+soak: $(VENV)/.installed-all
+	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-3.* .ctxsim build dist *.egg-info

@@ -92,10 +92,14 @@ def _carry_out(
     native.use_short_switches()
     crew.traffic.begin()
     started = time.perf_counter()
+    ended = None
     try:
         models.carry_all(crew, model)
+        ended = time.perf_counter()
+        if not ticker.stopped:
+            crew.background.wait(model.pause(native))
     finally:
-        ticker.last(time.perf_counter() - started)
+        ticker.last((ended or time.perf_counter()) - started)
     models.close(crew)
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 

@@ -26,6 +26,13 @@ _NO_REQUEST = (
     " `copy_current_request_context`."
 )
 
+# Gives the current context, or None.
+Get = Callable[[], Any]
+
+
+def _as_it_is(get: Get) -> Get:
+    return get
+
 
 class ContextPart:
     """A source: one attribute of the current context."""
@@ -34,15 +41,21 @@ class ContextPart:
         self._stack = stack
         self._attribute = attribute
         self._message = message
-        self._get: Callable[[], Any]
+        self._get: Get
         self.names: dict[str, Any] = {}
         # Where no context is pushed `get()` is None, which has no such attribute, so the getters
         # raise AttributeError there, as they must.
         self.expression = f"get().{attribute}"
+        self._made_of: Callable[[Get], Get] = _as_it_is
         STACKS.watch(self._take_slot)
 
+    def look_up_by(self, made_of: Callable[[Get], Get]) -> None:
+        """Look up, from now on, by what `made_of` makes of the slot's own function."""
+        self._made_of = made_of
+        self._take_slot()
+
     def _take_slot(self) -> None:
-        self._get = self.names["get"] = getattr(STACKS, self._stack)
+        self._get = self.names["get"] = self._made_of(getattr(STACKS, self._stack))
 
     def resolve(self) -> Any:
         context = self._get()
@@ -51,8 +64,13 @@ class ContextPart:
         return getattr(context, self._attribute)
 
 
+# Where each proxy looks, by its name; a cell listens there for who uses which context.
+PARTS: dict[str, ContextPart] = {}
+
+
 def _proxy(stack: str, attribute: str, name: str, message: str) -> Any:
-    return LocalProxy(ContextPart(stack, attribute, message.format(name=name)))
+    part = PARTS[name] = ContextPart(stack, attribute, message.format(name=name))
+    return LocalProxy(part)
 
 
 # Typed as an App in `current`, which may import it.

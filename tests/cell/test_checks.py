@@ -46,6 +46,8 @@ CODES = [
     ("value.lost", {}, "CTX207"),
     ("expectation.broken", {"relation": "own"}, "CTX207"),
     ("expectation.broken", {}, "CTX208"),
+    ("escape.used", {}, "CTX301"),
+    ("escape.lost", {}, "CTX302"),
     ("residue", {}, "CTX401"),
 ]
 

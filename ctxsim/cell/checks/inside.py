@@ -1,4 +1,4 @@
-"""CTX202, CTX203, CTX205 to CTX207, CTX401: what was seen inside the application's process."""
+"""CTX202, CTX203, CTX205 to CTX207, CTX301, CTX302, CTX401: what was seen inside the process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _CODES = {
     "proxy.early": "CTX205",
     "receiver.foreign": "CTX206",
     "value.lost": "CTX207",
+    "escape.used": "CTX301",
+    "escape.lost": "CTX302",
     "residue": "CTX401",
 }
 _SENTENCES = {
@@ -21,6 +23,8 @@ _SENTENCES = {
     "proxy.early": "{place} led {victim} to an object of {source}",
     "receiver.foreign": "{place}, connected by {source}, was called for {victim}",
     "value.lost": "{victim} lost its own value: {place}",
+    "escape.used": "after {victim} had ended, background work used its {place}",
+    "escape.lost": "what {victim} started, {place}, found no context: {seen}",
     "residue": "when {victim} began, {place} still held a value of {source}",
 }
 

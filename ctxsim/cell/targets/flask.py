@@ -1,4 +1,7 @@
-"""Flask applications: their contexts as Flask's own proxies show them.
+"""Flask applications, since 2.2: their contexts as Flask's own proxies show them.
+
+Up to 3.1 a request has two contexts, one of the application and one of its own. From 3.2 on it has
+one, which an app context that is pushed already does not take the place of.
 
 Flask is never imported here: it is the application's, in the version that the application has. It
 is watched through the five methods of `Flask` that documentation offers for overriding: its signals
@@ -17,7 +20,8 @@ from ctxsim.cell.targets.moments import Moments
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.claims import OwnersOfG
-from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.escapes import listen_to
+from ctxsim.cell.witness.inside import Inside, LookUp
 from ctxsim.cell.witness.record import Current
 
 
@@ -26,9 +30,10 @@ class FlaskView:
 
     def __init__(self, flask: Any) -> None:
         # The proxies' own functions: asked for once, since a proxy is slow to give an attribute.
+        self._proxies = {"request": flask.request, "g": flask.g, "session": flask.session}
         self._request = flask.request._get_current_object
         self.g: Callable[[], object] = flask.g._get_current_object
-        self.session: Callable[[], object | None] = flask.session._get_current_object
+        self._context: Callable[[], object] = _request_context(flask)._get_current_object
         self._request_class = flask.Request
         self.owners_of_g = OwnersOfG()
         self.has_request: Callable[[], bool] = flask.has_request_context
@@ -43,6 +48,11 @@ class FlaskView:
         found: Request | None = self._request().environ.get(CARRIED)
         return found
 
+    def session(self) -> object | None:
+        # Not by the proxy, which marks the session as accessed: a response then varies by cookie.
+        held = vars(self._context())
+        return held["_session"] if "_session" in held else held.get("session")
+
     def belongs_to(self, thing: object) -> Request | None:
         # By its type, not by isinstance: a proxy would pass for what it leads to.
         if not issubclass(type(thing), self._request_class):
@@ -50,9 +60,19 @@ class FlaskView:
         found: Request | None = thing.environ.get(CARRIED)  # type: ignore[attr-defined]
         return found
 
+    def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
+        listen_to(self._proxies, heard)
+
     def held(self) -> Iterator[tuple[str, object]]:
         # Werkzeug's locals are context variables, which are searched anyway.
         return iter(())
+
+
+def _request_context(flask: Any) -> Any:
+    """The proxy to the context in which the current request is."""
+    names = vars(flask.globals)
+    # By the module's names, since to ask for it where it has gone gives a warning.
+    return names["request_ctx" if "request_ctx" in names else "app_ctx"]
 
 
 class FlaskHooks:

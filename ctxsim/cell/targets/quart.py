@@ -18,7 +18,8 @@ from ctxsim.cell.targets.suspensions import Resumed
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.claims import OwnersOfG
-from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.escapes import listen_to
+from ctxsim.cell.witness.inside import Inside, LookUp
 from ctxsim.cell.witness.record import Current
 
 
@@ -27,6 +28,7 @@ class QuartView:
 
     def __init__(self, quart: Any) -> None:
         # The proxies' own functions: asked for once, since a proxy is slow to give an attribute.
+        self._proxies = {"request": quart.request, "g": quart.g, "session": quart.session}
         self._request = quart.request._get_current_object
         self.g: Callable[[], object] = quart.g._get_current_object
         self.session: Callable[[], object | None] = quart.session._get_current_object
@@ -50,6 +52,9 @@ class QuartView:
             return None
         found: Request | None = thing.scope.get(CARRIED)  # type: ignore[attr-defined]
         return found
+
+    def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
+        listen_to(self._proxies, heard)
 
     def held(self) -> Iterator[tuple[str, object]]:
         # Its locals are context variables, which are searched anyway.

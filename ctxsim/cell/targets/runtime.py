@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,10 +18,11 @@ from ctxsim.cell.targets.moments import Moments
 from ctxsim.cell.targets.wsgi import CARRIED
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.claims import OwnersOfG
-from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.inside import Inside, LookUp
 from ctxsim.cell.witness.record import Current
 from ctxsim.runtime import App
 from ctxsim.runtime.local import live_locals
+from ctxsim.runtime.proxies import PARTS
 from ctxsim.runtime.requests import Request as RuntimeRequest
 from ctxsim.runtime.selection import selected_storage
 from ctxsim.runtime.stacks import STACKS
@@ -60,6 +62,10 @@ class RuntimeView:
     def session(self) -> object | None:
         # One that nobody opened yet is left closed: to open it is to verify a signature.
         return STACKS.request_get()._session  # type: ignore[no-any-return]
+
+    def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
+        for name in ("request", "g", "session"):
+            PARTS[name].look_up_by(partial(heard, name))
 
     def held(self) -> Iterator[tuple[str, object]]:
         if selected_storage() in ("contextvar", "thread"):

@@ -7,8 +7,8 @@ it after a pause, and in its teardowns; the stack is looked at before a request 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from ctxsim.cell.history import Event, Who
 from ctxsim.cell.objects import UNCHANGEABLE
@@ -21,8 +21,15 @@ from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
-# What Flask says, since 2.2, of a context that is popped out of order or by another worker.
-_MISPOPPED = re.compile(r"Popped wrong (app|request) context|was created in a different Context")
+# What Flask says, since 2.2 and since 3.2, of a context that is popped out of order or by another
+# worker.
+_MISPOPPED = re.compile(
+    r"Popped wrong (app|request) context|was created in a different Context"
+    r"|Cannot pop this context .* (not the active context|no active context)"
+)
+
+# What a proxy asks for its object, or for the context in which it is.
+LookUp = Callable[[], Any]
 
 
 class View(Protocol):
@@ -51,6 +58,12 @@ class View(Protocol):
 
     def session(self) -> object | None:
         """The current request's session; None where there is none."""
+
+    def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
+        """Have `request`, `g` and `session` look up by what `heard` makes of their functions.
+
+        The view itself goes on without.
+        """
 
     def held(self) -> Iterator[tuple[str, object]]:
         """What this worker holds in locals of the framework that no search finds by itself."""
@@ -207,7 +220,9 @@ class Inside:
 
     def raised(self, request: Request, error: BaseException) -> None:
         """The application raised `error` to its server: it may be a framework's word on a pop."""
-        if isinstance(error, (AssertionError, ValueError)) and _MISPOPPED.search(str(error)):
+        if isinstance(error, (AssertionError, ValueError, RuntimeError)) and _MISPOPPED.search(
+            str(error)
+        ):
             self._note("context.mispop", request, "pop", seen=str(error)[:200])
 
     def after(self, request: Request) -> None:

@@ -62,10 +62,13 @@ class Marks:
         # Once each, in however many readings.
         return list(dict.fromkeys(found))
 
-    def in_object(self, thing: object) -> list[Mark]:
-        """The marks in a value of the process: text, containers of such, attributes of objects."""
+    def in_object(self, thing: object, beyond: Iterable[int] = ()) -> list[Mark]:
+        """The marks in a value of the process: text, containers of such, attributes of objects.
+
+        The objects whose ids are in `beyond` are not looked into.
+        """
         found: list[Mark] = []
-        for text in _texts(thing, _DEPTH, [_ITEMS], set()):
+        for text in _texts(thing, _DEPTH, [_ITEMS], set(beyond)):
             if isinstance(text, str):
                 found += map(_mark, self._scanner.in_text(text))
                 found += self._of_users(text)
@@ -98,7 +101,7 @@ def _texts(thing: Any, depth: int, left: list[int], seen: set[int]) -> Iterator[
         yield bytes.__getitem__(thing, slice(None))
     elif depth and left[0] > 0 and not issubclass(kind, _PLAIN) and id(thing) not in seen:
         seen.add(id(thing))
-        for part in _parts(thing):
+        for part in parts(thing):
             left[0] -= 1
             yield from _texts(part, depth - 1, left, seen)
 
@@ -117,12 +120,13 @@ _CONTAINERS: tuple[tuple[type, Callable[[Any], Iterable[object]]], ...] = (
 )
 
 
-def _parts(thing: Any) -> Iterable[object]:
+def parts(thing: Any) -> Iterable[object]:
+    """What an object holds, without running any code of its own."""
     # Exact methods of the builtin types: a subclass's own iteration may do anything, and a session
     # would count as accessed.
-    for kind, parts in _CONTAINERS:
+    for kind, of_kind in _CONTAINERS:
         if issubclass(type(thing), kind):
-            return parts(thing)
+            return of_kind(thing)
     return [*_attributes(thing), *_slots(thing)][:_ITEMS]
 
 

@@ -23,6 +23,7 @@ from ctxsim.cell.objects import UNCHANGEABLE, instances
 from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
+from ctxsim.cell.witness.kept import KeptByLibraries
 from ctxsim.cell.witness.marks import Mark
 from ctxsim.cell.witness.record import (
     IN_CONTEXT,
@@ -65,6 +66,7 @@ class Residue:
         self._of_library: dict[int, bool] = {}
         # What requests in flight found, and may yet overwrite before they end.
         self._suspects: dict[Request, list[tuple[Place, Mark]]] = {}
+        self._kept = KeptByLibraries()
         self._milestones = Milestones(_SEARCH_AT, native.allocate_lock())
         # The thread-local in which the harness itself knows the current request.
         self._ours = ours
@@ -90,7 +92,7 @@ class Residue:
         if not self._suspects:
             return
         for place, mark in self._suspects.pop(request, ()):
-            if mark in self._marks.in_object(place.read()):
+            if mark in self._marks.in_object(place.read(), self._kept.known):
                 self._note(request, place, mark)
 
     def _compare_variables(
@@ -107,14 +109,31 @@ class Residue:
             self._compare(request, place, value)
 
     def _compare(self, request: Request, place: Place, value: object) -> None:
-        for mark in self._marks.in_object(value):
-            if self._owner.is_shared(mark, request):
-                continue
-            if self._is_of_library(place.thing):
-                self._suspects.setdefault(request, []).append((place, mark))
-            else:
-                self._note(request, place, mark)
+        mark = self._mark_in(value, request)
+        if mark is None:
             return
+        if self._is_of_library(place.thing):
+            self._suspects.setdefault(request, []).append((place, mark))
+        else:
+            self._note(request, place, mark)
+
+    def _mark_in(self, value: object, request: Request) -> Mark | None:
+        """The first mark that not all may see, in no object that a library keeps for all."""
+        while True:
+            known = len(self._kept.known)
+            for mark in self._marks.in_object(value, self._kept.known):
+                if not self._owner.is_shared(mark, request):
+                    break
+            else:
+                return None
+            # Each turn knows of one more such object, so that there is an end; another thread may
+            # have been the one to learn of it.
+            learnt = self._kept.learn(value, partial(self._is_in, mark))
+            if not learnt and len(self._kept.known) == known:
+                return mark
+
+    def _is_in(self, mark: Mark, text: object) -> bool:
+        return mark in self._marks.in_object(text)
 
     def _note(self, request: Request, place: Place, mark: Mark) -> None:
         self._record.note(

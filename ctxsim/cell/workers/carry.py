@@ -15,6 +15,7 @@ from ctxsim.cell.targets.faults import was_killed
 from ctxsim.cell.targets.suspensions import Cancelled, Resumed
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
+from ctxsim.cell.witness.background import Background
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
@@ -48,6 +49,7 @@ class Crew:
     imported_in: Context
     live: dict[Request, object]
     tallies: list[Tally]
+    background: Background
     on_resume: list[Callable[[], object]] = field(default_factory=list)
 
     def carrier(self) -> Carrier:

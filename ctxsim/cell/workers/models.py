@@ -16,6 +16,8 @@ from ctxsim.cell.targets import importing, opening
 from ctxsim.cell.targets.asgi import Asgi
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.answers import Answers, Owner
+from ctxsim.cell.witness.background import Background
+from ctxsim.cell.witness.escapes import Escapes
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.probes import Probes
@@ -103,11 +105,14 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
     inside, probes = None, _probes(plan, traffic, owner, record)
+    background = Background(current, record, native)
     if target.view is not None:
         inside = Inside(target.view, current, record, owner, live, native)
         inside.probes = probes
         residue.more = target.view.held
         target.watch(inside)
+        target.view.listen(Escapes(target.view, current, record, live).heard)
+        background.listen()
     switchpoint.drive(
         blocking=pauses.of(model.pause(native)), listening=inside.listen if inside else None
     )
@@ -129,6 +134,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         imported_in=copy_context(),
         live=live,
         tallies=[],
+        background=background,
         on_resume=resumed,
     )
 

@@ -1,0 +1,260 @@
+"""Work that outlives its request (CTX301) or does not get its context (CTX302), with real cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from driving import live, plan_of
+
+from ctxsim.cell.plan import Faults, Load
+
+HEADERS = {
+    "flask": """
+from flask import Flask, copy_current_request_context, g, has_request_context, request, session
+from flask import Response, stream_with_context
+app = Flask(__name__)
+""",
+    "runtime": """
+from ctxsim.runtime import App, copy_current_request_context, g, has_request_context, request
+from ctxsim.runtime import Response, session, stream_with_context
+app = App(__name__)
+""",
+}
+COMMON = """
+import contextvars, threading, time
+from concurrent.futures import ThreadPoolExecutor
+import ctxsim
+app.secret_key = "a key for tests"
+app.config["PROPAGATE_EXCEPTIONS"] = False
+pool = ThreadPoolExecutor(4)
+works = []
+
+def later(work):
+    time.sleep(0.05)
+    work()
+
+@app.route("/say")
+def say():
+    tag = request.args["tag"]
+    session["tag"] = g.tag = tag
+{body}
+    return tag
+
+def mail():
+    return {use}
+"""
+WORDS = ("sync", "threads:4", "greenlets:20", "tasks:10:to_thread")
+FRAMEWORKS = ("flask", "runtime")
+
+
+def lived(application: Any, framework: str, word: str, body: str, use: str, **keys: Any) -> Any:
+    source = HEADERS[framework] + COMMON
+    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    source = source.replace("{body}", lines).replace("{use}", use)
+    plan = plan_of("GET /say?tag={canary}", target=application(source), workers=word, **keys)
+    return live(plan).finished()
+
+
+COPIED = """
+context = contextvars.copy_context()
+threading.Thread(target=later, args=(lambda: context.run(mail),)).start()
+"""
+WITH_CONTEXT = """
+threading.Thread(target=later, args=(copy_current_request_context(mail),)).start()
+"""
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(
+    ("body", "use", "name"),
+    [
+        (COPIED, "request.path", "request"),
+        (COPIED, "g.tag", "g"),
+        (WITH_CONTEXT, "session.get('tag')", "session"),
+    ],
+    ids=["request", "g", "session"],
+)
+def test_work_that_outlives_its_request(application, framework, word, body, use, name):
+    found = lived(application, framework, word, body, use)
+    assert found.codes == {"CTX301"}, found.told()
+    [finding] = found.findings
+    assert finding.where[0].function == "mail"
+    assert f"its {name} in mail" in finding.story[0]
+    assert finding.victim.route == "GET /say"
+
+
+LOST = {
+    "a thread": "threading.Thread(target=mail).start()",
+    "a thread, while the request waits": "t = threading.Thread(target=mail); t.start(); t.join()",
+    "an executor": "pool.submit(mail)",
+    "an executor's map": "pool.map(lambda _: mail(), [1, 2])",
+    "a timer": "threading.Timer(0.001, mail).start()",
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("body", LOST.values(), ids=LOST)
+def test_work_that_finds_no_context(application, framework, word, body):
+    found = lived(application, framework, word, body, "request.path")
+    assert found.codes == {"CTX302"}, found.told()
+    [finding] = found.findings
+    assert finding.where[0].function == "mail"
+    assert finding.count >= 150
+
+
+SILENT = {
+    "the request waits for it": """
+t = threading.Thread(target=copy_current_request_context(mail)); t.start(); t.join()
+""",
+    "it is handed plain values": "threading.Thread(target=later, args=(tag.upper,)).start()",
+    "it pushes a context of its own": """
+def work():
+    with app.test_request_context("/other"):
+        mail()
+threading.Thread(target=work).start()
+""",
+    "it asks first": """
+def work():
+    if has_request_context():
+        mail()
+    if request:
+        mail()
+pool.submit(work)
+""",
+    "it catches the error": """
+def work():
+    try:
+        mail()
+    except RuntimeError:
+        works.append(1)
+threading.Thread(target=work).start()
+""",
+    "it fails for another reason": """
+def work():
+    raise RuntimeError("the mail server is away")
+pool.submit(work)
+threading.Thread(target=contextvars.copy_context().run, args=(mail,)).join
+""",
+    "it is part of a streamed answer": """
+def parts():
+    mail()
+    yield tag
+return Response(stream_with_context(parts()))
+""",
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_what_is_nothing(application, framework, word, body):
+    found = lived(application, framework, word, body, "request.path, g.get('tag'), session")
+    assert found.findings == [], found.told()
+    assert found.tally.compared == found.tally.requests == 200
+
+
+def spawning(body: str) -> str:
+    return f"import gevent, gevent.pool\n{body}"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "gevent.spawn(mail)",
+        "gevent.spawn(mail).join()",
+        "gevent.pool.Pool(2).spawn(mail)",
+        "gevent.spawn_later(0.001, mail)",
+    ],
+)
+def test_a_greenlet_that_finds_no_context(application, framework, body):
+    found = lived(application, framework, "greenlets:20", spawning(body), "request.path")
+    assert found.codes == {"CTX302"}, found.told()
+    assert "a greenlet (mail)" in found.findings[0].story[0]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_greenlet_that_outlives_its_request(application, framework):
+    body = spawning("gevent.spawn(later, copy_current_request_context(mail))")
+    found = lived(application, framework, "greenlets:20", body, "request.path")
+    assert found.codes == {"CTX301"}, found.told()
+
+
+def test_a_thread_class_of_its_own_and_an_error_that_has_the_missing_context_as_its_cause(
+    application,
+):
+    body = """
+class Mailing(threading.Thread):
+    def run(self):
+        try:
+            mail()
+        except RuntimeError as error:
+            raise ValueError("no mail") from error
+Mailing().start()
+"""
+    found = lived(application, "flask", "threads:4", body, "request.path")
+    assert found.codes == {"CTX302"}, found.told()
+    assert found.findings[0].where[0].function == "mail"
+
+
+def test_whoever_started_work_sees_it_as_it_is(application):
+    """Neither the printed traceback nor that of what `result` raises has a line more."""
+    body = """
+threading.Thread(target=mail, name="mailing").start()
+try:
+    pool.submit(mail).result()
+except RuntimeError as error:
+    import traceback
+    print([each.name for each in traceback.extract_tb(error.__traceback__)][:5], flush=True)
+"""
+    keys = {"load": Load(requests=3)}
+    found = lived(application, "flask", "sync", body, "request.path", **keys)
+    # An executor that was faster than the request has its error asked for in one step less.
+    through = {"['say', 'result', '__get_result', 'run', 'mail']"}
+    through.add("['say', '__get_result', 'run', 'mail']")
+    lines = found.stdout.splitlines()
+    assert len(lines) == 3
+    assert set(lines) <= through
+    assert "Exception in thread mailing" in found.stderr
+    printed = found.stderr.partition("Exception in thread mailing")[2].partition("in mail")[0]
+    assert "_bootstrap_inner" in printed
+    assert "ctxsim" not in printed
+
+
+def test_work_that_ends_after_the_last_request_is_waited_for(application):
+    body = "threading.Thread(target=lambda: (time.sleep(0.3), mail())).start()"
+    keys = {"load": Load(requests=1)}
+    found = lived(application, "flask", "sync", body, "request.path", **keys)
+    assert found.codes == {"CTX302"}, found.told()
+    # Waiting is no part of what the requests took.
+    assert found.tally.elapsed_s < 0.3
+
+
+def test_work_that_never_ends_is_not_waited_for_long(application):
+    body = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    keys = {"load": Load(requests=1)}
+    found = lived(application, "flask", "sync", body, "request.path", **keys)
+    assert found.findings == [], found.told()
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("word", ["sync", "greenlets:20"])
+def test_work_that_a_request_would_have_waited_for_had_its_client_stayed(
+    application, framework, word
+):
+    body = """
+def parts():
+    yield tag
+    work.join()
+    yield "."
+work = threading.Thread(target=later, args=(copy_current_request_context(mail),))
+work.start()
+return Response(stream_with_context(parts()))
+"""
+    keys = {"load": Load(requests=40), "faults": Faults(abort=0.3)}
+    found = lived(application, framework, word, body, "request.path", **keys)
+    assert found.findings == [], found.told()
+    assert found.tally.faults["abort"] > 3

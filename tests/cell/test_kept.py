@@ -1,0 +1,44 @@
+"""What a library keeps for all is no residue; what a request leaves in the same place is."""
+
+from __future__ import annotations
+
+import pytest
+from driving import live, plan_of
+
+SOURCE = """
+from asgiref.local import Local
+from django.conf import settings
+settings.configure(
+    ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="a key for tests",
+    CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+)
+import django
+django.setup()
+from django.core.cache import cache
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import path
+
+current = Local()
+
+def say(request):
+    tag = request.GET["tag"]
+    LINE
+    return HttpResponse(tag)
+
+urlpatterns = [path("say", say)]
+app = get_wsgi_application()
+"""
+
+
+@pytest.mark.parametrize("word", ["sync", "threads:4", "tasks:10:executor"])
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [("cache.set(tag, tag)", set()), ("current.tag = tag", {"CTX401"})],
+    ids=["a cache", "a Local"],
+)
+def test_a_cache_that_a_context_leads_to_is_no_residue(application, word, line, codes):
+    """Django's connections to its caches stand in a context variable, as the Local's values do."""
+    target = application(SOURCE.replace("LINE", line))
+    found = live(plan_of("GET /say?tag={canary}", target=target, workers=word)).finished()
+    assert found.codes == codes, found.told()

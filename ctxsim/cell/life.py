@@ -86,6 +86,8 @@ def _carry_out(
         model.run(crew)
     finally:
         ticker.last(time.perf_counter() - started)
+    if crew.learner is not None:
+        channel.say(crew.learner.learnt())
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 

@@ -133,6 +133,7 @@ class User:
         "sent",
         "steps",
         "visit",
+        "visits",
     )
 
     def __init__(self, number: int, prefix: str, chance: int) -> None:
@@ -143,6 +144,7 @@ class User:
         # The steps of the visit that are still to come; `visit` holds the canaries of named ones.
         self.steps: tuple[Prepared, ...] = ()
         self.visit: dict[str, str] = _NO_CANARIES
+        self.visits = 0
         self.prepared: dict[str, tuple[Prepared, ...]] | None = None
         # Which step each request was, by its number less one.
         self.sent = array("H")
@@ -175,10 +177,10 @@ class Traffic:
         self._clock = clock
         self._deadline = float("inf")
         self._limit = plan.load.requests
+        self._not_before = float("-inf")
         self._handed_out = itertools.count()
         self._visitor_numbers = itertools.count(1)
         self._visitor_sent: dict[int, int] = {}
-        self._visits_alone = -1
         self._error_below = int(plan.faults.error * _DRAWN)
         self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
         self._steps = plan.steps
@@ -192,6 +194,10 @@ class Traffic:
         self.users = [self._user(n) for n in self._numbers()]
         self.visitors = [self._user(0, serial) for serial in range(self._visitor_count())]
         self.ready = deque(_shuffled([*self.users, *self.visitors], plan.seed))
+        if plan.one_by_one and plan.process % 2:
+            # Of two processes one begins with those who are last in the other, so that what depends
+            # on who came first differs between them.
+            self.ready.reverse()
         if plan.only_user is not None:
             self._rehearse()
 
@@ -206,8 +212,11 @@ class Traffic:
 
     def begin(self) -> None:
         """Start the clock of a load that is given as a duration."""
-        if self.plan.load.duration_s is not None:
-            self._deadline = self._clock() + self.plan.load.duration_s
+        load = self.plan.load
+        if load.duration_s is not None:
+            self._deadline = self._clock() + load.duration_s
+        if load.least_s:
+            self._not_before = self._clock() + load.least_s
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -217,7 +226,11 @@ class Traffic:
         """The next request, or None when everything was sent."""
         if self._deadline != float("inf") and self._clock() >= self._deadline:
             return None
-        if self._limit is not None and next(self._handed_out) >= self._limit:
+        if (
+            self._limit is not None
+            and next(self._handed_out) >= self._limit
+            and (self._not_before < 0 or self._clock() >= self._not_before)
+        ):
             return None
         try:
             user = self.ready.popleft()
@@ -238,6 +251,9 @@ class Traffic:
                     user.jar.take(value)
         if request.faulted or not kept_promise:
             user.steps = ()
+        if self.plan.one_by_one:
+            (self.ready.appendleft if user.steps else self.ready.append)(user)
+            return
         if user.steps and user.chance >> 10 & 1:
             # Half of those in the middle of a visit go on at once: where users are many, the last
             # steps of a flow would otherwise never be reached.
@@ -266,8 +282,7 @@ class Traffic:
         return range(1, self._user_count() + 1)
 
     def _user_count(self) -> int:
-        wanted = self.plan.users.count or max(_AT_LEAST_USERS, self.plan.workers.in_flight)
-        return min(wanted, canaries.MAX_USER)
+        return user_count(self.plan)
 
     def _visitor_count(self) -> int:
         if not self.plan.users.visitor or not any(self._for_visitors.values()):
@@ -318,10 +333,10 @@ class Traffic:
     def _begin_visit(self, user: User) -> tuple[Prepared, ...]:
         ours = self._prepared_for(user)
         flows = [flow for flow in self.plan.flows if ours[flow.name]]
-        if self.plan.only_user is not None:
+        if self.plan.only_user is not None or self.plan.learning:
             # Each in turn, whatever its weight.
-            self._visits_alone += 1
-            return ours[flows[self._visits_alone % len(flows)].name]
+            user.visits += 1
+            return ours[flows[(user.visits - 1) % len(flows)].name]
         if len(flows) == 1:
             return ours[flows[0].name]
         return ours[_weighted(flows, user.draw() / _DRAWN).name]
@@ -346,6 +361,12 @@ class Traffic:
             flow.name: tuple(prepared(step, self._index[id(step)], known) for step in flow.steps)
             for flow in self.plan.flows
         }
+
+
+def user_count(plan: Plan) -> int:
+    """How many users a plan has, without its visitors."""
+    wanted = plan.users.count or max(_AT_LEAST_USERS, plan.workers.in_flight)
+    return min(wanted, canaries.MAX_USER)
 
 
 def _weighted(flows: list[Flow], drawn: float) -> Flow:

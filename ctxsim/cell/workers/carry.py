@@ -12,6 +12,7 @@ from ctxsim.cell.targets import Target
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.learning import Learner
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 
@@ -39,6 +40,7 @@ class Crew:
     imported_in: Context
     live: dict[Request, object]
     tallies: list[Tally]
+    learner: Learner | None = None
 
     def carrier(self) -> Carrier:
         """A carrier for one native thread; its tally is its own, because counts race."""

@@ -15,9 +15,12 @@ from ctxsim.cell.plan import Plan, Workers
 from ctxsim.cell.targets import opening
 from ctxsim.cell.targets.importing import resolve
 from ctxsim.cell.visits import Request, Traffic
+from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.learning import Learner
 from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.own_words import OwnWords
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.carry import Crew
@@ -72,6 +75,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     owner = Owner(plan, traffic, marks, resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
+    learner, examiner = _examiner(plan, traffic, record, owner)
     inside = None
     if target.view is not None:
         inside = Inside(target.view, current, record, owner, live, native)
@@ -82,7 +86,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         workers=plan.workers,
         target=target,
         traffic=traffic,
-        answers=Answers(marks, owner, record, target.session_cookie),
+        answers=Answers(marks, owner, record, target.session_cookie, examiner),
         residue=residue,
         inside=inside,
         record=record,
@@ -91,7 +95,27 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         imported_in=copy_context(),
         live=live,
         tallies=[],
+        learner=learner,
     )
+
+
+def _examiner(
+    plan: Plan, traffic: Traffic, record: Record, owner: Owner
+) -> tuple[Learner | None, Examiner | None]:
+    """Who learns how requests are answered alone, and who looks at each answer."""
+    if plan.learning:
+        learner = Learner(OwnWords(plan, traffic))
+        return learner, Settled(learner)
+    if plan.learnt is None:
+        return None, None
+    comparison = Comparison(
+        plan.learnt,
+        OwnWords(plan, traffic),
+        record,
+        len(traffic.users),
+        owner.is_shared_route,
+    )
+    return None, Settled(comparison) if plan.one_by_one else comparison
 
 
 def _watch_pauses(inside: Inside, sleep: Callable[[float], None]) -> None:

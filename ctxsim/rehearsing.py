@@ -1,0 +1,184 @@
+"""What is carried alone, beside the load: before it to learn the answers, after it to confirm.
+
+Before the load, two cells for each storage learn how requests are answered one by one. What is
+answered otherwise under load may still be the application's own past, such as a counter or an item
+that is sold out: so after the load as many requests of the same users are carried again, one by
+one, and what shows there too is no matter of isolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ctxsim.cell.checks.alone import differs, at_elapsed_s
+from ctxsim.cell.history import Event, History, Tally
+from ctxsim.cell.learnt import Learnt, together
+from ctxsim.cell.plan import Load, Plan, Workers
+from ctxsim.cell.visits import user_count
+from ctxsim.cells import CellOutcome, Job
+from ctxsim.scenario import Scenario, alone_plan
+
+_BROKEN = "expectation.broken"
+
+# Learning: so many visits of each user to each flow, by as many users as keep it short.
+_VISITS = 4
+_FEWEST_USERS, _MOST_USERS = 4, 12
+_ENOUGH_REQUESTS = 400
+_LONGEST_LESSON_S = 5.0
+# A cell that learns nothing for so long is given up: the load will tell more of it.
+_STALL_S = 10.0
+
+# Confirming: more than was sent before the first difference, and for longer.
+_MARGIN, _AT_LEAST = 1.5, 50
+_MOST_REQUESTS = 3000
+_LONGEST_S, _LONGEST_WAIT_S = 30.0, 10.0
+
+Run = Callable[[Sequence[Job]], list[CellOutcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What was carried alone after the load.
+
+    `visits`: one user, in the flows in turn, by storage and user. `all_users`: all of them, one by
+    one, by storage.
+    """
+
+    visits: dict[tuple[str, int], History] = field(default_factory=dict)
+    all_users: dict[str, History] = field(default_factory=dict)
+
+    def beside(self, job: Job, history: History) -> History | None:
+        """What to hold against a cell's history; None where nothing was, or could be, carried."""
+        key = _broken_by(job, history)
+        one = None if key is None else self.visits.get(key)
+        every = self.all_users.get(job.cell.storage) if any(_differing(history)) else None
+        if one is None and every is None:
+            return None
+        events = [*(one.events if one else ()), *(_differing(every) if every else ())]
+        # Which differences could be confirmed follows from how far all users came.
+        return History(events=events, tally=every.tally if every else Tally())
+
+
+def learn(jobs: Sequence[Job], run: Run) -> tuple[list[Job], tuple[str, ...]]:
+    """The jobs with what was learnt of the answers alone, and notes on what could not be."""
+    firsts = {job.cell.storage: job for job in reversed(jobs)}
+    lessons = [
+        replace(job, plan=_lesson(job.plan, len(jobs) + 2 * i + nth))
+        for i, job in enumerate(firsts.values())
+        for nth in (1, 2)
+    ]
+    outcomes = run(lessons)
+    learnt: dict[str, Learnt] = {}
+    notes = []
+    for storage, pair in zip(firsts, zip(outcomes[::2], outcomes[1::2], strict=True), strict=True):
+        heard = [each.lesson for each in pair if each.lesson and each.history.ending is None]
+        if len(heard) == len(pair):
+            learnt[storage] = together(heard)
+        elif reason := next(_failures(pair), ""):
+            notes.append(f"answers were not compared with those alone: {reason}")
+    told = [replace(j, plan=replace(j.plan, learnt=learnt.get(j.cell.storage))) for j in jobs]
+    return told, tuple(dict.fromkeys(notes))
+
+
+def _failures(pair: Sequence[CellOutcome]) -> Iterator[str]:
+    """Why nothing was learnt, where the load will not tell the same."""
+    for outcome in pair:
+        ending = outcome.history.ending
+        if ending is not None and ending.kind not in ("import", "stopped"):
+            yield f"carried alone, the target ended: {ending.kind}: {ending.message}"
+
+
+def _lesson(plan: Plan, process: int) -> Plan:
+    steps = max(1, len(plan.steps))
+    few = max(_FEWEST_USERS, min(_MOST_USERS, _ENOUGH_REQUESTS // (_VISITS * steps)))
+    users = min(user_count(plan), few)
+    clients = users + (plan.users.visitor and -(-users // 8))
+    return replace(
+        _one_by_one(plan, process, users),
+        load=Load(requests=clients * _VISITS * steps, duration_s=_LONGEST_LESSON_S),
+        learning=True,
+    )
+
+
+def _one_by_one(plan: Plan, process: int, users: int) -> Plan:
+    return replace(
+        plan,
+        process=process,
+        workers=Workers.parse("sync"),
+        users=replace(plan.users, count=users, parallel=1),
+        one_by_one=True,
+        stall_s=min(plan.stall_s, _STALL_S),
+    )
+
+
+def rehearse(
+    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome], run: Run
+) -> Alone:
+    """Carry alone what was answered otherwise than expected, or than alone."""
+    # Together, since both kinds are short.
+    visits = _visits(scenario, jobs, carried)
+    every = _all_users(jobs, carried, first=len(jobs) * 3 + len(visits) + 1)
+    outcomes = run([*visits.values(), *every.values()])
+    # One that ended early tells nothing of how requests are answered alone.
+    histories = [o.history if o.history.ending is None else None for o in outcomes]
+    of_visits = zip(visits, histories[: len(visits)], strict=True)
+    of_all = zip(every, histories[len(visits) :], strict=True)
+    return Alone(
+        {key: history for key, history in of_visits if history is not None},
+        {storage: history for storage, history in of_all if history is not None},
+    )
+
+
+def _broken_by(job: Job, history: History) -> tuple[str, int] | None:
+    """Which requests to carry alone, to tell what the first broken expectation means."""
+    users = (event.victim.user for event in history.events if event.kind == _BROKEN)
+    user = next(users, None)
+    return None if user is None else (job.cell.storage, user)
+
+
+def _visits(
+    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome]
+) -> dict[tuple[str, int], Job]:
+    wanted: dict[tuple[str, int], Job] = {}
+    for job, outcome in zip(jobs, carried, strict=True):
+        key = _broken_by(job, outcome.history)
+        if key is not None and key not in wanted:
+            process = len(jobs) * 3 + len(wanted) + 1
+            seed, run, stall_s = job.plan.seed, job.plan.run, job.plan.stall_s
+            plan = alone_plan(
+                scenario, job.cell, seed=seed, run=run, process=process, user=key[1]
+            )
+            wanted[key] = replace(job, plan=replace(plan, stall_s=stall_s))
+    return wanted
+
+
+def _differing(history: History) -> Iterator[Event]:
+    return (event for event in history.events if differs(event))
+
+
+def _all_users(
+    jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int
+) -> dict[str, Job]:
+    by_storage: dict[str, list[tuple[Job, CellOutcome]]] = {}
+    for job, outcome in zip(jobs, carried, strict=True):
+        if any(_differing(outcome.history)):
+            by_storage.setdefault(job.cell.storage, []).append((job, outcome))
+    return {
+        storage: _again(pairs, process)
+        for process, (storage, pairs) in enumerate(by_storage.items(), first)
+    }
+
+
+def _again(pairs: Sequence[tuple[Job, CellOutcome]], process: int) -> Job:
+    job = pairs[0][0]
+    differing = [(o.history, e) for _, o in pairs for e in _differing(o.history)]
+    most = max(event.at_request for _, event in differing)
+    longest_s = max(at_elapsed_s(history, event) for history, event in differing)
+    users = max(user_count(job.plan) for job, _ in pairs)
+    load = Load(
+        requests=min(_MOST_REQUESTS, int(_MARGIN * most) + _AT_LEAST),
+        duration_s=_LONGEST_S,
+        least_s=min(_LONGEST_WAIT_S, _MARGIN * longest_s),
+    )
+    return replace(job, plan=replace(_one_by_one(job.plan, process, users), load=load))

@@ -1,9 +1,9 @@
 """What is carried alone, beside the load: before it to learn the answers, after it to confirm.
 
 Before the load, two cells for each storage learn how requests are answered one by one. What is
-answered otherwise under load may still be the application's own past, such as a counter or an item
-that is sold out: so after the load as many requests of the same users are carried again, one by
-one, and what shows there too is no matter of isolation.
+answered otherwise under load may still be the application's own past, such as an item that is sold
+out, or chance, or its kind of worker: so after the load the same users' requests are carried again
+by the same workers, one by one, and what shows there too is no matter of isolation.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ctxsim.cell.checks.alone import differs, at_elapsed_s
+from ctxsim.cell.checks.alone import at_elapsed_s, differs, is_far_enough, requests_needed
 from ctxsim.cell.history import Event, History, Tally
 from ctxsim.cell.learnt import Learnt, together
 from ctxsim.cell.plan import Load, Plan, Workers
 from ctxsim.cell.visits import user_count
 from ctxsim.cells import CellOutcome, Job
-from ctxsim.scenario import Scenario, alone_plan
+from ctxsim.scenario import Cell, Scenario, alone_plan
 
 _BROKEN = "expectation.broken"
 
@@ -29,9 +29,8 @@ _LONGEST_LESSON_S = 5.0
 # A cell that learns nothing for so long is given up: the load will tell more of it.
 _STALL_S = 10.0
 
-# Confirming: more than was sent before the first difference, and for longer.
-_MARGIN, _AT_LEAST = 1.5, 50
-_MOST_REQUESTS = 3000
+# Confirming: for longer than it took until the first difference.
+_MARGIN = 1.5
 _LONGEST_S, _LONGEST_WAIT_S = 30.0, 10.0
 
 Run = Callable[[Sequence[Job]], list[CellOutcome]]
@@ -42,22 +41,34 @@ class Alone:
     """What was carried alone after the load.
 
     `visits`: one user, in the flows in turn, by storage and user. `all_users`: all of them, one by
-    one, by storage.
+    one, by cell.
     """
 
     visits: dict[tuple[str, int], History] = field(default_factory=dict)
-    all_users: dict[str, History] = field(default_factory=dict)
+    all_users: dict[Cell, History] = field(default_factory=dict)
 
     def beside(self, job: Job, history: History) -> History | None:
         """What to hold against a cell's history; None where nothing was, or could be, carried."""
         key = _broken_by(job, history)
         one = None if key is None else self.visits.get(key)
-        every = self.all_users.get(job.cell.storage) if any(_differing(history)) else None
+        every = self.all_users.get(job.cell)
         if one is None and every is None:
             return None
         events = [*(one.events if one else ()), *(_differing(every) if every else ())]
         # Which differences could be confirmed follows from how far all users came.
         return History(events=events, tally=every.tally if every else Tally())
+
+    def notes(self, jobs: Sequence[Job], carried: Sequence[CellOutcome]) -> Iterator[str]:
+        """What was answered otherwise, and could not be confirmed in the time there is."""
+        for job, outcome in zip(jobs, carried, strict=True):
+            every = self.all_users.get(job.cell, History())
+            for event in _differing(outcome.history):
+                if not is_far_enough(outcome.history, event, every.tally):
+                    yield (
+                        f"{outcome.cell.name}: {event.victim.route} was answered otherwise than "
+                        f"alone ({event.place}), at request {event.at_request:,}; that could not "
+                        "be confirmed alone"
+                    )
 
 
 def learn(jobs: Sequence[Job], run: Run) -> tuple[list[Job], tuple[str, ...]]:
@@ -146,9 +157,7 @@ def _visits(
         if key is not None and key not in wanted:
             process = len(jobs) * 3 + len(wanted) + 1
             seed, run, stall_s = job.plan.seed, job.plan.run, job.plan.stall_s
-            plan = alone_plan(
-                scenario, job.cell, seed=seed, run=run, process=process, user=key[1]
-            )
+            plan = alone_plan(scenario, job.cell, seed=seed, run=run, process=process, user=key[1])
             wanted[key] = replace(job, plan=replace(plan, stall_s=stall_s))
     return wanted
 
@@ -157,28 +166,25 @@ def _differing(history: History) -> Iterator[Event]:
     return (event for event in history.events if differs(event))
 
 
-def _all_users(
-    jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int
-) -> dict[str, Job]:
-    by_storage: dict[str, list[tuple[Job, CellOutcome]]] = {}
-    for job, outcome in zip(jobs, carried, strict=True):
-        if any(_differing(outcome.history)):
-            by_storage.setdefault(job.cell.storage, []).append((job, outcome))
+def _all_users(jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int) -> dict[Cell, Job]:
+    differing = (
+        (job, outcome.history)
+        for job, outcome in zip(jobs, carried, strict=True)
+        if any(_differing(outcome.history))
+    )
     return {
-        storage: _again(pairs, process)
-        for process, (storage, pairs) in enumerate(by_storage.items(), first)
+        job.cell: _again(job, history, process)
+        for process, (job, history) in enumerate(differing, first)
     }
 
 
-def _again(pairs: Sequence[tuple[Job, CellOutcome]], process: int) -> Job:
-    job = pairs[0][0]
-    differing = [(o.history, e) for _, o in pairs for e in _differing(o.history)]
-    most = max(event.at_request for _, event in differing)
-    longest_s = max(at_elapsed_s(history, event) for history, event in differing)
-    users = max(user_count(job.plan) for job, _ in pairs)
+def _again(job: Job, history: History, process: int) -> Job:
+    events = list(_differing(history))
+    longest_s = max(at_elapsed_s(history, event) for event in events)
     load = Load(
-        requests=min(_MOST_REQUESTS, int(_MARGIN * most) + _AT_LEAST),
+        requests=max(int(_MARGIN * requests_needed(history, event)) for event in events),
         duration_s=_LONGEST_S,
         least_s=min(_LONGEST_WAIT_S, _MARGIN * longest_s),
     )
-    return replace(job, plan=replace(_one_by_one(job.plan, process, users), load=load))
+    plan = _one_by_one(job.plan, process, user_count(job.plan))
+    return replace(job, plan=replace(plan, workers=job.plan.workers, load=load))

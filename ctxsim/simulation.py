@@ -114,7 +114,7 @@ def simulate(
         for job, outcome in zip(jobs, carried, strict=True)
     ]
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
-    case = replace(case, notes=notes)
+    case = replace(case, notes=(*notes, *alone.notes(jobs, carried)))
     return Outcome(conclude(case, judged), tuple(carried))
 
 
@@ -137,10 +137,17 @@ def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
                 plan(scenario, cell, seed=seed, run=run, process=process), stall_s=options.stall_s
             ),
             interpreter_path,
-            tuple(scenario.target.env.items()),
+            _environment_of_cells(scenario, seed),
         )
         for process, cell in enumerate(chosen, start=1)
     ]
+
+
+def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str], ...]:
+    # In what order a set is must not differ from cell to cell: it would look like another answer.
+    hashes = {"PYTHONHASHSEED": str(seed % 2**32)}
+    chosen = {} if "PYTHONHASHSEED" in os.environ else hashes
+    return tuple({**chosen, **scenario.target.env}.items())
 
 
 def _carry(

@@ -149,7 +149,7 @@ def _of_users(by_cell: Sequence[Sequence[Heard]], alike: Template | None) -> tup
         return ()
     exact = {user: all_common(each[user].template for each in users) for user in sorted(users[0])}
     kept = {user: template for user, template in exact.items() if template is not None}
-    if len(kept) < len(exact) or len(set(kept.values())) < 2:
+    if len(kept) < len(exact) or len(set(kept.values())) == 1:
         return ()
     if len({len(template) for template in kept.values()}) > 1:
         # How many words there are depends on the user: then each word of each must stand fast.

@@ -67,7 +67,15 @@ def _fits(wanted: str | None, word: str) -> bool:
     return wanted is None or wanted == word or wanted == without_digits(word)
 
 
+def nearest(template: Template, sample: tuple[str, ...]) -> Template:
+    """The template with the sample's own words wherever they fit."""
+    if len(template) != len(sample):
+        return template
+    pairs = zip(template, sample, strict=True)
+    return tuple(word if _fits(wanted, word) else wanted for wanted, word in pairs)
+
+
 def excerpt(template: Template, at: int, around: int = 6) -> str:
     """The words of a template around one of them, open ones as three dots."""
     part = template[max(0, at - around) : at + around + 1]
-    return "".join("..." if word is None else word for word in part).replace(EDGE, "")
+    return "".join("..." if word is None else word for word in part)

@@ -204,6 +204,8 @@ class Traffic:
     @property
     def width(self) -> int:
         """How many requests can be in flight at once: each user has one at a time."""
+        if self.plan.one_by_one:
+            return 1
         return len(self.users) + len(self.visitors)
 
     def unsent(self) -> list[str]:

@@ -1,16 +1,22 @@
 """CTX208, CTX201, CTX204: an answer that is not what the same request is answered alone.
 
-A cell notes each answer that differs from what was learnt. That is a finding only if as many
-requests of the same users, carried one by one and for as long, show no such thing: what does is
-the application's own past. And it is one only where nothing tells the cause better.
+A cell notes each answer that differs from what was learnt. That is a finding only if the requests
+of the same users, carried by the same workers one by one, show no such thing: what does show there
+is the application's own past, or chance. And it is one only where nothing tells the cause better.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from ctxsim.cell.checks import Finding, finding_of
-from ctxsim.cell.history import AS_ANOTHER, Event, History
+from ctxsim.cell.history import AS_ANOTHER, Event, History, Tally
+
+# What would have come so often by chance is missed once in 150 times.
+_LEAST_EXPECTED = 5
+# However often it came: an application may be slow to settle.
+_LEAST_REQUESTS = 300
 
 # What tells more of the same route, and what tells of the whole process.
 _OF_ROUTE = frozenset(
@@ -47,14 +53,33 @@ def check(history: History, alone: History | None) -> Iterable[Finding]:
             yield finding_of(_code(event), event, history, _story(event))
 
 
+def requests_needed(history: History, event: Event) -> int:
+    """How many requests alone rule out that an event was the past, or chance.
+
+    As many as there were before it, and so many that it would have come several times by chance.
+    """
+    sent = history.tally.requests
+    by_chance = math.ceil(_LEAST_EXPECTED * sent / history.counts[event.cause])
+    return max(event.at_request, by_chance, min(sent, _LEAST_REQUESTS))
+
+
+def is_far_enough(history: History, event: Event, alone: Tally) -> bool:
+    """Whether what was carried alone tells of an event."""
+    return alone.requests >= requests_needed(history, event) and alone.elapsed_s >= at_elapsed_s(
+        history, event
+    )
+
+
 def _is_confirmed(event: Event, history: History, alone: History) -> bool:
-    if not differs(event):
+    if not differs(event) or not is_far_enough(history, event, alone.tally):
         return False
-    tally = alone.tally
-    if tally.requests < event.at_request or tally.elapsed_s < at_elapsed_s(history, event):
-        return False
-    place = (event.victim.route, event.place)
-    return all((each.victim.route, each.place) != place for each in alone.events if differs(each))
+    what = (event.victim.route, _what(event))
+    return all((each.victim.route, _what(each)) != what for each in alone.events if differs(each))
+
+
+def _what(event: Event) -> str:
+    """In what an answer differs: a status, or the text in whichever way."""
+    return event.place if event.place.startswith("status") else "text"
 
 
 def _rank(event: Event) -> int:
@@ -77,4 +102,4 @@ def _story(event: Event) -> Iterator[str]:
     yield f"{event.victim} was answered otherwise than alone: {event.place}"
     yield f"answered: {event.seen}"
     yield f"alone: {event.expected}"
-    yield "carried one by one, as many requests of the same users show no such answer"
+    yield "carried one by one, the same users' requests show no such answer"

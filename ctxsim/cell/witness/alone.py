@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ctxsim.cell.history import AS_ANOTHER, Event, Who
 from ctxsim.cell.learnt import Answered, Learnt
-from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, words
+from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.own_words import CANARY, OwnWords, told, way
 from ctxsim.cell.witness.record import Record
@@ -91,24 +91,21 @@ class Comparison:
     def examine(self, request: Request, response: Response, body: bytes) -> bool:
         if request.faulted:
             return False
-        if response.error is not None:
-            self._see_way(request, response, body)
-            return False
         user = request.user.number
         known = self._known.get((request.prepared.index, user == 0, response.status))
-        if known is None:
+        if known is None or response.error is not None:
             self._see_way(request, response, body)
             return False
         data = told(response, body)
-        if known.answered.template is None and user not in known.of_users:
-            return self._see_own(known, request, data)
-        reduced = self._own_words.reduced(request, data)
-        if reduced is None:
-            return not known.is_closed() and self._look_closely(known, request, data, None)
         own = user in known.of_users
-        form = hash(reduced if own else reduced.translate(None, _DIGITS))
-        if form in known.forms[user if own else 0]:
-            return known.telling or own
+        if known.answered.template is None and not own:
+            return self._see_own(known, request, data)
+        form = None
+        reduced = self._own_words.reduced(request, data)
+        if reduced is not None:
+            form = hash(reduced if own else reduced.translate(None, _DIGITS))
+            if form in known.forms[user if own else 0]:
+                return known.telling or own
         return not known.is_closed() and self._look_closely(known, request, data, form)
 
     def _see_own(self, known: _Known, request: Request, data: bytes) -> bool:
@@ -121,9 +118,7 @@ class Comparison:
                 return False
         return known.telling
 
-    def _look_closely(
-        self, known: _Known, request: Request, data: bytes, form: int | None
-    ) -> bool:
+    def _look_closely(self, known: _Known, request: Request, data: bytes, form: int | None) -> bool:
         user = request.user.number
         template = known.of_users.get(user, known.answered.template)
         assert template is not None
@@ -140,28 +135,28 @@ class Comparison:
         there = set(self._own_words.always_in(request, text))
         missing = [mark for mark in known.always if mark not in there]
         place = "its own value is missing" if missing else "body"
-        wanted = self._own_words.as_told_to(user, template) if user else template
-        seen = self._own_words.as_told_to(user, sample) if user else sample
-        self._note(request, place, excerpt(seen, at), excerpt(wanted, at), known)
+        wanted, seen = (
+            excerpt(self._own_words.as_sent(request, each), at)
+            for each in (nearest(template, sample), sample)
+        )
+        self._note(request, place, seen, wanted, known)
         return False
 
     def _see_way(self, request: Request, response: Response, body: bytes) -> None:
         """An answer with a status that was hardly, or never, seen alone."""
         step, visitor = request.prepared.index, request.user.number == 0
-        ways = self._ways.get((step, visitor))
-        got = way(response)
+        ways, got = self._ways.get((step, visitor)), way(response)
         if ways is None or got in ways.ways:
             return
-        if not visitor and response.error is None:
+        data, seen = told(response, body), str(response.error)
+        if response.error is None:
             # Whoever wrote the scenario knew of it.
-            if response.status in request.prepared.step.expect.status:
+            if not visitor and response.status in request.prepared.step.expect.status:
                 return
-        known = self._known.get((step, False, response.status))
-        data = told(response, body)
-        if known is not None and response.error is None and visitor:
-            if self._see_another(known, request, data):
+            of_users = self._known.get((step, False, response.status))
+            if visitor and of_users is not None and self._see_another(of_users, request, data):
                 return
-        seen = str(response.error) if response.error is not None else data.decode("latin-1")
+            seen = data.decode("latin-1")
         self._add(request, f"status {got}", seen, f"{' or '.join(ways.ways)}, {ways.count} times")
 
     def _see_another(self, known: _Known, request: Request, data: bytes) -> bool:
@@ -179,15 +174,17 @@ class Comparison:
         ]
         if len(fitting) != 1:
             return False
-        self._add(
-            request, AS_ANOTHER, text, "", Who(fitting[0], 0)
-        )
+        self._add(request, AS_ANOTHER, text, "", Who(fitting[0], 0))
         return True
 
     def _templates(self, known: _Known, text: str) -> Iterator[tuple[int, Template]]:
         yield from known.of_users.items()
         template = known.answered.template
-        if known.of_users or template is None or not any(EDGE + "user." in (w or "") for w in template):
+        if (
+            known.of_users
+            or template is None
+            or not any(EDGE + "user." in (w or "") for w in template)
+        ):
             return
         named = {n for each in self._own_words.variables for _, n in each.text.find(text)}
         yield from ((user, template) for user in sorted(named) if user <= self._users)
@@ -222,4 +219,3 @@ def _short(text: str) -> str:
     printable = "".join(c if c.isprintable() else " " for c in text[: 4 * _SHOWN])
     line = " ".join(printable.split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
-

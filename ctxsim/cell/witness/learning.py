@@ -74,6 +74,6 @@ def _bounded(heard: list[Heard]) -> list[Heard]:
     for each in sorted(heard, key=lambda h: len(h.template or ())):
         left -= sum(len(word or "") + 3 for word in each.template or ())
         if left < 0:
-            each = Heard(each.step, each.user, each.status, each.count, each.always, None)  # noqa: PLW2901 - the same, shorter
+            each = Heard(each.step, each.user, each.status, each.count, each.always, None)
         kept.append(each)
     return kept

@@ -18,6 +18,7 @@ _CANARY_BYTES, _OF_USER_BYTES = _CANARY.encode(), _OF_USER.encode()
 _MARKED = re.compile(f"{EDGE}([a-z.]+){EDGE}")
 # A name that goes on behind what was taken out is another's: user7 in user71.
 _GOES_ON = re.compile(f"{EDGE}\\w".encode())
+_LETTERS = re.compile(r"[^\W\d_]{2}")
 _LEAST_LENGTH = 3
 _REDIRECTION = 3
 
@@ -36,7 +37,9 @@ class OwnWords:
 
     def __init__(self, plan: Plan, traffic: Traffic) -> None:
         self._traffic = traffic
-        named = [name for name, value in plan.users.vars if "{n}" in value]
+        # A value without letters may be any number of a page.
+        named = [n for n, v in plan.users.vars if _LETTERS.search(v.replace("{n}", " "))]
+        named = [name for name in named if "{n}" in dict(plan.users.vars)[name]]
         self.variables = tuple(
             Variable(name, f"user.{letter}", MineText(f"{{user.{name}}}", plan))
             for name, letter in zip(named, string.ascii_lowercase, strict=False)
@@ -93,6 +96,11 @@ class OwnWords:
         values = {m[1:-1]: value for value, m, _, _ in self._of(user)}
         return tuple(word and filled(word, values) for word in template)
 
+    def as_sent(self, request: Request, template: Template) -> Template:
+        """A template with the request's own words in the place of their marks."""
+        words = self.as_told_to(request.user.number, template)
+        return tuple(word and word.replace(_CANARY, request.canary) for word in words)
+
     def _of(self, user: int) -> tuple[tuple[str, str, bytes, bytes], ...]:
         """Value and mark of each variable of a user, as texts and as bytes, the longest first."""
         found = self._values.get(user)
@@ -112,6 +120,11 @@ def filled(word: str, values: Mapping[str, str]) -> str:
     if EDGE not in word:
         return word
     return _MARKED.sub(lambda found: values.get(found[1], found[0]), word)
+
+
+def names_a_user(template: Template) -> bool:
+    """Whether a variable of the user stands in a template."""
+    return any(word is not None and f"{EDGE}user." in word for word in template)
 
 
 def told(response: Response, body: bytes) -> bytes:

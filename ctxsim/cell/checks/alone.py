@@ -45,9 +45,8 @@ def check(history: History, alone: History | None) -> Iterable[Finding]:
     explained = {e.victim.route for e in history.events if e.kind in _OF_ROUTE and not differs(e)}
     if any(event.kind in _OF_ALL for event in history.events):
         return
-    differing = [event for event in history.events if _is_confirmed(event, history, alone)]
     # An answer of another user tells more than an error, this more than a text.
-    for event in sorted(differing, key=_rank):
+    for event in sorted(confirmed(history, alone), key=_rank):
         if event.victim.route not in explained:
             explained.add(event.victim.route)
             yield finding_of(_code(event), event, history, _story(event))
@@ -70,11 +69,13 @@ def is_far_enough(history: History, event: Event, alone: Tally) -> bool:
     )
 
 
-def _is_confirmed(event: Event, history: History, alone: History) -> bool:
-    if not differs(event) or not is_far_enough(history, event, alone.tally):
-        return False
-    what = (event.victim.route, _what(event))
-    return all((each.victim.route, _what(each)) != what for each in alone.events if differs(each))
+def confirmed(history: History, alone: History) -> Iterator[Event]:
+    """The events that say that an answer is not as it is alone, and that do not show alone."""
+    shown = {(event.victim.route, _what(event)) for event in alone.events if differs(event)}
+    for event in history.events:
+        if differs(event) and (event.victim.route, _what(event)) not in shown:
+            if is_far_enough(history, event, alone.tally):
+                yield event
 
 
 def _what(event: Event) -> str:

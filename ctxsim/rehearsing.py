@@ -35,9 +35,10 @@ _LONGEST_LESSON_S = 5.0
 # A cell that learns nothing for so long is given up: the load will tell more of it.
 _STALL_S = 10.0
 
-# Confirming: for longer than it took until the first difference.
+# Confirming: for longer than it took until the first difference, unless that would take too long.
 _MARGIN = 1.5
-_LONGEST_S, _LONGEST_WAIT_S = 30.0, 10.0
+_MOST_REQUESTS = 30_000
+_LONGEST_S, _LONGEST_WAIT_S = 20.0, 10.0
 # An application that tosses a coin when it is imported passes for another one half of the time.
 _OTHER_PROCESSES = 6
 
@@ -209,22 +210,27 @@ def _differing(history: History) -> Iterator[Event]:
 
 
 def _all_users(jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int) -> dict[Cell, Job]:
-    differing = (
-        (job, outcome.history)
+    wanted = [
+        (job, outcome.history, events)
         for job, outcome in zip(jobs, carried, strict=True)
-        if any(_differing(outcome.history))
-    )
+        if (events := list(_confirmable(outcome.history)))
+    ]
     return {
-        job.cell: _again(job, history, process)
-        for process, (job, history) in enumerate(differing, first)
+        job.cell: _again(job, history, events, process)
+        for process, (job, history, events) in enumerate(wanted, first)
     }
 
 
-def _again(job: Job, history: History, process: int) -> Job:
-    events = list(_differing(history))
+def _confirmable(history: History) -> Iterator[Event]:
+    for event in _differing(history):
+        if requests_needed(history, event) <= _MOST_REQUESTS:
+            yield event
+
+
+def _again(job: Job, history: History, events: Sequence[Event], process: int) -> Job:
     longest_s = max(at_elapsed_s(history, event) for event in events)
     load = Load(
-        requests=max(int(_MARGIN * requests_needed(history, event)) for event in events),
+        requests=max(requests_needed(history, event) for event in events),
         duration_s=_LONGEST_S,
         least_s=min(_LONGEST_WAIT_S, _MARGIN * longest_s),
     )

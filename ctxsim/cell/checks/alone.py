@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator
 from ctxsim.cell.checks import Finding, finding_of
 from ctxsim.cell.history import AS_ANOTHER, Event, History, Tally
 
-# What would have come so often by chance is missed once in 150 times.
-_LEAST_EXPECTED = 5
+# How likely it may be that what came by chance under load never came alone.
+_BY_CHANCE = 0.001
 # However often it came: an application may be slow to settle.
 _LEAST_REQUESTS = 300
+# Beyond what had been sent when it came first.
+_MARGIN = 1.5
 
 # What tells more of the same route, and what tells of the whole process.
 _OF_ROUTE = frozenset(
@@ -55,11 +57,15 @@ def check(history: History, alone: History | None) -> Iterable[Finding]:
 def requests_needed(history: History, event: Event) -> int:
     """How many requests alone rule out that an event was the past, or chance.
 
-    As many as there were before it, and so many that it would have come several times by chance.
+    If something comes as often alone, the k times that it came are spread over both by lot: that
+    all fall to the load is as likely as the k-th power of its share in all requests.
     """
-    sent = history.tally.requests
-    by_chance = math.ceil(_LEAST_EXPECTED * sent / history.counts[event.cause])
-    return max(event.at_request, by_chance, min(sent, _LEAST_REQUESTS))
+    sent, times = history.tally.requests, history.counts[event.cause]
+    by_chance = 0.0
+    # To be, word for word, what another user is answered is no matter of chance.
+    if event.place != AS_ANOTHER:
+        by_chance = sent * (_BY_CHANCE ** (-1 / times) - 1)
+    return math.ceil(max(_MARGIN * event.at_request, by_chance, min(sent, _LEAST_REQUESTS)))
 
 
 def is_far_enough(history: History, event: Event, alone: Tally) -> bool:
@@ -72,10 +78,10 @@ def is_far_enough(history: History, event: Event, alone: Tally) -> bool:
 def confirmed(history: History, alone: History) -> Iterator[Event]:
     """The events that say that an answer is not as it is alone, and that do not show alone."""
     shown = {(event.victim.route, _what(event)) for event in alone.events if differs(event)}
-    for event in history.events:
-        if differs(event) and (event.victim.route, _what(event)) not in shown:
-            if is_far_enough(history, event, alone.tally):
-                yield event
+    for event in filter(differs, history.events):
+        told = (event.victim.route, _what(event)) in shown
+        if not told and is_far_enough(history, event, alone.tally):
+            yield event
 
 
 def _what(event: Event) -> str:

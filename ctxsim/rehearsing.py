@@ -71,13 +71,12 @@ class Alone:
         """What was answered otherwise, and could not be confirmed in the time there is."""
         for job, outcome in zip(jobs, carried, strict=True):
             every = self.all_users.get(job.cell, History())
-            for event in _differing(outcome.history):
-                if not is_far_enough(outcome.history, event, every.tally):
-                    yield (
-                        f"{outcome.cell.name}: {event.victim.route} was answered otherwise than "
-                        f"alone ({event.place}), at request {event.at_request:,}; that could not "
-                        "be confirmed alone"
-                    )
+            for event in unconfirmed(outcome.history, every):
+                yield (
+                    f"{outcome.cell.name}: {event.victim.route} was answered otherwise than alone "
+                    f"({event.place}), first at request {event.at_request:,}; too seldom, or too "
+                    "late, to rule chance out"
+                )
 
 
 def learn(jobs: Sequence[Job], run: Run) -> tuple[list[Job], tuple[str, ...]]:

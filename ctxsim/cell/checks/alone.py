@@ -77,10 +77,22 @@ def is_far_enough(history: History, event: Event, alone: Tally) -> bool:
 
 def confirmed(history: History, alone: History) -> Iterator[Event]:
     """The events that say that an answer is not as it is alone, and that do not show alone."""
+    for event in _unexplained(history, alone):
+        if is_far_enough(history, event, alone.tally):
+            yield event
+
+
+def unconfirmed(history: History, alone: History) -> Iterator[Event]:
+    """Those of which what was carried alone does not tell."""
+    for event in _unexplained(history, alone):
+        if not is_far_enough(history, event, alone.tally):
+            yield event
+
+
+def _unexplained(history: History, alone: History) -> Iterator[Event]:
     shown = {(event.victim.route, _what(event)) for event in alone.events if differs(event)}
     for event in filter(differs, history.events):
-        told = (event.victim.route, _what(event)) in shown
-        if not told and is_far_enough(history, event, alone.tally):
+        if (event.victim.route, _what(event)) not in shown:
             yield event
 
 

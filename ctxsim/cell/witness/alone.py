@@ -170,6 +170,7 @@ class Comparison:
             user
             for user, template in self._templates(of_users, text)
             if user != request.user.number
+            and len(template) == len(sample)
             and first_difference(self._own_words.as_told_to(user, template), sample) < 0
         ]
         if len(fitting) != 1:

@@ -15,8 +15,8 @@ from ctxsim.cell.checks.alone import (
     at_elapsed_s,
     confirmed,
     differs,
-    is_far_enough,
     requests_needed,
+    unconfirmed,
 )
 from ctxsim.cell.history import Event, History, Tally
 from ctxsim.cell.learnt import Learnt, together

@@ -19,13 +19,13 @@ from ctxsim.cell.history import History
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import TargetError, UnsuitedError
+from ctxsim.rehearsing import learn, rehearse
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
 from ctxsim.report.masks import mask
 from ctxsim.scenario import (
     Cell,
     Scenario,
-    alone_plan,
     cells,
     codes,
     expected,
@@ -39,10 +39,7 @@ from ctxsim.scenario.plans import OWN_STORAGE, UNKNOWN_STORAGE
 
 _DRAWN_SEEDS = 1_000_000
 _RUNTIME_STORAGE = "contextvar"
-_BROKEN = "expectation.broken"
-
-# Histories of requests that were carried alone, by storage and by the user who sent them.
-Alone = dict[tuple[str, int], History]
+_ALONE = "CTX208"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,7 @@ class Options:
     only: Cell | None = None
     fail_fast: bool = False
     halt: Halt = field(default_factory=Halt)
+    compare_alone: bool = True
     again: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
 
@@ -104,15 +102,23 @@ def simulate(
     started = time.monotonic()
     seed = _draw() % _DRAWN_SEEDS if scenario.seed is None else scenario.seed
     jobs = _jobs(scenario, seed, options)
+    notes: tuple[str, ...] = ()
+
+    def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
+        return _run(these, options, lambda _: None)
+
+    if options.compare_alone and _ALONE in codes(scenario):
+        jobs, notes = learn(jobs, run_alone)
     carried = _carry(scenario, jobs, options, progress)
     jobs, carried = _suited(scenario, jobs, carried)
     _refuse_unstarted(carried)
-    alone = _carry_alone(scenario, jobs, carried, options)
+    alone = rehearse(scenario, jobs, carried, run_alone)
     judged = [
-        _judge(scenario, outcome, _alone_history(alone, job, outcome))
+        _judge(scenario, outcome, alone.beside(job, outcome.history))
         for job, outcome in zip(jobs, carried, strict=True)
     ]
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
+    case = replace(case, notes=(*notes, *alone.notes(jobs, carried)))
     return Outcome(conclude(case, judged), tuple(carried))
 
 
@@ -135,10 +141,17 @@ def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
                 plan(scenario, cell, seed=seed, run=run, process=process), stall_s=options.stall_s
             ),
             interpreter_path,
-            tuple(scenario.target.env.items()),
+            _environment_of_cells(scenario, seed),
         )
         for process, cell in enumerate(chosen, start=1)
     ]
+
+
+def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str], ...]:
+    # In what order a set is must not differ from cell to cell: it would look like another answer.
+    hashes = {"PYTHONHASHSEED": str(seed % 2**32)}
+    chosen = {} if "PYTHONHASHSEED" in os.environ else hashes
+    return tuple({**chosen, **scenario.target.env}.items())
 
 
 def _carry(
@@ -221,42 +234,6 @@ def _refuse_unstarted(carried: Sequence[CellOutcome]) -> None:
 
 def _has_ending(outcome: CellOutcome, kind: str) -> bool:
     return outcome.history.ending is not None and outcome.history.ending.kind == kind
-
-
-def _alone_key(job: Job, history: History) -> tuple[str, int] | None:
-    """Which requests to carry alone, to tell what the first broken expectation means."""
-    users = (event.victim.user for event in history.events if event.kind == _BROKEN)
-    user = next(users, None)
-    return None if user is None else (job.cell.storage, user)
-
-
-def _alone_history(alone: Alone, job: Job, outcome: CellOutcome) -> History | None:
-    key = _alone_key(job, outcome.history)
-    return None if key is None else alone.get(key)
-
-
-def _carry_alone(
-    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome], options: Options
-) -> Alone:
-    wanted: dict[tuple[str, int], Job] = {}
-    for job, outcome in zip(jobs, carried, strict=True):
-        key = _alone_key(job, outcome.history)
-        if key is not None and key not in wanted and not options.halt.interrupted:
-            process = len(jobs) + len(wanted) + 1
-            wanted[key] = _alone_job(scenario, job, process, key[1])
-    outcomes = _run(list(wanted.values()), options, lambda _: None)
-    # One that ended early tells nothing of how requests are answered alone.
-    return {
-        key: outcome.history
-        for key, outcome in zip(wanted, outcomes, strict=True)
-        if outcome.history.ending is None
-    }
-
-
-def _alone_job(scenario: Scenario, job: Job, process: int, user: int) -> Job:
-    seed, run, stall_s = job.plan.seed, job.plan.run, job.plan.stall_s
-    alone = alone_plan(scenario, job.cell, seed=seed, run=run, process=process, user=user)
-    return replace(job, plan=replace(alone, stall_s=stall_s))
 
 
 def _judge(scenario: Scenario, outcome: CellOutcome, alone: History | None) -> JudgedCell:

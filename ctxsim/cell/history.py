@@ -32,6 +32,9 @@ KINDS = {
     "retained": "a value of an ended request was still reachable after the run",
 }
 
+# The place of an answer that is, word for word, what another user is answered alone.
+AS_ANOTHER = "body, as it is answered to another user alone"
+
 # The others have one cause whichever route shows them: a context pushed at import, a thread-local.
 _BY_ROUTE = frozenset(
     kind

@@ -101,6 +101,8 @@ def _carry_out(
     finally:
         ticker.last((ended or time.perf_counter()) - started)
     models.close(crew)
+    if crew.learner is not None:
+        channel.say(crew.learner.learnt())
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 

@@ -9,6 +9,7 @@
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last
                        {"say": "stacks", "stacks": [...]}       where everything stands
+                       {"say": "learnt", "lesson": {...}}       how requests are answered alone
                        {"say": "end", "ending": null | {...}}   the last word
 
 Everything that was said before a cell dies counts; an event is sent before the request that showed

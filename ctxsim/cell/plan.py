@@ -12,6 +12,8 @@ import typing
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Literal
 
+from ctxsim.cell.learnt import Learnt
+
 # Counts up whenever a field changes its meaning; harness and cell come from one installation, so
 # a difference means a broken installation and is refused.
 VERSION = 1
@@ -158,10 +160,14 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much is sent: a number of requests, or for how many seconds."""
+    """How much is sent: a number of requests, or for how many seconds; whichever ends first.
+
+    The number of requests does not end it before `least_s` have passed.
+    """
 
     requests: int | None = None
     duration_s: float | None = None
+    least_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +202,11 @@ class Plan:
     # Modules, and objects or classes as `module:attribute`, that are meant to keep values.
     keeps: tuple[str, ...] = ()
     only_user: int | None = None
+    # Users go one after the other, each through a whole visit: how requests are answered alone.
+    one_by_one: bool = False
+    # Say how requests were answered; what an earlier cell said, to compare the answers with.
+    learning: bool = False
+    learnt: Learnt | None = None
     # Packages lent by the harness: top-level module names, and the folder to find them in.
     lent: tuple[str, ...] = ()
     lent_from: str | None = None

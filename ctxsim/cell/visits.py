@@ -162,7 +162,7 @@ class User:
 class Lane:
     """One visit after the other of a user; of each lane one request is in flight at a time."""
 
-    __slots__ = ("chance", "place", "sent", "steps", "user", "visit")
+    __slots__ = ("chance", "place", "sent", "steps", "user", "visit", "visits")
 
     def __init__(self, user: User, place: int, chance: int) -> None:
         self.user = user
@@ -172,6 +172,7 @@ class Lane:
         # The steps of the visit that are still to come; `visit` holds the canaries of named ones.
         self.steps: tuple[Prepared, ...] = ()
         self.visit: dict[str, str] = _NO_CANARIES
+        self.visits = 0
         # Which step each of its requests was, in order.
         self.sent = array("H")
 
@@ -206,12 +207,13 @@ class Traffic:
         self._clock = clock
         self._deadline = float("inf")
         self._limit = plan.load.requests
+        self._not_before = float("-inf")
         self._handed_out = itertools.count()
         self._visitor_numbers = itertools.count(1)
         self._visitor_sent: dict[int, int] = {}
-        self._visits_alone = -1
         # A rehearsal is carried alone, one request after the other.
-        self._lanes_each = plan.users.parallel if plan.only_user is None else 1
+        alone = plan.one_by_one or plan.only_user is not None
+        self._lanes_each = 1 if alone else plan.users.parallel
         self._error_below = int(plan.faults.error * _DRAWN)
         self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
         self._cancel_below = self._abort_below + int(plan.faults.cancel * _DRAWN)
@@ -226,8 +228,12 @@ class Traffic:
         self.users = [self._user(n) for n in self._numbers()]
         self.visitors = [self._user(0, serial) for serial in range(self._visitor_count())]
         self.ready = deque(_shuffled([*self.users, *self.visitors], plan.seed))
+        if plan.one_by_one and plan.process % 2:
+            # Of two processes one begins with those who are last in the other, so that what depends
+            # on who came first differs between them.
+            self.ready.reverse()
         # How many requests can be in flight at once: each lane has one at a time.
-        self.width = len(self.ready)
+        self.width = 1 if plan.one_by_one else len(self.ready)
         if plan.only_user is not None:
             self._rehearse()
 
@@ -237,8 +243,11 @@ class Traffic:
 
     def begin(self) -> None:
         """Start the clock of a load that is given as a duration."""
-        if self.plan.load.duration_s is not None:
-            self._deadline = self._clock() + self.plan.load.duration_s
+        load = self.plan.load
+        if load.duration_s is not None:
+            self._deadline = self._clock() + load.duration_s
+        if load.least_s:
+            self._not_before = self._clock() + load.least_s
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -248,7 +257,11 @@ class Traffic:
         """The next request, or None when everything was sent."""
         if self._deadline != float("inf") and self._clock() >= self._deadline:
             return None
-        if self._limit is not None and next(self._handed_out) >= self._limit:
+        if (
+            self._limit is not None
+            and next(self._handed_out) >= self._limit
+            and (self._not_before < 0 or self._clock() >= self._not_before)
+        ):
             return None
         try:
             lane = self.ready.popleft()
@@ -269,6 +282,9 @@ class Traffic:
                     jar.take(value)
         if request.faulted or not kept_promise:
             lane.steps = ()
+        if self.plan.one_by_one:
+            (self.ready.appendleft if lane.steps else self.ready.append)(lane)
+            return
         if lane.steps and lane.chance >> 10 & 1:
             # Half of those in the middle of a visit go on at once: where users are many, the last
             # steps of a flow would otherwise never be reached.
@@ -296,8 +312,7 @@ class Traffic:
         return range(1, self._user_count() + 1)
 
     def _user_count(self) -> int:
-        wanted = self.plan.users.count or max(_AT_LEAST_USERS, self.plan.workers.in_flight)
-        return min(wanted, canaries.MAX_USER)
+        return user_count(self.plan)
 
     def _visitor_count(self) -> int:
         if not self.plan.users.visitor or not any(self._for_visitors.values()):
@@ -356,10 +371,10 @@ class Traffic:
     def _begin_visit(self, lane: Lane) -> tuple[Prepared, ...]:
         ours = self._prepared_for(lane.user)
         flows = [flow for flow in self.plan.flows if ours[flow.name]]
-        if self.plan.only_user is not None:
+        if self.plan.only_user is not None or self.plan.learning:
             # Each in turn, whatever its weight.
-            self._visits_alone += 1
-            return ours[flows[self._visits_alone % len(flows)].name]
+            lane.visits += 1
+            return ours[flows[(lane.visits - 1) % len(flows)].name]
         if len(flows) == 1:
             return ours[flows[0].name]
         return ours[_weighted(flows, lane.draw() / _DRAWN).name]
@@ -384,6 +399,12 @@ class Traffic:
             flow.name: tuple(prepared(step, self._index[id(step)], known) for step in flow.steps)
             for flow in self.plan.flows
         }
+
+
+def user_count(plan: Plan) -> int:
+    """How many users a plan has, without its visitors."""
+    wanted = plan.users.count or max(_AT_LEAST_USERS, plan.workers.in_flight)
+    return min(wanted, canaries.MAX_USER)
 
 
 def _weighted(flows: list[Flow], drawn: float) -> Flow:

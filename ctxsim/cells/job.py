@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ctxsim.cell.history import History
+from ctxsim.cell.learnt import Lesson
 from ctxsim.cell.plan import Plan
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """What is known of a cell after its end. `ready`: the application had been imported."""
+    """What is known of a cell after its end. `ready`: the application had been imported.
+
+    `lesson` is what it learnt of how requests are answered alone, where that was its task.
+    """
 
     cell: Cell
     history: History
@@ -56,6 +60,7 @@ class CellOutcome:
     stdout_tail: str = ""
     stderr_tail: str = ""
     elapsed_s: float = 0.0
+    lesson: Lesson | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import ctxsim.cell
 from ctxsim.cell.history import Ending, Event, History, Origin, Tally
+from ctxsim.cell.learnt import Lesson
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cells.job import CellOutcome, Job, Limits, Progress, Tell
 
@@ -71,6 +72,7 @@ class Process:
         self._facts: dict[str, Any] = {}
         self._ready = False
         self._stacks: tuple[str, ...] = ()
+        self._lesson: Lesson | None = None
         self._lines = Lines()
         # Once the end is decided, by the cell's last word or by a limit, nothing replaces it.
         self._decided = False
@@ -171,6 +173,8 @@ class Process:
                 self._report("tally")
             case {"say": "stacks", "stacks": list() as stacks}:
                 self._stacks = tuple(map(str, stacks))
+            case {"say": "learnt", "lesson": dict() as lesson}:
+                self._lesson = Lesson.from_json(lesson)
             case {"say": "end", "ending": None | dict() as ending}:
                 self._take_last_word(ending)
             case _:
@@ -299,6 +303,7 @@ class Process:
             stdout_tail=stdout,
             stderr_tail=stderr,
             elapsed_s=self._elapsed_s,
+            lesson=self._lesson,
         )
 
     def close(self) -> None:

@@ -124,6 +124,8 @@ class Case:
     is_part: bool = False
     environment: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
+    # What could not be done, and is no reason to doubt the verdict.
+    notes: tuple[str, ...] = ()
 
 
 def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
@@ -139,7 +141,7 @@ def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
         seed=case.seed,
         replay=case.again_as_it_was,
         reasons=(*doubts, *broken),
-        notes=tuple(_notes(cells)),
+        notes=(*case.notes, *_notes(cells)),
         expect=expect,
         not_covered=tuple(_not_covered(cells)),
         checks=case.checks,

@@ -18,6 +18,7 @@ from typing import Any
 import ctxsim.cell
 from ctxsim.cell.checks import Finding, verdict
 from ctxsim.cell.history import Ending, Event, History, Origin, Tally
+from ctxsim.cell.learnt import Lesson
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cell.plan import Faults, Flow, Load, Plan, Step, Target, Users, Workers
 
@@ -82,6 +83,7 @@ class Lived:
     history: History = field(default_factory=History)
     facts: dict[str, str] = field(default_factory=dict)
     ready: bool = False
+    lesson: Lesson | None = None
     last_word: bool = False
     stacks: tuple[str, ...] = ()
     returncode: int = 0
@@ -102,6 +104,8 @@ class Lived:
                 self.history.counts.update((tuple(k), n) for k, n in message["counts"])
             case "stacks":
                 self.stacks = tuple(message["stacks"])
+            case "learnt":
+                self.lesson = Lesson.from_json(message["lesson"])
             case "end":
                 assert not self.last_word, "a cell says its last word once"
                 self.last_word = True

@@ -61,6 +61,14 @@ def end(**ending):
     os._exit(0)
 
 
+def learn():
+    """Learn nothing, so that nothing is compared with it."""
+    ready()
+    tally()
+    say(say="learnt", lesson={"heard": [], "ways": []})
+    end()
+
+
 def clean(requests=100):
     ready()
     tally(requests)
@@ -268,4 +276,6 @@ def runtime():
     end()
 
 
+if plan["learning"] and not word.startswith("import_fails"):
+    learn()
 globals()[word]()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ctxsim.cell.checks import Finding, finding_of
-from ctxsim.cell.history import Event, History
+from ctxsim.cell.history import AS_ANOTHER, Event, History
 
 
 def check(history: History, _alone: History | None) -> Iterable[Finding]:
     for event in history.events:
-        if event.kind == "answer.foreign":
+        # An answer that is another's as a whole is told by `alone`, once it is confirmed.
+        if event.kind == "answer.foreign" and event.place != AS_ANOTHER:
             yield finding_of(_code(event), event, history, _story(event))
 
 

@@ -10,6 +10,7 @@ from ctxsim.cell.checks import (
     TITLES,
     Check,
     Finding,
+    alone,
     answers,
     compared,
     contexts,
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     contexts.check,
     inside.check,
     expectations.check,
+    alone.check,
     compared.check,
 )
 # Whether anything was compared is no matter of choice.
@@ -32,11 +34,11 @@ _NOT_COMPARED = frozenset({"CTX208", "CTX209", "CTX901"})
 
 
 def judge(
-    history: History, alone: History | None = None, codes: Collection[str] = tuple(TITLES)
+    history: History, by_itself: History | None = None, codes: Collection[str] = tuple(TITLES)
 ) -> list[Finding]:
     """The findings of one cell's history, limited to `codes`, the most severe first."""
     wanted = _ALWAYS.union(codes)
-    found = [finding for check in CHECKS for finding in check(history, alone)]
+    found = [finding for check in CHECKS for finding in check(history, by_itself)]
     kept = [finding for finding in found if finding.code in wanted]
     if any(finding.code not in _NOT_COMPARED for finding in kept):
         # What was found inside the process, or to be missing, was compared as well.

@@ -14,6 +14,7 @@ from ctxsim.cell.history import Event, Tally, Who
 from ctxsim.cell.plan import Json, Plan
 from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
+from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import plain_body
 from ctxsim.cell.witness.record import Record
@@ -59,13 +60,17 @@ class Owner:
             return mark.text == request.canary or mark.text in request.visit.values()
         return mark.user == number
 
+    def is_shared_route(self, request: Request) -> bool:
+        """Whether the scenario says that all may see what is answered here."""
+        return any(_covers(route, request.path) for route in self._routes)
+
     def is_shared(self, mark: Mark, request: Request, place: str = "") -> bool:
         """Whether the scenario says that all may see it: by the route or by an object.
 
         A page that all may see gives nobody another's cookie.
         """
         in_cookie = "cookie" in place
-        if not in_cookie and any(_covers(route, request.path) for route in self._routes):
+        if not in_cookie and self.is_shared_route(request):
             return True
         if self._objects and mark.text not in self._public:
             for name in self._objects:
@@ -96,16 +101,26 @@ def _covers(route: str, path: str) -> bool:
 class Answers:
     """Examines each response; what does not belong there is noted."""
 
-    def __init__(self, marks: Marks, owner: Owner, record: Record, session_cookie: str) -> None:
+    def __init__(
+        self,
+        marks: Marks,
+        owner: Owner,
+        record: Record,
+        session_cookie: str,
+        alone: Examiner | None = None,
+    ) -> None:
         self._marks = marks
         self._owner = owner
         self._record = record
         self._session_cookie = session_cookie
         self._unique = Unique()
+        # Knows, or learns, how requests are answered alone.
+        self._alone = alone
 
     def examine(self, request: Request, response: Response, tally: Tally) -> bool:
         """Compare one response with its request; False where an expectation was broken."""
-        compared = self._compare(request, response)
+        body = plain_body(response.body, response.headers)
+        compared, told = self._compare(request, response, body)
         kept = True
         # Whose client has left expects nothing; who got an error instead of an answer does.
         answered = response.complete or response.error is not None
@@ -115,28 +130,31 @@ class Answers:
                 self._record.note(event)
             kept = not broken
             compared = compared or (kept and _names_its_own(request))
+        # Of what belongs to others, or is not as expected, everything is told already.
+        if self._alone is not None and (request.faulted or (answered and kept and not told)):
+            compared = self._alone.examine(request, response, body) or compared
         tally.compared += compared
         if not request.faulted and (failure := _failure(request, response)):
             tally.failed += 1
             tally.failures[failure] = tally.failures.get(failure, 0) + 1
         return kept
 
-    def _compare(self, request: Request, response: Response) -> bool:
-        """Note what is not the request's own; whether there was anything to compare."""
+    def _compare(self, request: Request, response: Response, body: bytes) -> tuple[bool, bool]:
+        """Note what is not the request's own; whether anything was compared, and was noted."""
         own = request.canary
-        body = plain_body(response.body, response.headers)
         # To be sent elsewhere is no answer yet: a page that refuses everybody does so, and often
         # says where the client came from.
         elsewhere = response.status // 100 == _REDIRECTION
         compared = not elsewhere and self._marks.only_own(body, own)
+        told = False
         for place, data in self._pieces(response, b"" if compared else body):
             for mark in dict.fromkeys(self._marks.in_bytes(data)):
                 if mark.text == own or self._owner.is_own(mark, request):
                     compared = compared or not elsewhere or "cookie" in place
                 elif not self._owner.is_shared(mark, request, place):
-                    compared = True
+                    compared = told = True
                     self._note_foreign(request, mark, place, data)
-        return compared
+        return compared, told
 
     def _pieces(self, response: Response, body: bytes) -> Iterator[tuple[str, bytes]]:
         if body:

@@ -17,6 +17,7 @@ from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.background import Background
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.learning import Learner
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
@@ -51,6 +52,7 @@ class Crew:
     tallies: list[Tally]
     background: Background
     on_resume: list[Callable[[], object]] = field(default_factory=list)
+    learner: Learner | None = None
 
     def carrier(self) -> Carrier:
         """A carrier for one native thread; its tally is its own, because counts race."""

@@ -15,11 +15,14 @@ from ctxsim.cell.plan import Plan, Workers
 from ctxsim.cell.targets import importing, opening
 from ctxsim.cell.targets.asgi import Asgi
 from ctxsim.cell.visits import Request, Traffic
+from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.background import Background
 from ctxsim.cell.witness.escapes import Escapes
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.learning import Learner
 from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.own_words import OwnWords
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
@@ -104,6 +107,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
+    learner, examiner = _examiner(plan, traffic, record, owner)
     inside, probes = None, _probes(plan, traffic, owner, record)
     background = Background(current, record, native)
     if target.view is not None:
@@ -124,7 +128,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         workers=plan.workers,
         target=target,
         traffic=traffic,
-        answers=Answers(marks, owner, record, target.session_cookie),
+        answers=Answers(marks, owner, record, target.session_cookie, examiner),
         residue=residue,
         inside=inside,
         probes=probes,
@@ -136,7 +140,27 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         tallies=[],
         background=background,
         on_resume=resumed,
+        learner=learner,
     )
+
+
+def _examiner(
+    plan: Plan, traffic: Traffic, record: Record, owner: Owner
+) -> tuple[Learner | None, Examiner | None]:
+    """Who learns how requests are answered alone, and who looks at each answer."""
+    if plan.learning:
+        learner = Learner(OwnWords(plan, traffic))
+        return learner, Settled(learner)
+    if plan.learnt is None:
+        return None, None
+    comparison = Comparison(
+        plan.learnt,
+        OwnWords(plan, traffic),
+        record,
+        len(traffic.users),
+        owner.is_shared_route,
+    )
+    return None, Settled(comparison) if plan.one_by_one else comparison
 
 
 def _asked_on_resume(

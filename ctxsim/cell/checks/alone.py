@@ -1,0 +1,124 @@
+"""CTX208, CTX201, CTX204: an answer that is not what the same request is answered alone.
+
+A cell notes each answer that differs from what was learnt. That is a finding only if the requests
+of the same users, carried by the same workers one by one, show no such thing: what does show there
+is the application's own past, or chance. And it is one only where nothing tells the cause better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from ctxsim.cell.checks import Finding, finding_of
+from ctxsim.cell.history import AS_ANOTHER, Event, History, Tally
+
+# How likely it may be that what came by chance under load never came alone.
+_BY_CHANCE = 0.001
+# However often it came: an application may be slow to settle.
+_LEAST_REQUESTS = 300
+# Beyond what had been sent when it came first.
+_MARGIN = 1.5
+
+# What tells more of the same route, and what tells of the whole process.
+_OF_ROUTE = frozenset(
+    {
+        "answer.foreign", "session.foreign", "value.lost", "expectation.broken", "proxy.early",
+        "receiver.foreign", "residue",
+    }
+)  # fmt: skip
+_OF_ALL = frozenset({"context.mispop", "saw.foreign"})
+
+
+def differs(event: Event) -> bool:
+    """Whether an event says that an answer is not as it is alone."""
+    return event.kind == "answer.otherwise" or event.place == AS_ANOTHER
+
+
+def at_elapsed_s(history: History, event: Event) -> float:
+    """How long the load had lasted, about, when an event came first."""
+    tally = history.tally
+    return tally.elapsed_s * event.at_request / tally.requests if tally.requests else 0.0
+
+
+def check(history: History, alone: History | None) -> Iterable[Finding]:
+    if alone is None:
+        return
+    explained = {e.victim.route for e in history.events if e.kind in _OF_ROUTE and not differs(e)}
+    if any(event.kind in _OF_ALL for event in history.events):
+        return
+    # An answer of another user tells more than an error, this more than a text.
+    for event in sorted(confirmed(history, alone), key=_rank):
+        if event.victim.route not in explained:
+            explained.add(event.victim.route)
+            yield finding_of(_code(event), event, history, _story(event))
+
+
+def requests_needed(history: History, event: Event) -> int:
+    """How many requests alone rule out that an event was the past, or chance.
+
+    If something comes as often alone, the k times that it came are spread over both by lot: that
+    all fall to the load is as likely as the k-th power of its share in all requests.
+    """
+    sent, times = history.tally.requests, history.counts[event.cause]
+    by_chance = 0.0
+    # To be, word for word, what another user is answered is no matter of chance.
+    if event.place != AS_ANOTHER:
+        by_chance = sent * (_BY_CHANCE ** (-1 / times) - 1)
+    return math.ceil(max(_MARGIN * event.at_request, by_chance, min(sent, _LEAST_REQUESTS)))
+
+
+def is_far_enough(history: History, event: Event, alone: Tally) -> bool:
+    """Whether what was carried alone tells of an event."""
+    return alone.requests >= requests_needed(history, event) and alone.elapsed_s >= at_elapsed_s(
+        history, event
+    )
+
+
+def confirmed(history: History, alone: History) -> Iterator[Event]:
+    """The events that say that an answer is not as it is alone, and that do not show alone."""
+    for event in _unexplained(history, alone):
+        if is_far_enough(history, event, alone.tally):
+            yield event
+
+
+def unconfirmed(history: History, alone: History) -> Iterator[Event]:
+    """Those of which what was carried alone does not tell."""
+    for event in _unexplained(history, alone):
+        if not is_far_enough(history, event, alone.tally):
+            yield event
+
+
+def _unexplained(history: History, alone: History) -> Iterator[Event]:
+    shown = {(event.victim.route, _what(event)) for event in alone.events if differs(event)}
+    for event in filter(differs, history.events):
+        if (event.victim.route, _what(event)) not in shown:
+            yield event
+
+
+def _what(event: Event) -> str:
+    """In what an answer differs: a status, or the text in whichever way."""
+    return event.place if event.place.startswith("status") else "text"
+
+
+def _rank(event: Event) -> int:
+    if event.place == AS_ANOTHER:
+        return 0
+    return 1 if event.place.startswith("status") else 2 if event.place != "body" else 3
+
+
+def _code(event: Event) -> str:
+    if event.place != AS_ANOTHER:
+        return "CTX208"
+    return "CTX204" if event.relation == "visitor" else "CTX201"
+
+
+def _story(event: Event) -> Iterator[str]:
+    if event.place == AS_ANOTHER:
+        yield f"{event.victim} was answered, word for word, what {event.source} is answered alone"
+        yield f"seen: {event.seen}"
+        return
+    yield f"{event.victim} was answered otherwise than alone: {event.place}"
+    yield f"answered: {event.seen}"
+    yield f"alone: {event.expected}"
+    yield "carried one by one, the same users' requests show no such answer"

@@ -1,0 +1,169 @@
+"""How requests are answered alone: what cells learn of it, and what two of them learnt together.
+
+Alone means that users go one after the other through whole visits, in a process of their own. What
+differs from visit to visit, or between two such processes, which begin with different users, is no
+matter of who else is there, so it stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ctxsim.cell.likeness import Template, all_common, numberless
+
+# A way in which a request was answered fewer times alone, or in fewer visits of one user, may be
+# chance.
+LEAST_ANSWERS = 6
+LEAST_OF_ONE = 2
+LEAST_USERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one cell heard of one step, one user (0: visitors) and one status.
+
+    `always` names the own values that were in every answer, `""` the request's canary; `template`
+    is None where the answers differ in more than words, or are too long to be kept.
+    """
+
+    step: int
+    user: int
+    status: int
+    count: int
+    always: tuple[str, ...]
+    template: Template | None
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Heard:
+        template = document["template"]
+        kept = template if template is None else tuple(template)
+        return cls(**{**document, "always": tuple(document["always"]), "template": kept})
+
+
+@dataclass(frozen=True, slots=True)
+class OfUser:
+    """How one user is answered, where that is not as others are."""
+
+    user: int
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How one step is answered alone with one status: to users, or to visitors.
+
+    `template` fits every such answer, and `of_users` tells what each user alone is answered.
+    """
+
+    step: int
+    visitor: bool
+    status: int
+    count: int
+    always: tuple[str, ...]
+    template: Template | None
+    of_users: tuple[OfUser, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """All the ways in which one step is answered alone, and how often that was seen."""
+
+    step: int
+    visitor: bool
+    count: int
+    ways: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a cell compares its answers with."""
+
+    ways: tuple[Ways, ...] = ()
+    answers: tuple[Answered, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one cell learnt. `ways`: step, whether of visitors, way, how often."""
+
+    heard: tuple[Heard, ...]
+    ways: tuple[tuple[int, bool, str, int], ...]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Lesson:
+        heard = tuple(Heard.from_json(each) for each in document["heard"])
+        ways = tuple((int(s), bool(v), str(way), int(n)) for s, v, way, n in document["ways"])
+        return cls(heard, ways)
+
+
+def together(lessons: Sequence[Lesson]) -> Learnt:
+    """What several cells learnt, as one; only what all of them saw is held against others."""
+    groups: dict[tuple[int, bool, int], list[list[Heard]]] = {}
+    for number, lesson in enumerate(lessons):
+        for heard in lesson.heard:
+            key = (heard.step, heard.user == 0, heard.status)
+            groups.setdefault(key, [[] for _ in lessons])[number].append(heard)
+    answers = (_answered(key, by_cell) for key, by_cell in sorted(groups.items()) if all(by_cell))
+    enough = (each for each in answers if each.count >= LEAST_ANSWERS)
+    return Learnt(tuple(_ways(lessons)), tuple(enough))
+
+
+def _ways(lessons: Sequence[Lesson]) -> Iterable[Ways]:
+    counted: dict[tuple[int, bool], dict[str, int]] = {}
+    for lesson in lessons:
+        for step, visitor, way, count in lesson.ways:
+            ways = counted.setdefault((step, visitor), {})
+            ways[way] = ways.get(way, 0) + count
+    for (step, visitor), ways in sorted(counted.items()):
+        if sum(ways.values()) >= LEAST_ANSWERS:
+            yield Ways(step, visitor, sum(ways.values()), tuple(sorted(ways)))
+
+
+def _answered(key: tuple[int, bool, int], by_cell: Sequence[Sequence[Heard]]) -> Answered:
+    step, visitor, status = key
+    every = [heard for heard_in_cell in by_cell for heard in heard_in_cell]
+    always = frozenset.intersection(*(frozenset(heard.always) for heard in every))
+    alike = all_common(None if h.template is None else numberless(h.template) for h in every)
+    return Answered(
+        step=step,
+        visitor=visitor,
+        status=status,
+        count=sum(heard.count for heard in every),
+        always=tuple(sorted(always)),
+        template=alike,
+        of_users=() if visitor else _of_users(by_cell, alike),
+    )
+
+
+def _of_users(by_cell: Sequence[Sequence[Heard]], alike: Template | None) -> tuple[OfUser, ...]:
+    """What each user is answered, where each is answered the same every time, and not as others.
+
+    Only if this holds for every user that was heard: a page that changes for one of them changes.
+    """
+    users = [{heard.user: heard for heard in heard_in_cell} for heard_in_cell in by_cell]
+    if len(users[0]) < LEAST_USERS or any(each.keys() != users[0].keys() for each in users):
+        return ()
+    if any(heard.count < LEAST_OF_ONE for each in users for heard in each.values()):
+        return ()
+    exact = {user: all_common(each[user].template for each in users) for user in sorted(users[0])}
+    kept = {user: template for user, template in exact.items() if template is not None}
+    if len(kept) < len(exact) or len(set(kept.values())) == 1:
+        return ()
+    if len({len(template) for template in kept.values()}) > 1:
+        # How many words there are depends on the user: then each word of each must stand fast.
+        fast = not any(None in template for template in kept.values())
+        return tuple(OfUser(u, numberless(t)) for u, t in kept.items()) if fast else ()
+    return _by_place(kept, alike)
+
+
+def _by_place(kept: Mapping[int, Template], alike: Template | None) -> tuple[OfUser, ...]:
+    columns = list(zip(*kept.values(), strict=True))
+    telling = {i for i, each in enumerate(columns) if None not in each and len(set(each)) > 1}
+    if not telling or alike is None:
+        return ()
+    return tuple(
+        OfUser(user, tuple(w if i in telling else alike[i] for i, w in enumerate(template)))
+        for user, template in kept.items()
+    )

@@ -1,0 +1,222 @@
+"""Compares what requests are answered with what is known of their answers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from ctxsim.cell.history import AS_ANOTHER, Event, Who
+from ctxsim.cell.learnt import Answered, Learnt
+from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
+from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.own_words import CANARY, OwnWords, told, way
+from ctxsim.cell.witness.record import Record
+
+_DIGITS = b"0123456789"
+# So many forms of one answer are known again at once; an answer that never comes twice in the same
+# form is, after some, looked at closely only now and then, because that takes long.
+_MOST_FORMS = 2048
+_CLOSE_LOOKS = 256
+_THEN_EVERY = 16
+_SHOWN = 160
+
+
+class Examiner(Protocol):
+    """Looks at answers that nothing else is said of; True where it compared something."""
+
+    def examine(self, request: Request, response: Response, body: bytes) -> bool: ...
+
+
+class Settled:
+    """Hands on what is answered one by one, but for the visit after a request that failed.
+
+    What a failed request leaves behind in the process, it leaves to whoever comes next, and no
+    longer does that one answer alone. What it leaves to its own user is that user's own past.
+    """
+
+    def __init__(self, inner: Examiner) -> None:
+        self._inner = inner
+        self._left_over = False
+
+    def examine(self, request: Request, response: Response, body: bytes) -> bool:
+        if request.faulted:
+            self._left_over = True
+            return False
+        if self._left_over:
+            # The last step of that visit.
+            self._left_over = bool(request.user.steps)
+            return False
+        return self._inner.examine(request, response, body)
+
+
+class _Known:
+    """One way in which a step is answered alone, and the forms of it that were met."""
+
+    __slots__ = ("always", "answered", "close_looks", "forms", "of_users", "telling")
+
+    def __init__(self, answered: Answered) -> None:
+        self.answered = answered
+        self.always = answered.always
+        self.of_users = {each.user: each.template for each in answered.of_users}
+        self.forms: dict[int, set[int]] = {user: set() for user in (0, *self.of_users)}
+        self.close_looks = 0
+        self.telling = any(mark != CANARY for mark in answered.always)
+
+    def is_closed(self) -> bool:
+        """Whether to leave this one out, of answers that are never the same."""
+        self.close_looks += 1
+        return self.close_looks > _CLOSE_LOOKS and self.close_looks % _THEN_EVERY != 0
+
+
+class Comparison:
+    """Notes each answer that is otherwise than alone."""
+
+    def __init__(
+        self,
+        learnt: Learnt,
+        own_words: OwnWords,
+        record: Record,
+        users: int,
+        is_shared: Callable[[Request], bool],
+    ) -> None:
+        self._own_words = own_words
+        self._record = record
+        self._users = users
+        self._is_shared = is_shared
+        self._ways = {(each.step, each.visitor): each for each in learnt.ways}
+        self._known = {
+            (each.step, each.visitor, each.status): _Known(each) for each in learnt.answers
+        }
+
+    def examine(self, request: Request, response: Response, body: bytes) -> bool:
+        if request.faulted:
+            return False
+        user = request.user.number
+        known = self._known.get((request.prepared.index, user == 0, response.status))
+        if known is None or response.error is not None:
+            self._see_way(request, response, body)
+            return False
+        data = told(response, body)
+        own = user in known.of_users
+        if known.answered.template is None and not own:
+            return self._see_own(known, request, data)
+        form = None
+        reduced = self._own_words.reduced(request, data)
+        if reduced is not None:
+            form = hash(reduced if own else reduced.translate(None, _DIGITS))
+            if form in known.forms[user if own else 0]:
+                return known.telling or own
+        return not known.is_closed() and self._look_closely(known, request, data, form)
+
+    def _see_own(self, known: _Known, request: Request, data: bytes) -> bool:
+        """Answers that vary: only whether their own values are there."""
+        for mark in known.always:
+            value = self._own_words.value(mark, request)
+            if value.encode("latin-1") not in data:
+                template = words(data.decode("latin-1"))
+                self._note(request, "its own value is missing", excerpt(template, 0), value, known)
+                return False
+        return known.telling
+
+    def _look_closely(self, known: _Known, request: Request, data: bytes, form: int | None) -> bool:
+        user = request.user.number
+        template = known.of_users.get(user, known.answered.template)
+        assert template is not None
+        text = self._own_words.marked(request, data)
+        sample = words(text)
+        at = first_difference(template, sample)
+        if at < 0:
+            forms = known.forms[user if user in known.of_users else 0]
+            if form is not None and len(forms) < _MOST_FORMS:
+                forms.add(form)
+            return known.telling or user in known.of_users
+        if self._see_another(known, request, data):
+            return True
+        there = set(self._own_words.always_in(request, text))
+        missing = [mark for mark in known.always if mark not in there]
+        place = "its own value is missing" if missing else "body"
+        wanted, seen = (
+            excerpt(self._own_words.as_sent(request, each), at)
+            for each in (nearest(template, sample), sample)
+        )
+        self._note(request, place, seen, wanted, known)
+        return False
+
+    def _see_way(self, request: Request, response: Response, body: bytes) -> None:
+        """An answer with a status that was hardly, or never, seen alone."""
+        step, visitor = request.prepared.index, request.user.number == 0
+        ways, got = self._ways.get((step, visitor)), way(response)
+        if ways is None or got in ways.ways:
+            return
+        data, seen = told(response, body), str(response.error)
+        if response.error is None:
+            # Whoever wrote the scenario knew of it.
+            if not visitor and response.status in request.prepared.step.expect.status:
+                return
+            of_users = self._known.get((step, False, response.status))
+            if visitor and of_users is not None and self._see_another(of_users, request, data):
+                return
+            seen = data.decode("latin-1")
+        self._add(request, f"status {got}", seen, f"{' or '.join(ways.ways)}, {ways.count} times")
+
+    def _see_another(self, known: _Known, request: Request, data: bytes) -> bool:
+        """Whether this is what exactly one other user is answered alone; then it is noted."""
+        of_users = self._known.get((known.answered.step, False, known.answered.status))
+        if of_users is None:
+            return False
+        text = self._own_words.without_canaries(request, data)
+        sample = words(text)
+        fitting = [
+            user
+            for user, template in self._templates(of_users, text)
+            if user != request.user.number
+            and len(template) == len(sample)
+            and first_difference(self._own_words.as_told_to(user, template), sample) < 0
+        ]
+        if len(fitting) != 1:
+            return False
+        self._add(request, AS_ANOTHER, text, "", Who(fitting[0], 0))
+        return True
+
+    def _templates(self, known: _Known, text: str) -> Iterator[tuple[int, Template]]:
+        yield from known.of_users.items()
+        template = known.answered.template
+        if (
+            known.of_users
+            or template is None
+            or not any(EDGE + "user." in (w or "") for w in template)
+        ):
+            return
+        named = {n for each in self._own_words.variables for _, n in each.text.find(text)}
+        yield from ((user, template) for user in sorted(named) if user <= self._users)
+
+    def _note(self, request: Request, place: str, seen: str, wanted: str, known: _Known) -> None:
+        count = known.answered.count
+        self._add(request, place, seen, f"{_short(wanted)}, {count} of {count} times")
+
+    def _add(
+        self, request: Request, place: str, seen: str, wanted: str, source: Who | None = None
+    ) -> None:
+        if self._is_shared(request):
+            return
+        relation = "" if source is None else "user" if request.user.number else "visitor"
+        self._record.note(
+            Event(
+                kind="answer.otherwise" if source is None else "answer.foreign",
+                place=place,
+                victim=request.who,
+                source=source,
+                relation=relation,
+                seen=_short(seen),
+                expected=wanted,
+                at_request=self._record.ended + 1,
+            )
+        )
+
+
+def _short(text: str) -> str:
+    # It was read byte by byte.
+    text = text.replace(EDGE, "").encode("latin-1", "replace").decode(errors="replace")
+    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * _SHOWN])
+    line = " ".join(printable.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."

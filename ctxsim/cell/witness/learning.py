@@ -1,0 +1,79 @@
+"""Learns how requests are answered that run alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ctxsim.cell.learnt import Heard, Lesson
+from ctxsim.cell.likeness import Template, common, words
+from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.own_words import OwnWords, told, way
+
+# A longer answer is known by its status and its own values only.
+_LONGEST = 32 * 1024
+# What a cell may say at most of templates; beyond, the longest are left out.
+_MOST_BYTES = 2 * 1024 * 1024
+
+
+class _Notes:
+    """What was heard so far of one step, one user and one status."""
+
+    __slots__ = ("always", "count", "template")
+
+    def __init__(self, always: frozenset[str], template: Template | None) -> None:
+        self.count = 1
+        self.always = always
+        self.template = template
+
+    def add(self, always: frozenset[str], template: Template | None) -> None:
+        self.count += 1
+        self.always &= always
+        self.template = common(self.template, template)
+
+
+class Learner:
+    """Keeps what the answers to each user have in common, for each step and status."""
+
+    def __init__(self, own_words: OwnWords) -> None:
+        self._own_words = own_words
+        self._heard: dict[tuple[int, int, int], _Notes] = {}
+        self._ways: dict[tuple[int, bool, str], int] = {}
+
+    def examine(self, request: Request, response: Response, body: bytes) -> bool:
+        """Take up one answer; it compares nothing."""
+        step, user = request.prepared.index, request.user.number
+        ended = (step, user == 0, way(response))
+        self._ways[ended] = self._ways.get(ended, 0) + 1
+        if response.error is None:
+            self._listen((step, user, response.status), request, told(response, body))
+        return False
+
+    def _listen(self, key: tuple[int, int, int], request: Request, data: bytes) -> None:
+        text = self._own_words.marked(request, data)
+        always = frozenset(self._own_words.always_in(request, text))
+        template = words(text) if len(text) <= _LONGEST else None
+        notes = self._heard.get(key)
+        if notes is None:
+            self._heard[key] = _Notes(always, template)
+        else:
+            notes.add(always, template)
+
+    def learnt(self) -> dict[str, Any]:
+        """What was learnt, as a message."""
+        heard = [
+            Heard(step, user, status, notes.count, tuple(sorted(notes.always)), notes.template)
+            for (step, user, status), notes in self._heard.items()
+        ]
+        ways = tuple((*ended, count) for ended, count in self._ways.items())
+        return {"say": "learnt", "lesson": asdict(Lesson(tuple(_bounded(heard)), ways))}
+
+
+def _bounded(heard: list[Heard]) -> list[Heard]:
+    left, kept = _MOST_BYTES, []
+    for each in sorted(heard, key=lambda h: len(h.template or ())):
+        left -= sum(len(word or "") + 3 for word in each.template or ())
+        if left < 0:
+            each = Heard(each.step, each.user, each.status, each.count, each.always, None)
+        kept.append(each)
+    return kept

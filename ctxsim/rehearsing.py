@@ -1,0 +1,237 @@
+"""What is carried alone, beside the load: before it to learn the answers, after it to confirm.
+
+Before the load, two cells for each storage learn how requests are answered one by one. What is
+answered otherwise under load may still be the application's own past, such as an item that is sold
+out, or chance, or its kind of worker: so after the load the same users' requests are carried again
+by the same workers, one by one, and what shows there too is no matter of isolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ctxsim.cell.checks.alone import (
+    at_elapsed_s,
+    confirmed,
+    differs,
+    requests_needed,
+    unconfirmed,
+)
+from ctxsim.cell.history import Event, History, Tally
+from ctxsim.cell.learnt import Learnt, together
+from ctxsim.cell.plan import Load, Plan, Workers
+from ctxsim.cell.visits import user_count
+from ctxsim.cells import CellOutcome, Job
+from ctxsim.scenario import Cell, Scenario, alone_plan
+
+_BROKEN = "expectation.broken"
+
+# Learning: so many visits of each user to each flow, by as many users as keep it short.
+_VISITS = 4
+_FEWEST_USERS, _MOST_USERS = 4, 12
+_ENOUGH_REQUESTS = 400
+_LONGEST_LESSON_S = 5.0
+# A cell that learns nothing for so long is given up: the load will tell more of it.
+_STALL_S = 10.0
+
+# Confirming: for longer than it took until the first difference, unless that would take too long.
+_MARGIN = 1.5
+_MOST_REQUESTS = 30_000
+_LONGEST_S, _LONGEST_WAIT_S = 20.0, 10.0
+# An application that tosses a coin when it is imported passes for another one half of the time.
+_OTHER_PROCESSES = 6
+
+Run = Callable[[Sequence[Job]], list[CellOutcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What was carried alone after the load.
+
+    `visits`: one user, in the flows in turn, by storage and user. `all_users`: all of them, one by
+    one, by cell.
+    """
+
+    visits: dict[tuple[str, int], History] = field(default_factory=dict)
+    all_users: dict[Cell, History] = field(default_factory=dict)
+
+    def beside(self, job: Job, history: History) -> History | None:
+        """What to hold against a cell's history; None where nothing was, or could be, carried."""
+        key = _broken_by(job, history)
+        one = None if key is None else self.visits.get(key)
+        every = self.all_users.get(job.cell)
+        if one is None and every is None:
+            return None
+        events = [*(one.events if one else ()), *(_differing(every) if every else ())]
+        # Which differences could be confirmed follows from how far all users came.
+        return History(events=events, tally=every.tally if every else Tally())
+
+    def notes(self, jobs: Sequence[Job], carried: Sequence[CellOutcome]) -> Iterator[str]:
+        """What was answered otherwise, and could not be confirmed in the time there is."""
+        for job, outcome in zip(jobs, carried, strict=True):
+            every = self.all_users.get(job.cell, History())
+            for event in unconfirmed(outcome.history, every):
+                yield (
+                    f"{outcome.cell.name}: {event.victim.route} was answered otherwise than alone "
+                    f"({event.place}), first at request {event.at_request:,}; too seldom, or too "
+                    "late, to rule chance out"
+                )
+
+
+def learn(jobs: Sequence[Job], run: Run) -> tuple[list[Job], tuple[str, ...]]:
+    """The jobs with what was learnt of the answers alone, and notes on what could not be."""
+    firsts = {job.cell.storage: job for job in reversed(jobs)}
+    lessons = [
+        replace(job, plan=_lesson(job.plan, len(jobs) + 2 * i + nth))
+        for i, job in enumerate(firsts.values())
+        for nth in (1, 2)
+    ]
+    outcomes = run(lessons)
+    learnt: dict[str, Learnt] = {}
+    notes = []
+    for storage, pair in zip(firsts, zip(outcomes[::2], outcomes[1::2], strict=True), strict=True):
+        heard = [each.lesson for each in pair if each.lesson and each.history.ending is None]
+        if len(heard) == len(pair):
+            learnt[storage] = together(heard)
+        elif reason := next(_failures(pair), ""):
+            notes.append(f"answers were not compared with those alone: {reason}")
+    told = [replace(j, plan=replace(j.plan, learnt=learnt.get(j.cell.storage))) for j in jobs]
+    return told, tuple(dict.fromkeys(notes))
+
+
+def _failures(pair: Sequence[CellOutcome]) -> Iterator[str]:
+    """Why nothing was learnt, where the load will not tell the same."""
+    for outcome in pair:
+        ending = outcome.history.ending
+        if ending is not None and ending.kind not in ("import", "stopped"):
+            yield f"carried alone, the target ended: {ending.kind}: {ending.message}"
+
+
+def _lesson(plan: Plan, process: int) -> Plan:
+    steps = max(1, len(plan.steps))
+    few = max(_FEWEST_USERS, min(_MOST_USERS, _ENOUGH_REQUESTS // (_VISITS * steps)))
+    users = min(user_count(plan), few)
+    clients = users + (plan.users.visitor and -(-users // 8))
+    return replace(
+        _one_by_one(plan, process, users),
+        load=Load(requests=clients * _VISITS * steps, duration_s=_LONGEST_LESSON_S),
+        learning=True,
+    )
+
+
+def _one_by_one(plan: Plan, process: int, users: int) -> Plan:
+    return replace(
+        plan,
+        process=process,
+        workers=Workers.parse("sync"),
+        users=replace(plan.users, count=users, parallel=1),
+        one_by_one=True,
+        stall_s=min(plan.stall_s, _STALL_S),
+    )
+
+
+def rehearse(
+    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome], run: Run
+) -> Alone:
+    """Carry alone what was answered otherwise than expected, or than alone."""
+    # Together, since both kinds are short.
+    visits = _visits(scenario, jobs, carried)
+    every = _all_users(jobs, carried, first=len(jobs) * 3 + len(visits) + 1)
+    outcomes = run([*visits.values(), *every.values()])
+    # One that ended early tells nothing of how requests are answered alone.
+    histories = [o.history if o.history.ending is None else None for o in outcomes]
+    of_visits = zip(visits, histories[: len(visits)], strict=True)
+    of_all = zip(every, histories[len(visits) :], strict=True)
+    all_users = {cell: history for cell, history in of_all if history is not None}
+    return Alone(
+        {key: history for key, history in of_visits if history is not None},
+        _with_other_processes(jobs, carried, all_users, run),
+    )
+
+
+def _with_other_processes(
+    jobs: Sequence[Job],
+    carried: Sequence[CellOutcome],
+    all_users: dict[Cell, History],
+    run: Run,
+) -> dict[Cell, History]:
+    """Add what a few more processes answer alone: at its start, each may have drawn its own lot."""
+    left = {
+        job.cell.storage: job
+        for job, outcome in zip(jobs, carried, strict=True)
+        if job.cell in all_users and any(confirmed(outcome.history, all_users[job.cell]))
+    }
+    first = len(jobs) * 5 + 1
+    short = [
+        _short(job, first + _OTHER_PROCESSES * i + nth)
+        for i, job in enumerate(left.values())
+        for nth in range(_OTHER_PROCESSES)
+    ]
+    told: dict[str, list[Event]] = {}
+    for job, outcome in zip(short, run(short), strict=True):
+        told.setdefault(job.cell.storage, []).extend(_differing(outcome.history))
+    return {
+        cell: replace(history, events=[*history.events, *told.get(cell.storage, ())])
+        for cell, history in all_users.items()
+    }
+
+
+def _short(job: Job, process: int) -> Job:
+    clients = min(user_count(job.plan), _MOST_USERS)
+    load = Load(requests=2 * clients * len(job.plan.steps), duration_s=_LONGEST_LESSON_S)
+    return replace(job, plan=replace(_one_by_one(job.plan, process, clients), load=load))
+
+
+def _broken_by(job: Job, history: History) -> tuple[str, int] | None:
+    """Which requests to carry alone, to tell what the first broken expectation means."""
+    users = (event.victim.user for event in history.events if event.kind == _BROKEN)
+    user = next(users, None)
+    return None if user is None else (job.cell.storage, user)
+
+
+def _visits(
+    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome]
+) -> dict[tuple[str, int], Job]:
+    wanted: dict[tuple[str, int], Job] = {}
+    for job, outcome in zip(jobs, carried, strict=True):
+        key = _broken_by(job, outcome.history)
+        if key is not None and key not in wanted:
+            process = len(jobs) * 3 + len(wanted) + 1
+            seed, run, stall_s = job.plan.seed, job.plan.run, job.plan.stall_s
+            plan = alone_plan(scenario, job.cell, seed=seed, run=run, process=process, user=key[1])
+            wanted[key] = replace(job, plan=replace(plan, stall_s=stall_s))
+    return wanted
+
+
+def _differing(history: History) -> Iterator[Event]:
+    return (event for event in history.events if differs(event))
+
+
+def _all_users(jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int) -> dict[Cell, Job]:
+    wanted = [
+        (job, outcome.history, events)
+        for job, outcome in zip(jobs, carried, strict=True)
+        if (events := list(_confirmable(outcome.history)))
+    ]
+    return {
+        job.cell: _again(job, history, events, process)
+        for process, (job, history, events) in enumerate(wanted, first)
+    }
+
+
+def _confirmable(history: History) -> Iterator[Event]:
+    for event in _differing(history):
+        if requests_needed(history, event) <= _MOST_REQUESTS:
+            yield event
+
+
+def _again(job: Job, history: History, events: Sequence[Event], process: int) -> Job:
+    longest_s = max(at_elapsed_s(history, event) for event in events)
+    load = Load(
+        requests=max(requests_needed(history, event) for event in events),
+        duration_s=_LONGEST_S,
+        least_s=min(_LONGEST_WAIT_S, _MARGIN * longest_s),
+    )
+    plan = _one_by_one(job.plan, process, user_count(job.plan))
+    return replace(job, plan=replace(plan, workers=job.plan.workers, load=load))

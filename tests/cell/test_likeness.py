@@ -1,0 +1,83 @@
+"""Templates fit what they were learnt from, in whatever order, and little else."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctxsim.cell.learnt import Heard, Lesson, together
+from ctxsim.cell.likeness import all_common, first_difference, numberless, words
+
+TEXTS = st.lists(
+    st.sampled_from(["honey", "user7", "1,200", "<p>", " ", "a=b", "x" * 9, "é", "12:30"]),
+    max_size=8,
+).map("".join)
+SAMPLES = st.lists(TEXTS, min_size=1, max_size=6)
+
+
+@given(TEXTS)
+def test_words_are_all_of_a_text(text):
+    """Nothing is lost, and words stand at every second place."""
+    assert "".join(words(text)) == text
+    assert len(words(text)) % 2 == 1
+
+
+@given(SAMPLES)
+def test_a_template_fits_every_sample_that_it_was_learnt_from(samples):
+    """Also once its numbers are left open."""
+    template = all_common(map(words, samples))
+    if template is not None:
+        assert all(first_difference(template, words(each)) < 0 for each in samples)
+        assert all(first_difference(numberless(template), words(each)) < 0 for each in samples)
+
+
+@given(SAMPLES.flatmap(lambda each: st.tuples(st.just(each), st.permutations(each))))
+def test_the_order_of_samples_does_not_matter(pair):
+    """Neither does it matter how they are divided between two cells."""
+    samples, shuffled = (list(map(words, each)) for each in pair)
+    assert all_common(samples) == all_common(shuffled)
+    half = len(samples) // 2
+    parts = [part for part in (samples[:half], samples[half:]) if part]
+    assert all_common(map(all_common, parts)) == all_common(samples)
+
+
+def test_a_word_that_stayed_the_same_is_held_against_others():
+    template = numberless(all_common(map(words, ["Hallo, 3 new", "Hallo, 4 new"])))
+    assert first_difference(template, words("Hallo, 12 new")) < 0
+    assert first_difference(template, words("Hello, 12 new")) == 0
+    assert first_difference(template, words("Hallo, 12 new, 1 old")) >= 0
+
+
+def heard(user, text, count=4, step=0):
+    return Heard(step, user, 200, count, (), words(text))
+
+
+def learnt_of(*cells):
+    lessons = [Lesson(tuple(each), ((0, False, "200", 9),)) for each in cells]
+    return together(lessons).answers
+
+
+def test_what_is_the_same_for_one_user_and_not_for_others_is_that_user_s():
+    texts = {1: "Rome 107", 2: "Oslo 9", 3: "Bonn 23"}
+    cell = [heard(user, text) for user, text in texts.items()]
+    [answered] = learnt_of(cell, cell)
+    told = {each.user: each.template for each in answered.of_users}
+    assert told == {user: words(text) for user, text in texts.items()}
+    assert answered.template == (None, " ", "")
+
+
+def test_what_changes_between_two_runs_for_one_user_is_nobody_s():
+    first = [heard(1, "blue"), heard(2, "green"), heard(3, "blue")]
+    second = [heard(1, "blue"), heard(2, "blue"), heard(3, "green")]
+    [answered] = learnt_of(first, second)
+    assert answered.template == (None,)
+    assert answered.of_users[:1] == ()
+
+
+def test_a_page_that_is_the_same_for_all_is_nobody_s():
+    cell = [heard(user, "open from 9 to 5") for user in (1, 2, 3)]
+    [answered] = learnt_of(cell, cell)
+    assert answered.of_users == ()
+
+
+def test_what_was_answered_too_seldom_or_by_one_cell_only_is_not_learnt():
+    assert learnt_of([heard(1, "a", count=2)], [heard(1, "a", count=3)]) == ()
+    assert learnt_of([heard(1, "a", count=20)], []) == ()

@@ -1,0 +1,209 @@
+"""Alone and together: what only other requests change is found, and a past of one's own is not."""
+
+import pytest
+
+from ctxsim.scenario import Scenario
+from ctxsim.simulation import Options, simulate
+
+APPLICATION = '''
+import itertools, random, threading, time, uuid
+
+shared, carts, seen, half = {}, {}, set(), set()
+orders, stock = itertools.count(1), threading.Semaphore(90)
+COIN = random.choice(["heads", "tails"])
+
+def app(environ, start_response):
+    user = environ.get("HTTP_X_USER", "nobody")
+    status, body = PAGES[environ["PATH_INFO"][1:]](user, environ)
+    start_response(status, [("Content-Type", "text/html"), ("Location", "/x")])
+    return [body.encode()]
+
+def digits(user):
+    return int("0" + "".join(filter(str.isdigit, user)))
+
+def meet(user):
+    """Set what all share, wait, and give back what is there then."""
+    shared["user"] = user
+    time.sleep(0.002)
+    return shared["user"]
+
+# What leaks, and echoes no value of its own.
+
+def race(user, environ):
+    shared["buffer"] = user
+    time.sleep(0.002)
+    if shared.pop("buffer", None) is None:
+        raise ValueError("buffer was flushed")
+    return "200 OK", "done"
+
+def locale(user, environ):
+    return "200 OK", ("Bonjour", "Hallo", "Hola")[digits(meet(user)) % 3] + f" {time.time()}"
+
+def page_by_number(user, environ):
+    return "200 OK", f"Person {digits(meet(user)) * 37}, {uuid.uuid4().hex}"
+
+def greeting(user, environ):
+    return "200 OK", f"Hello, {meet(user)}"
+
+def login(user, environ):
+    meet(user)
+    known = shared.pop("user", None)
+    return ("200 OK", "your page") if known else ("302 Found", "")
+
+def transaction(user, environ):
+    """A failing request leaves it open to whoever comes next on this worker."""
+    if shared.pop("open", False):
+        raise RuntimeError("current transaction is aborted")
+    shared["open"] = True
+    environ["wsgi.input"].read()
+    shared["open"] = False
+    return "200 OK", "done"
+
+# What changes with a past of one's own, with time, with chance, with the worker: nobody's matter.
+
+def cart(user, environ):
+    items = carts.setdefault(user, [])
+    items.append(next(orders))
+    return "200 OK", "".join(f"<li>item {each}</li>" for each in items)
+
+def first_visit(user, environ):
+    new = user not in seen
+    seen.add(user)
+    return "200 OK", "Welcome, you are new" if new else "Welcome back"
+
+def crowd(user, environ):
+    seen.add(user)
+    return "200 OK", "many members" if len(seen) > 15 else "few members"
+
+def sold_out(user, environ):
+    there = stock.acquire(blocking=False)
+    return ("200 OK", "bought") if there else ("409 Conflict", "sold out")
+
+def tokens(user, environ):
+    return "200 OK", f"<input value='{uuid.uuid4().hex}'> {time.time()} hello {user}"
+
+def shuffled(user, environ):
+    return "200 OK", ", ".join({"pear", "fig", "plum", user})
+
+def halfway(user, environ):
+    if user in half:
+        half.discard(user)
+        return "409 Conflict", "half registered"
+    half.add(user)
+    environ["wsgi.input"].read()
+    half.discard(user)
+    return "200 OK", "registered"
+
+def worker(user, environ):
+    return "200 OK", f"served by {threading.current_thread().name}"
+
+def coin(user, environ):
+    return "200 OK", COIN
+
+def lucky(user, environ):
+    return "200 OK", "you won" if random.random() < 0.005 else "better luck next time"
+
+PAGES = {name: each for name, each in globals().items() if callable(each)}
+'''
+
+LEAKS = {
+    "race": "CTX208",
+    "locale": "CTX208",
+    "page_by_number": "CTX201",
+    "greeting": "CTX201",
+    "login": "CTX208",
+}
+CLEAN = (
+    "cart", "first_visit", "crowd", "sold_out", "tokens", "shuffled", "halfway", "worker", "coin",
+    "lucky",
+)  # fmt: skip
+
+
+@pytest.fixture
+def application(tmp_path, monkeypatch):
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    (tmp_path / "app.py").write_text(APPLICATION, encoding="utf-8")
+    return tmp_path
+
+
+def scenario(folder, *pages, workers="threads:8", more=""):
+    steps = "{post: '/%s', headers: {X-User: '{user.name}', X-Tag: '{canary}'}}"
+    flows = ", ".join(f"{page}: {{steps: [{steps % page}]}}" for page in pages)
+    return Scenario.parse(
+        "version: 1\ntarget: {app: 'app:app', kind: wsgi}\n"
+        "users: {count: 20, vars: {name: 'user{n}'}}\n"
+        f"flows: {{{flows}}}\nworkers: ['{workers}']\nseed: 7\n"
+        f"load: {{requests: {150 * len(pages)}}}\nfaults: {{error: 4%}}\n{more}",
+        str(folder / "app.ctxsim.yaml"),
+    )
+
+
+def found(folder, *pages, options=None, **keys):
+    outcome = simulate(scenario(folder, *pages, **keys), options=options)
+    stories = [(each.code, each.victim.route, each.story) for each in outcome.findings]
+    return outcome, {(each.code, each.victim.route) for each in outcome.findings}, stories
+
+
+def test_what_other_requests_change_is_found_though_no_answer_holds_a_canary(application):
+    """Another page, another language, an error or a redirection, which none of them is alone."""
+    _, codes, stories = found(application, *LEAKS)
+    assert codes == {(code, f"POST /{page}") for page, code in LEAKS.items()}, stories
+    [story] = [story for _, route, story in stories if route == "POST /race"]
+    assert "status 500 (ValueError)" in story[0]
+    assert story[1] == "answered: buffer was flushed"
+    assert story[2].startswith("alone: 200, ")
+
+
+@pytest.mark.parametrize("workers", ["sync", "threads:8", "greenlets:8"])
+def test_what_a_past_of_one_s_own_changes_is_no_finding(application, workers):
+    """Nor what chance, the time or the kind of worker does."""
+    outcome, codes, stories = found(application, *CLEAN, workers=workers)
+    assert not codes, stories
+    assert outcome.verdict == "clean"
+
+
+def test_what_another_s_failing_request_leaves_behind_is_found_in_one_worker_too(application):
+    _, codes, stories = found(application, "transaction", workers="sync")
+    assert ("CTX208", "POST /transaction") in codes, stories
+
+
+def test_answers_that_are_as_alone_and_not_as_others_are_compared(application):
+    """So an application that echoes no canary can be called clean; if all get the same, not."""
+    assert found(application, "tokens")[0].exit_code == 0
+    assert found(application, "coin")[0].exit_code == 4
+
+
+def test_routes_that_are_shared_are_not_compared(application):
+    _, codes, stories = found(application, "locale", more="shared: [/locale]")
+    assert "CTX208" not in {code for code, _ in codes}, stories
+
+
+@pytest.mark.parametrize("how", ["checks: [crosstalk]", None])
+def test_nothing_is_learnt_where_nobody_wants_to_know(application, how):
+    """Where the scenario does not look for it, or the caller has no time."""
+    options = None if how else Options(compare_alone=False)
+    _, codes, _ = found(application, "race", "greeting", more=how or "", options=options)
+    assert codes <= {("CTX901", "")}
+
+
+def test_an_interruption_while_answers_are_learnt_ends_the_run(application):
+    options = Options()
+    options.halt.interrupt()
+    assert found(application, "race", options=options)[0].exit_code == 130
+
+
+def test_where_nothing_could_be_learnt_the_run_goes_on_and_says_so(application):
+    """Here the target ends its process at the first request that does not run in a thread."""
+    with (application / "app.py").open("a", encoding="utf-8") as file:
+        file.write(
+            "\ndef dying(user, environ):\n"
+            "    import os\n"
+            "    if threading.current_thread() is threading.main_thread():\n"
+            "        os._exit(3)\n"
+            "    return '200 OK', user\n"
+            "PAGES['dying'] = dying\n"
+        )
+    outcome, codes, _ = found(application, "dying")
+    assert outcome.cells[0].requests == 150
+    assert codes == {("CTX901", "")}
+    assert outcome.document.notes[0].startswith("answers were not compared with those alone: ")

@@ -82,10 +82,14 @@ def _carry_out(
     native.use_short_switches()
     crew.traffic.begin()
     started = time.perf_counter()
+    elapsed_s = None
     try:
         model.run(crew)
+        elapsed_s = time.perf_counter() - started
+        if not ticker.stopped and plan.only_user is None:
+            crew.census.take(model.pause(native))
     finally:
-        ticker.last(time.perf_counter() - started)
+        ticker.last(elapsed_s or time.perf_counter() - started)
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 

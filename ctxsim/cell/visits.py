@@ -256,6 +256,12 @@ class Traffic:
             index = sent[request - 1] if 0 < request <= len(sent) else None
         return "" if index is None else self._steps[index].route
 
+    def share_of_run(self, user: int, request: int) -> float:
+        """How much of what a user (0: all visitors) has sent came before `request`, from 0 to 1."""
+        if user == 0:
+            return (request - 1) / max(len(self._visitor_sent), 1)
+        return (request - 1) / max(len(self.users[user - 1].sent), 1)
+
     def variables(self, number: int) -> dict[str, str]:
         """The variables of user `number`, `{n}` filled in."""
         return {k: v.replace("{n}", str(number)) for k, v in self.plan.users.vars}

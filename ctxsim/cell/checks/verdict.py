@@ -15,6 +15,7 @@ from ctxsim.cell.checks import (
     contexts,
     expectations,
     inside,
+    retention,
 )
 from ctxsim.cell.history import History
 
@@ -22,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     answers.check,
     contexts.check,
     inside.check,
+    retention.check,
     expectations.check,
     compared.check,
 )

@@ -62,7 +62,7 @@ class Owner:
         A page that all may see gives nobody another's cookie.
         """
         in_cookie = "cookie" in place
-        if not in_cookie and any(_covers(route, request.path) for route in self._routes):
+        if not in_cookie and any(covers(route, request.path) for route in self._routes):
             return True
         if self._objects and mark.text not in self._public:
             for name in self._objects:
@@ -86,7 +86,8 @@ class Owner:
         return "user" if request.user.number else "visitor"
 
 
-def _covers(route: str, path: str) -> bool:
+def covers(route: str, path: str) -> bool:
+    """Whether a route that is declared `shared` is that of `path`, or stands above it."""
     return path == route or (route != "/" and path.startswith(route.rstrip("/") + "/"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable
@@ -34,14 +35,17 @@ class Record:
         # How many requests have ended, as far as it is known; each event says when it came.
         self.ended = 0
 
-    def note(self, event: Event) -> None:
-        """Take up one event. It is said before the request that showed it goes on."""
+    def note(self, event: Event, times: int = 1) -> None:
+        """Take up one event. It is said before the request that showed it goes on.
+
+        `times` is how often it happened, where that is known only afterwards.
+        """
         with self._lock:
             cause = event.cause
             count = self._counts.get(cause, 0)
             if count == 0 and len(self._counts) >= _MOST_CAUSES:
                 return
-            self._counts[cause] = count + 1
+            self._counts[cause] = count + times
         if count == 0:
             self._say({"say": "event", "event": asdict(event)})
 
@@ -126,6 +130,12 @@ def count_as_application(module: ModuleType) -> None:
     """Count the module, or the package, that the target is in as the application's own."""
     if (file := module_file(module)) is not None:
         _TARGET.add(str(Path(file).parent) if "__path__" in vars(module) else file)
+
+
+def shown_file(file: str) -> str:
+    """A source file as it is told: from the folder of the import path that it is in."""
+    folders = [folder for folder in sys.path if folder and file.startswith(f"{folder}{os.sep}")]
+    return os.path.relpath(file, max(folders, key=len)) if folders else file
 
 
 def module_file(module: object) -> str | None:

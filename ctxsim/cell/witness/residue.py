@@ -33,7 +33,7 @@ from ctxsim.cell.witness.record import (
 )
 
 # The stacks that `inside` looks at, by the names of their variables.
-_STACKS = frozenset({"flask.app_ctx", "flask.request_ctx"})
+CONTEXT_STACKS = frozenset({"flask.app_ctx", "flask.request_ctx"})
 # After so many requests the process is searched for thread-locals again, as some are made late.
 _SEARCH_AT = (1, 20, 200, 2_000, 20_000, 200_000)
 # What may stand between a variable and the code that declares it: a closure's cell, a class's dict.
@@ -94,7 +94,7 @@ class Residue:
         self, request: Request, context: Context, baseline: Context | None
     ) -> None:
         for variable, value in context.items():
-            if value is None or variable.name in _STACKS:
+            if value is None or variable.name in CONTEXT_STACKS:
                 continue
             # What the worker had when it was new is no residue, unless it can be changed in place.
             if type(value) in UNCHANGEABLE and baseline and baseline.get(variable) is value:

@@ -11,6 +11,7 @@ from ctxsim.cell.plan import Workers
 from ctxsim.cell.targets import Target
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
+from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
@@ -32,6 +33,7 @@ class Crew:
     traffic: Traffic
     answers: Answers
     residue: Residue
+    census: Census
     inside: Inside | None
     record: Record
     current: Current

@@ -16,6 +16,7 @@ from ctxsim.cell.targets import opening
 from ctxsim.cell.targets.importing import resolve
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.answers import Answers, Owner
+from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.record import Current, Record
@@ -84,6 +85,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         traffic=traffic,
         answers=Answers(marks, owner, record, target.session_cookie),
         residue=residue,
+        census=Census(plan, traffic, record, resolve),
         inside=inside,
         record=record,
         current=current,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from driving import live, plan_of, step
 
@@ -115,4 +117,88 @@ def test_it_is_told_under_each_worker_model(application, word):
 def test_an_application_that_keeps_nothing_is_clean(application, word):
     """Neither ctxsim's own objects nor the interpreter's count."""
     found = carried(application, "pass", word)
+    assert found.codes == set(), found.told()
+
+
+def test_what_is_named_is_no_retention(application):
+    """`keeps` and `shared` excuse a module, a variable, an object or a class by name."""
+    for keeps in ("app", "app:ENTRIES", "app:Entry"):
+        found = carried(application, "ENTRIES.append(Entry(tag))", keeps=(keeps,))
+        assert found.codes == set(), (keeps, found.told())
+    shared = Shared(objects=("app:last",))
+    assert carried(application, "last = tag", shared=shared).codes == set()
+    assert carried(application, "last = tag", shared=Shared(routes=("/say",))).codes == set()
+
+
+def test_a_name_excuses_nothing_else(application):
+    """The other store of the same module is told, though it holds the same texts."""
+    found = carried(application, "last = tag; CACHE['user'] = tag", keeps=("app:last",))
+    assert {f.cause[2] for f in found.findings} == {"app.CACHE['user']"}, found.told()
+
+
+def test_a_users_own_name_is_no_request(application):
+    """A store of users holds their canaries by right."""
+    asked = step("GET /say?tag={user.canary}", mine=("{user.name}",))
+    target = application(APP.format(keep="CACHE[tag] = 1"))
+    assert live(plan_of(asked, target=target)).finished().codes == set()
+
+
+def test_a_value_of_a_workers_own_is_told_where_several_gather(application):
+    """One value that waits for the next request is residue; a list that grows is retention."""
+    found = carried(application, "local.__dict__.setdefault('all', []).append(tag)")
+    places = {f.cause[2] for f in found.findings if f.code == "CTX402"}
+    assert places == {"thread-local app.local.all[...]"}, found.told()
+    assert "CTX402" not in carried(application, "local.last = tag").codes
+    assert "CTX402" not in carried(application, "history.set(tag)").codes
+
+
+LIBRARY = """
+last, log, recent = None, [], __import__("collections").deque(maxlen=20)
+"""
+IMPORTING = """
+import library
+from library import log, recent
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "codes"),
+    [
+        ("library.last = tag", set()),
+        ("recent.append(tag)", set()),
+        ("log.append(tag)", {"CTX402"}),
+    ],
+)
+def test_a_library_may_keep_a_few_but_must_not_grow(application, tmp_path, keep, codes):
+    """What is bounded in a library is its cache; what holds values of the whole run is a leak."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "library.py").write_text(LIBRARY)
+    target = application(IMPORTING + APP.format(keep=keep))
+    target = replace(target, path=(*target.path, str(folder)))
+    found = live(plan_of(SAY, target=target)).finished()
+    assert found.codes == codes, found.told()
+
+
+THREAD = """
+def wait(tag):
+    done.wait()
+if not ENTRIES:
+    ENTRIES.append(1)
+    threading.Thread(target=wait, args=(tag,), daemon=True).start()
+"""
+
+
+def test_work_that_goes_on_is_told_by_its_frame(application):
+    """A thread that never ends keeps what it was given."""
+    keep = THREAD.replace("\n", "\n    ")
+    target = application("import threading\ndone = threading.Event()\n" + APP.format(keep=keep))
+    found = live(plan_of(SAY, target=target)).finished()
+    assert [f.cause[2] for f in found.findings] == ["frame of wait() in app.py: tag"]
+    assert found.findings[0].where[0].function == "wait"
+
+
+def test_a_run_that_is_stopped_or_rehearsed_is_not_counted(application):
+    """Only what was carried to its end, by many, can be judged."""
+    found = carried(application, "ENTRIES.append(tag)", only_user=1, load=Load(requests=20))
     assert found.codes == set(), found.told()

@@ -89,7 +89,7 @@ class Walk:
         # The lists of this search would set off collections of all there is, again and again.
         gc.disable()
         try:
-            levels, hits = self._down(roots, most, tree.canaries)
+            levels, hits = self._down(roots, most, tree)
             tree.alive = [*levels, *hits, self._barred]
             _up(levels, hits, tree.children)
         finally:
@@ -98,7 +98,7 @@ class Walk:
         return tree
 
     def _down(
-        self, roots: Sequence[object], most: float, canaries: dict[int, list[str]]
+        self, roots: Sequence[object], most: float, tree: Tree
     ) -> tuple[list[list[object]], list[list[object]]]:
         seen = {*map(id, roots), *map(id, self._barred)}
         levels: list[list[object]] = [list(roots)]
@@ -111,7 +111,8 @@ class Walk:
                 by_id = dict(zip(map(id, referents), referents, strict=True))
                 fresh = [each for key, each in by_id.items() if key not in seen]
                 seen.update(by_id)
-                self._sort(fresh, level, hit, canaries)
+                self._sort(fresh, level, hit, tree.canaries)
+                hits[-1] += self._by_keys(chunk, tree)
             levels.append(level)
             hits.append(hit)
         return levels, hits
@@ -136,6 +137,25 @@ class Walk:
             elif (role == _HOLDS or prefix in each) and (held := self._held(each)):
                 canaries[id(each)] = held
                 hit.append(each)
+
+    def _by_keys(self, chunk: list[Any], tree: Tree) -> Iterator[object]:
+        """The dicts whose keys hold what is looked for: such keys are no referents of a dict."""
+        prefix = self._prefix
+        for each in chunk:
+            if type(each) is dict or issubclass(type(each), dict):
+                try:
+                    is_in = prefix in "".join(dict.__iter__(each))
+                except TypeError:
+                    continue  # keys of other kinds are referents
+                except RuntimeError:
+                    is_in = True  # it was changed meanwhile
+                if is_in:
+                    keys = [key for key in list(dict.keys(each)) if prefix in key]
+                    found = {id(key): key for key in keys if self._found(key)}
+                    tree.canaries.update((i, self._found(key)) for i, key in found.items())
+                    tree.children[id(each)] = list(found.values())
+                    if found:
+                        yield each
 
     def _held(self, thing: Any) -> list[str]:
         kind = type(thing)
@@ -171,7 +191,7 @@ def _up(
                 if mine:
                     unique = {id(each): each for each in mine}
                     wanted.difference_update(unique)
-                    children[id(node)] = list(unique.values())
+                    children.setdefault(id(node), []).extend(unique.values())
                     above.append(node)
 
 

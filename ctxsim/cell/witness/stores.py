@@ -142,10 +142,13 @@ def _is_one_store(tree: Tree, way: _Way, ahead: list[Step]) -> bool:
     kind = type(way.thing)
     if len(way.kinds) >= _MOST_STEPS:
         return True
+    if issubclass(kind, _CONTAINERS):
+        return bool(way.kinds) and len(ahead) > 1 and len(tree.below(way.thing)) == 1
     if not _made_by(way.thing) or issubclass(kind, (type, types.FunctionType)):
         return False
     # A chain of like objects, or an object that is all one request's.
-    return kind in way.kinds or (len(ahead) > 1 and len(tree.below(way.thing)) == 1)
+    is_chain = kind in way.kinds or any(type(step.thing) is kind for step in ahead)
+    return is_chain or (len(ahead) > 1 and len(tree.below(way.thing)) == 1)
 
 
 def _store(tree: Tree, way: _Way, place: str, things: list[Any]) -> Store:

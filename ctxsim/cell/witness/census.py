@@ -189,12 +189,12 @@ def _roots(kept: list[Any], excused: Collection[str]) -> Iterator[Root]:
                 names.pop(each.partition(":")[2], None)
         yield Root(names, name, of_library=of_library[id(module)])
     for variable, value in copy_context().items():
-        if variable.name not in CONTEXT_STACKS:
+        if variable.name not in CONTEXT_STACKS and not variable.name.startswith("ctxsim."):
             yield Root({"value": value}, f"context variable {variable.name}", per_worker=True)
     for frame in _live_frames():
         code = frame.f_code
         form = f"frame of {code.co_name}() in {shown_file(code.co_filename)}"
-        where = Where(code.co_filename, frame.f_lineno, code.co_name)
+        where = Where(shown_file(code.co_filename), frame.f_lineno, code.co_name)
         yield Root(dict(frame.f_locals), form, where=(where,))
 
 

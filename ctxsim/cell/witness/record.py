@@ -34,6 +34,8 @@ class Record:
         self._counts: dict[tuple[str, ...], int] = {}
         # How many requests have ended, as far as it is known; each event says when it came.
         self.ended = 0
+        # Is told of the first event of each cause, once it was said.
+        self.on_first: Callable[[Event], None] = _nothing_more
 
     def note(self, event: Event, times: int = 1) -> None:
         """Take up one event. It is said before the request that showed it goes on.
@@ -48,6 +50,7 @@ class Record:
             self._counts[cause] = count + times
         if count == 0:
             self._say({"say": "event", "event": asdict(event)})
+            self.on_first(event)
 
     def tell_origin(self, cause: tuple[str, ...], origin: Origin) -> None:
         """Say where the value of a cause came from; the last word on a cause counts."""
@@ -56,6 +59,10 @@ class Record:
     def counts(self) -> list[tuple[tuple[str, ...], int]]:
         with self._lock:
             return list(self._counts.items())
+
+
+def _nothing_more(_event: Event) -> None:
+    """Nobody asks for the first events."""
 
 
 class Milestones:
@@ -117,7 +124,7 @@ def application_frames(frame: FrameType | None, most: int = 3) -> tuple[Where, .
     while frame is not None and len(places) < most:
         file = frame.f_code.co_filename
         if is_application_file(file):
-            places.append(Where(file, frame.f_lineno, frame.f_code.co_name))
+            places.append(Where(shown_file(file), frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)
 

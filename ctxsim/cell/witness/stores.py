@@ -56,6 +56,7 @@ class Store:
     of_library: bool = False
     per_worker: bool = False
     where: tuple[Where, ...] = ()
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ def _store(tree: Tree, way: _Way, place: str, things: list[Any]) -> Store:
         of_library=way.of_library,
         per_worker=way.per_worker,
         where=way.root.where,
+        is_open=place.endswith(("[...]", "(...)")),
     )
 
 

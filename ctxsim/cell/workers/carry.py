@@ -13,6 +13,7 @@ from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 
@@ -34,6 +35,7 @@ class Crew:
     answers: Answers
     residue: Residue
     census: Census
+    origins: Origins
     inside: Inside | None
     record: Record
     current: Current
@@ -80,10 +82,14 @@ class Carrier:
         crew.residue.before(request, baseline)
         if inside is not None:
             inside.before(request)
+        if crew.origins.wanted:
+            crew.origins.begin(request)
 
     def _end(self, request: Request, response: Response, elapsed_s: float) -> None:
         crew, tally = self._crew, self.tally
         inside = crew.inside
+        if crew.origins.traced is request:
+            crew.origins.end(request)
         self._count_latency(elapsed_s)
         if inside is not None:
             if response.error is not None:

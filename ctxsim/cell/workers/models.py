@@ -19,6 +19,7 @@ from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.carry import Crew
@@ -70,6 +71,8 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     traffic = Traffic(plan, clock)
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
+    origins = Origins(marks, record, current, native.allocate_lock())
+    record.on_first = origins.first_of
     owner = Owner(plan, traffic, marks, resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
@@ -85,6 +88,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
         traffic=traffic,
         answers=Answers(marks, owner, record, target.session_cookie),
         residue=residue,
+        origins=origins,
         census=Census(plan, traffic, record, resolve),
         inside=inside,
         record=record,

@@ -9,7 +9,8 @@ from something else is no origin.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from types import FrameType
@@ -27,8 +28,10 @@ _KINDS = frozenset({"answer.foreign", "saw.foreign", "session.foreign", "residue
 _VARIABLE = "context variable "
 _MOST_OBJECTS = 20_000
 _MOST_OBJECTS_AGAIN = 2_000
-_MOST_SEARCHES = 20
+_MOST_SEARCHES = 40
 _ATTEMPTS = 20
+# A search takes less.
+_SEARCH_S = 0.05
 
 
 @dataclass(slots=True)
@@ -51,27 +54,34 @@ class Origins:
     """Finds where values come from. `wanted` says whether requests should be traced."""
 
     __slots__ = (
-        "_current", "_files", "_last", "_lock", "_marks", "_record", "_searches", "_suspects",
-        "fault", "traced", "wanted",
+        "_alone", "_current", "_files", "_known", "_last", "_lock", "_marks", "_record", "_searches",
+        "_suspects", "fault", "traced", "wanted",
     )  # fmt: skip
 
-    def __init__(self, marks: Marks, record: Record, current: Current, lock: Any) -> None:
+    def __init__(
+        self, marks: Marks, record: Record, current: Current, allocate_lock: Callable[[], Any]
+    ) -> None:
         self._marks = marks
         self._record = record
         self._current = current
-        self._lock = lock
+        self._lock = allocate_lock()
+        self._alone = allocate_lock()
         self._suspects: list[_Suspect] = []
         self._searches = 0
+        # The causes whose origin is known, or looked for.
+        self._known: set[tuple[str, ...]] = set()
         self._files: dict[str, bool] = {}
         self._last: tuple[Where, ...] = ()
         self.wanted = False
         self.traced: Request | None = None
         self.fault: Exception | None = None
 
-    def first_of(self, event: Event) -> None:
-        """Something was found for the first time."""
+    def search(self, event: Event) -> None:
+        """Something was found for the first times: search where it is kept."""
         source = event.source
         if event.kind not in _KINDS or source is None or self._searches >= _MOST_SEARCHES:
+            return
+        if event.cause in self._known:
             return
         self._searches += 1
         if event.kind == "residue":
@@ -83,7 +93,7 @@ class Origins:
         is_sure = bool(slots)
         if not is_sure:
             # It was overwritten meanwhile, as a variable that all requests write to is.
-            slots = [store for store, _ in found if not store.is_open]
+            slots = [store for store, _ in found if not store.is_open] or [s for s, _ in found]
         if len(slots) == 1 and not (source.request == 0 and slots[0].is_open):
             self._watch(event, slots[0], of_users=source.request == 0, is_sure=is_sure)
 
@@ -105,13 +115,15 @@ class Origins:
 
     def _add(self, suspect: _Suspect) -> None:
         with self._lock:
+            self._known.add(suspect.cause)
             self._suspects.append(suspect)
             # A tracer that is there already, such as a debugger's, is left alone.
             self.wanted = sys.gettrace() is None
 
     def _kept(self, of_users: bool) -> Iterator[tuple[Store, list[Mark]]]:
         roots = [Root(dict(vars(each)), each.__name__) for each in application_modules()]
-        found = self._stores(roots, of_users, _MOST_OBJECTS)
+        with self._alone, _undisturbed():
+            found = self._stores(roots, of_users, _MOST_OBJECTS)
         for store in found:
             marks = [mark for text in store.canaries for mark in self._marks.in_object(text)]
             yield store, marks
@@ -119,7 +131,7 @@ class Origins:
     def _stores(self, roots: list[Root], of_users: bool, most: int) -> list[Store]:
         def found(text: str) -> list[str]:
             marks = self._marks.in_object(text)
-            return [mark.text for mark in marks if (mark.request == 0) == of_users and mark.user]
+            return [mark.text for mark in marks if not mark.torn and _fits(mark, of_users)]
 
         tree = Walk("", found).from_([root.thing for root in roots], most)
         return [store for root in roots for store in stores(tree, root)]
@@ -205,6 +217,21 @@ class Origins:
             for text in store.canaries
             for mark in self._marks.in_object(text)
         )
+
+
+def _fits(mark: Mark, of_users: bool) -> bool:
+    return mark.user != 0 and mark.request == 0 if of_users else mark.request != 0
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Leave other threads little chance to run: what is searched must not change meanwhile."""
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SEARCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval_s)
 
 
 def _kept_in(suspect: _Suspect) -> str:

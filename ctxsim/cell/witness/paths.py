@@ -6,7 +6,6 @@ Nothing of the application's is called: what a class says of its attributes is n
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import types
 from _thread import _local
@@ -14,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from ctxsim.cell.witness.reach import CACHED
 
 _LONGEST_KEY = 40
 # An open end of a path: what follows differs from request to request.
@@ -57,7 +58,7 @@ def steps(thing: Any, ways: Callable[[Any], list[Any]], *, names: bool = False) 
             found.append(step)
             if not left:
                 return found
-    form, varying = (CALLS, CALLS) if type(thing) is _CACHED else ("{}", "")
+    form, varying = (CALLS, CALLS) if type(thing) is CACHED else ("{}", "")
     # Only C code knows the names of the rest.
     return [*found, *(Step(form, each, varying) for each in left.values())]
 
@@ -69,7 +70,7 @@ def _innards(thing: Any) -> list[Any]:
         return [each for each in parts if each is not None]
     if issubclass(kind, type):
         return gc.get_referents(type.__getattribute__(thing, "__dict__"))
-    if kind is _CACHED:
+    if kind is CACHED:
         return [each for each in gc.get_referents(thing) if type(each) is dict]
     if issubclass(kind, _CONTAINERS):
         return []
@@ -162,7 +163,6 @@ def _of_generator(generator: Any) -> Iterator[Step]:
 
 _SEQUENCES = (list, tuple, deque)
 _CONTAINERS = (*_SEQUENCES, dict, set, frozenset)
-_CACHED = type(functools.lru_cache(lambda: None))
 
 _OF_CODE: dict[type, Callable[[Any], Iterator[Step]]] = {
     types.FunctionType: _of_function,

@@ -28,6 +28,7 @@ from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.record import is_application_file, is_own_file
 
 _CHUNK = 1000
+CACHED = type(functools.lru_cache(lambda: None))
 _OURS = "ctxsim.cell"
 _LEAVES = (int, float, complex, type(None), BuiltinFunctionType, CodeType, type(...))
 
@@ -107,6 +108,8 @@ class Walk:
             level: list[object] = []
             hit: list[object] = []
             for chunk in _chunks(levels[-1]):
+                if len(seen) >= most:
+                    break
                 referents = gc.get_referents(*chunk)
                 by_id = dict(zip(map(id, referents), referents, strict=True))
                 fresh = [each for key, each in by_id.items() if key not in seen]
@@ -132,7 +135,7 @@ class Walk:
             elif role == _LEAF:
                 continue
             elif role == _ASK:
-                if not _is_ours(each):
+                if not _is_barred(each):
                     level.append(each)
             elif (role == _HOLDS or prefix in each) and (held := self._held(each)):
                 canaries[id(each)] = held
@@ -214,7 +217,7 @@ class _Roles(dict[type, int]):
         if issubclass(kind, _LEAVES) or issubclass(kind, self._barred) or _is_our_class(kind):
             return _LEAF
         asked = (FunctionType, FrameType, GeneratorType, CoroutineType, AsyncGeneratorType)
-        return _ASK if issubclass(kind, (*asked, ModuleType, type)) else _WALK
+        return _ASK if issubclass(kind, (*asked, ModuleType, type, CACHED)) else _WALK
 
 
 def _is_our_class(kind: type) -> bool:
@@ -231,14 +234,26 @@ _CODES: dict[type, Callable[[Any], CodeType]] = {
 }
 
 
+def _is_bounded_by_library(cached: Any) -> bool:
+    """Whether a function's `lru_cache` is a library's, which decides how much it keeps."""
+    names = object.__getattribute__(cached, "__dict__")
+    wrapped, parameters = names.get("__wrapped__"), names.get("cache_parameters")
+    if type(wrapped) is not FunctionType or type(parameters) is not FunctionType:
+        return False
+    of_library = not is_application_file(wrapped.__code__.co_filename)
+    return of_library and parameters()["maxsize"] is not None
+
+
 @functools.cache
 def _is_our_code(file: str) -> bool:
     return file[:1] != "<" and is_own_file(file) and not is_application_file(file)
 
 
-def _is_ours(thing: Any) -> bool:
-    """Whether a function, frame, class or module is ctxsim's, or one that is searched anyway."""
+def _is_barred(thing: Any) -> bool:
+    """Whether something is ctxsim's, is searched anyway, or is a library's bounded cache."""
     kind = type(thing)
+    if kind is CACHED:
+        return _is_bounded_by_library(thing)
     if (code := _CODES.get(kind)) is not None:
         return _is_our_code(code(thing).co_filename)
     if issubclass(kind, type):

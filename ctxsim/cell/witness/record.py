@@ -17,6 +17,8 @@ from ctxsim.cell.visits import Request
 
 # So many causes are kept apart; beyond, something with ever new names would fill memory.
 _MOST_CAUSES = 2000
+# So many events of a cause count as its first ones: what is looked for at one may be gone.
+_EARLY = 5
 _OWN_FILES = str(Path(__file__).resolve().parents[2])
 _LIBRARY_FILES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 
@@ -34,8 +36,8 @@ class Record:
         self._counts: dict[tuple[str, ...], int] = {}
         # How many requests have ended, as far as it is known; each event says when it came.
         self.ended = 0
-        # Is told of the first event of each cause, once it was said.
-        self.on_first: Callable[[Event], None] = _nothing_more
+        # Is told of the first events of each cause.
+        self.on_early: Callable[[Event], None] = _nothing_more
 
     def note(self, event: Event, times: int = 1) -> None:
         """Take up one event. It is said before the request that showed it goes on.
@@ -50,7 +52,8 @@ class Record:
             self._counts[cause] = count + times
         if count == 0:
             self._say({"say": "event", "event": asdict(event)})
-            self.on_first(event)
+        if count < _EARLY:
+            self.on_early(event)
 
     def tell_origin(self, cause: tuple[str, ...], origin: Origin) -> None:
         """Say where the value of a cause came from; the last word on a cause counts."""

@@ -71,8 +71,8 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model) -> Crew:
     traffic = Traffic(plan, clock)
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
-    origins = Origins(marks, record, current, native.allocate_lock())
-    record.on_first = origins.first_of
+    origins = Origins(marks, record, current, native.allocate_lock)
+    record.on_early = origins.search
     owner = Owner(plan, traffic, marks, resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}

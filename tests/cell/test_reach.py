@@ -36,15 +36,16 @@ def holding(things, kind):
         made = Slotted()
         made.to = tuple(things)
         return made
-    if kind == "closure":
-        return lambda: things
-    if kind == "default":
-        return lambda given=tuple(things): given
-    if kind == "class":
-        return type("Made", (), {"things": things})
-    if kind == "namespace":
-        return types.SimpleNamespace(things=things)
-    return {"list": list, "tuple": tuple, "dict": lambda each: dict(enumerate(each))}[kind](things)
+    makers = {
+        "closure": lambda each: lambda: each,
+        "default": lambda each: lambda given=tuple(each): given,
+        "class": lambda each: type("Made", (), {"things": each}),
+        "namespace": lambda each: types.SimpleNamespace(things=each),
+        "dict": lambda each: dict(enumerate(each)),
+        "list": list,
+        "tuple": tuple,
+    }
+    return makers[kind](things)
 
 
 KINDS = st.sampled_from(

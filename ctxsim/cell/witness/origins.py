@@ -38,8 +38,7 @@ _SEARCH_S = 0.05
 class _Suspect:
     """A place that is watched for the line that writes to it.
 
-    `is_sure` says that the value itself was found there. `of_users` says that it told a user, not a
-    request.
+    `is_sure`: the value itself was found there. `of_users`: it told a user, not a request.
     """
 
     cause: tuple[str, ...]
@@ -54,8 +53,8 @@ class Origins:
     """Finds where values come from. `wanted` says whether requests should be traced."""
 
     __slots__ = (
-        "_alone", "_current", "_files", "_known", "_last", "_lock", "_marks", "_record", "_searches",
-        "_suspects", "fault", "traced", "wanted",
+        "_alone", "_current", "_files", "_known", "_last", "_lock", "_marks", "_record",
+        "_searches", "_suspects", "fault", "traced", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -184,8 +183,7 @@ class Origins:
             if self._last:
                 self._look(request)
             self._last = application_frames(frame if event == "line" else frame.f_back, 1)
-        except Exception as error:
-            # The application must not meet a fault of this search, which then finds nothing.
+        except Exception as error:  # noqa: BLE001 - the application must not meet our fault
             self.fault = error
             self.traced = None
             self.wanted = False

@@ -1,4 +1,4 @@
-"""How the way from one object to the next is written: `.name`, `['key']`, `[3]`, a default argument.
+"""How the way from one object to the next is written: `.name`, `['key']`, `[3]`, a default.
 
 Nothing of the application's is called: what a class says of its attributes is not asked.
 """
@@ -53,7 +53,7 @@ def steps(thing: Any, ways: Callable[[Any], list[Any]], *, names: bool = False) 
             wanted = [each for each in wanted if each is not inner] + list(ways(inner))
     left = {id(each): each for each in wanted}
     found: list[Step] = []
-    for step in _attributes(thing) if names else _steps(thing):
+    for step in _attributes(thing) if names else _steps(thing, frozenset(left)):
         if left.pop(id(step.thing), None) is not None:
             found.append(step)
             if not left:
@@ -86,12 +86,14 @@ def _of_threads(local: Any) -> list[Any]:
     return [*outer, *(each for each in gc.get_referents(*outer) if type(each) is dict)]
 
 
-def _steps(thing: Any) -> Iterator[Step]:
+def _steps(thing: Any, wanted: frozenset[int]) -> Iterator[Step]:
     kind = type(thing)
     if issubclass(kind, dict):
-        yield from _of_dict(thing)
+        yield from _of_dict(thing, wanted)
     elif issubclass(kind, _SEQUENCES):
-        yield from (Step(f"{{}}[{i}]", each, OPEN) for i, each in enumerate(items_of(thing)))
+        for i, each in enumerate(items_of(thing)):
+            if id(each) in wanted:
+                yield Step(f"{{}}[{i}]", each, OPEN)
     elif issubclass(kind, (set, frozenset)):
         yield from (Step(OPEN, each, OPEN) for each in items_of(thing))
     elif issubclass(kind, _local):
@@ -105,8 +107,10 @@ def _steps(thing: Any) -> Iterator[Step]:
         yield from _of_object(thing)
 
 
-def _of_dict(thing: Any) -> Iterator[Step]:
+def _of_dict(thing: Any, wanted: frozenset[int]) -> Iterator[Step]:
     for key, value in list(dict.items(thing)):
+        if id(key) not in wanted and id(value) not in wanted:
+            continue
         shown = repr(key) if type(key) in (str, int, bytes) else f"<{type(key).__name__}>"
         form = f"{{}}[{shown[: 2 * _LONGEST_KEY]}]"
         yield Step(form, value, "" if _is_constant(key) else OPEN)

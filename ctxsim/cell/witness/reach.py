@@ -54,10 +54,10 @@ class Tree:
     canaries: dict[int, list[str]] = field(default_factory=dict)
     alive: list[list[Any]] = field(default_factory=list)
 
-    def below(self, node: object) -> set[str]:
-        """All canaries that are reached by way of `node`."""
+    def below(self, *nodes: object) -> set[str]:
+        """All canaries that are reached by way of `nodes`."""
         found: set[str] = set()
-        ways = [node]
+        ways = list(nodes)
         while ways:
             each = ways.pop()
             found.update(self.canaries.get(id(each), ()))
@@ -68,7 +68,7 @@ class Tree:
 class Walk:
     """Searches texts for `prefix`, and tells by `found` what they hold.
 
-    What is in `barred`, an instance of a class of `barred_classes`, or ctxsim's own, is not entered.
+    What is in `barred`, an instance of one of `barred_classes`, or ctxsim's own, is not entered.
     """
 
     def __init__(

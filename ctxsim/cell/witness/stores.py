@@ -113,11 +113,10 @@ def stores(tree: Tree, root: Root) -> Iterator[Store]:
             yield _store(tree, way, way.place, [way.thing])
             continue
         open_ended: dict[str, list[Step]] = defaultdict(list)
-        for step in reversed(ahead):
+        for step in ahead:
             if step.varying:
-                open_ended[step.general(way.place)].insert(0, step)
-            else:
-                ways.append(way.further(step))
+                open_ended[step.general(way.place)].append(step)
+        ways += [way.further(step) for step in reversed(ahead) if not step.varying]
         for place, group in open_ended.items():
             first = way.further(group[0])
             yield _store(tree, first, place, [step.thing for step in group])
@@ -134,7 +133,7 @@ def _ahead(tree: Tree, way: _Way) -> list[Step]:
         return [replace(step, form="{}") for step in ahead]
     if len(ahead) > 1 and issubclass(type(way.thing), _CONTAINERS) and way.kinds:
         # Several side by side are one store, whatever its keys look like.
-        return [replace(step, varying=step.varying or OPEN) for step in ahead]
+        return [step if step.varying else replace(step, varying=OPEN) for step in ahead]
     return ahead
 
 
@@ -153,13 +152,12 @@ def _is_one_store(tree: Tree, way: _Way, ahead: list[Step]) -> bool:
 
 
 def _store(tree: Tree, way: _Way, place: str, things: list[Any]) -> Store:
-    found = [tree.below(thing) for thing in things]
     example, canary = _example(tree, way)
     return Store(
         place=place,
         example=example,
         canary=canary,
-        canaries=frozenset().union(*found),
+        canaries=frozenset(tree.below(*things)),
         named="" if way.root.is_frame or way.root.per_worker else way.named,
         of_library=way.of_library,
         per_worker=way.per_worker,

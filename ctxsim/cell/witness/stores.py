@@ -99,7 +99,7 @@ class _Way:
         # What an object of a library offers openly to the application that made it (`app.config`),
         # and what it does not know of (`app.last_user`), is filled by the application.
         is_open = len(self.kinds) == 1 and not name.startswith("_") and owner == ""
-        return self.of_library or (name in _known_names(type(self.thing)) and not is_open)
+        return self.of_library or (name in _known_names(_class_of(self.thing)) and not is_open)
 
 
 def stores(tree: Tree, root: Root) -> Iterator[Store]:
@@ -179,11 +179,16 @@ def _made_by(thing: Any) -> str:
     if kind is types.FunctionType:
         ours = is_application_file(thing.__code__.co_filename)
         return "application" if ours else "library"
-    return _maker(thing if issubclass(kind, type) else kind)
+    return _maker(_class_of(thing))
+
+
+def _class_of(thing: Any) -> Any:
+    kind = type(thing)
+    return thing if issubclass(kind, type) else kind
 
 
 @functools.cache
-def _maker(kind: type) -> str:
+def _maker(kind: Any) -> str:
     name = type.__getattribute__(kind, "__dict__").get("__module__")
     file = module_file(sys.modules.get(name)) if type(name) is str else None
     if file is None or issubclass(kind, _CONTAINERS) or issubclass(kind, types.ModuleType):
@@ -192,7 +197,7 @@ def _maker(kind: type) -> str:
 
 
 @functools.cache
-def _known_names(kind: type) -> frozenset[str]:
+def _known_names(kind: Any) -> frozenset[str]:
     """The names that the code of a class and its bases knows."""
     names: set[str] = set()
     for each in kind.__mro__:

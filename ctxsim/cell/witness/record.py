@@ -18,7 +18,7 @@ from ctxsim.cell.visits import Request
 # So many causes are kept apart; beyond, something with ever new names would fill memory.
 _MOST_CAUSES = 2000
 # So many events of a cause count as its first ones: what is looked for at one may be gone.
-_EARLY = 5
+_EARLY = 30
 _OWN_FILES = str(Path(__file__).resolve().parents[2])
 _LIBRARY_FILES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import census
 import flask_requests
 import in_flight
 import library
@@ -19,7 +20,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 def main() -> None:
     started = time.perf_counter()
     measures: list[Measure] = []
-    for module in (library, load, flask_requests, scanning, in_flight, startup):
+    for module in (library, load, flask_requests, scanning, in_flight, census, startup):
         for measure in module.measure():
             print(measure, flush=True)
             measures.append(measure)

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 
 from ctxsim import switchpoint
@@ -19,6 +20,7 @@ from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.ticker import Ticker
 from ctxsim.cell.workers import models
+from ctxsim.cell.workers.carry import Crew
 from ctxsim.cell.workers.pauses import Pauses
 from ctxsim.errors import TargetError, UnsuitedError
 
@@ -92,18 +94,24 @@ def _carry_out(
     native.use_short_switches()
     crew.traffic.begin()
     started = time.perf_counter()
-    ended = None
+    elapsed_s = None
     try:
         models.carry_all(crew, model)
-        ended = time.perf_counter()
+        elapsed_s = time.perf_counter() - started
         if not ticker.stopped:
-            crew.background.wait(model.pause(native))
+            _look_at_what_is_left(plan, crew, model.pause(native))
     finally:
-        ticker.last((ended or time.perf_counter()) - started)
+        ticker.last(elapsed_s or time.perf_counter() - started)
     models.close(crew)
     if crew.learner is not None:
         channel.say(crew.learner.learnt())
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
+
+
+def _look_at_what_is_left(plan: Plan, crew: Crew, sleep: Callable[[float], None]) -> None:
+    crew.background.wait(sleep)
+    if plan.only_user is None and not plan.one_by_one:
+        crew.census.take(sleep)
 
 
 def _import_ending(error: TargetError) -> Ending:

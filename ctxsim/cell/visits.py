@@ -302,6 +302,13 @@ class Traffic:
             index = self.users[user - 1].step_of(request) if user <= len(self.users) else None
         return "" if index is None else self._steps[index].route
 
+    def share_of_run(self, user: int, request: int) -> float:
+        """How much of what a user (0: all visitors) has sent came before `request`, from 0 to 1."""
+        if user == 0:
+            return (request - 1) / max(len(self._visitor_sent), 1)
+        sent = sum(len(lane.sent) for lane in self.users[user - 1].lanes)
+        return (request - 1) / max(sent, 1)
+
     def variables(self, number: int) -> dict[str, str]:
         """The variables of user `number`, `{n}` filled in."""
         return {k: v.replace("{n}", str(number)) for k, v in self.plan.users.vars}

@@ -313,7 +313,8 @@ def cases(most_words):
 def lived(application, pair, framework, word, filling):
     source = HEADERS[framework] + COMMON + pair.source.format(filling)
     target = application(source, storage=pair.storage)
-    return live(plan_of(*pair.steps, target=target, workers=word))
+    # What the applications keep on purpose, to leak it, is shown by the tests of retention.
+    return live(plan_of(*pair.steps, target=target, workers=word, keeps=("app",)))
 
 
 @pytest.mark.parametrize(("pair", "framework", "word"), cases(most_words=None))

@@ -68,7 +68,9 @@ def test_every_way_of_wsgi_is_understood(application, word):
     """start_response late or twice, write(), close(), parts of a known length."""
     target = application(WSGI.format(shown="tag"))
     users = Users(count=8, visitor=False)
-    lived = live(plan_of(*WSGI_STEPS, target=target, workers=word, users=users)).finished()
+    lived = live(
+        plan_of(*WSGI_STEPS, target=target, workers=word, users=users, keeps=("app:last",))
+    ).finished()
     assert lived.findings == [], lived.told()
     assert (lived.tally.compared, lived.tally.failed) == (200, 0), lived.told()
 

@@ -16,6 +16,7 @@ from ctxsim.cell.checks import (
     contexts,
     expectations,
     inside,
+    retention,
 )
 from ctxsim.cell.history import History
 
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     answers.check,
     contexts.check,
     inside.check,
+    retention.check,
     expectations.check,
     alone.check,
     compared.check,

@@ -44,7 +44,7 @@ class Settled:
             return False
         if self._left_over:
             # The last step of that visit.
-            self._left_over = bool(request.user.steps)
+            self._left_over = bool(request.lane.steps)
             return False
         return self._inner.examine(request, response, body)
 

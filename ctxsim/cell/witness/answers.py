@@ -62,7 +62,7 @@ class Owner:
 
     def is_shared_route(self, request: Request) -> bool:
         """Whether the scenario says that all may see what is answered here."""
-        return any(_covers(route, request.path) for route in self._routes)
+        return any(covers(route, request.path) for route in self._routes)
 
     def is_shared(self, mark: Mark, request: Request, place: str = "") -> bool:
         """Whether the scenario says that all may see it: by the route or by an object.
@@ -94,7 +94,8 @@ class Owner:
         return "user" if request.user.number else "visitor"
 
 
-def _covers(route: str, path: str) -> bool:
+def covers(route: str, path: str) -> bool:
+    """Whether a route that is declared `shared` is that of `path`, or stands above it."""
     return path == route or (route != "/" and path.startswith(route.rstrip("/") + "/"))
 
 

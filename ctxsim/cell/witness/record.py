@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from ctxsim.cell.visits import Request
 
 # So many causes are kept apart; beyond, something with ever new names would fill memory.
 _MOST_CAUSES = 2000
+# So many events of a cause count as its first ones: what is looked for at one may be gone.
+_EARLY = 30
 _OWN_FILES = str(Path(__file__).resolve().parents[2])
 _LIBRARY_FILES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 
@@ -38,17 +41,24 @@ class Record:
         self._counts: dict[tuple[str, ...], int] = {}
         # How many requests have ended, as far as it is known; each event says when it came.
         self.ended = 0
+        # Is told of the first events of each cause.
+        self.on_early: Callable[[Event], None] = _nothing_more
 
-    def note(self, event: Event) -> None:
-        """Take up one event. It is said before the request that showed it goes on."""
+    def note(self, event: Event, times: int = 1) -> None:
+        """Take up one event. It is said before the request that showed it goes on.
+
+        `times` is how often it happened, where that is known only afterwards.
+        """
         with self._lock:
             cause = event.cause
             count = self._counts.get(cause, 0)
             if count == 0 and len(self._counts) >= _MOST_CAUSES:
                 return
-            self._counts[cause] = count + 1
+            self._counts[cause] = count + times
         if count == 0:
             self._say({"say": "event", "event": asdict(event)})
+        if count < _EARLY:
+            self.on_early(event)
 
     def tell_origin(self, cause: tuple[str, ...], origin: Origin) -> None:
         """Say where the value of a cause came from; the last word on a cause counts."""
@@ -57,6 +67,10 @@ class Record:
     def counts(self) -> list[tuple[tuple[str, ...], int]]:
         with self._lock:
             return list(self._counts.items())
+
+
+def _nothing_more(_event: Event) -> None:
+    """Nobody asks for the first events."""
 
 
 class Milestones:
@@ -123,7 +137,7 @@ def application_frames(frame: FrameType | None, most: int = 3) -> tuple[Where, .
     while frame is not None and len(places) < most:
         file = frame.f_code.co_filename
         if is_application_file(file):
-            places.append(Where(file, frame.f_lineno, frame.f_code.co_name))
+            places.append(Where(shown_file(file), frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)
 
@@ -136,6 +150,12 @@ def count_as_application(module: ModuleType) -> None:
     """Count the module, or the package, that the target is in as the application's own."""
     if (file := module_file(module)) is not None:
         _TARGET.add(str(Path(file).parent) if "__path__" in vars(module) else file)
+
+
+def shown_file(file: str) -> str:
+    """A source file as it is told: from the folder of the import path that it is in."""
+    folders = [folder for folder in sys.path if folder and file.startswith(f"{folder}{os.sep}")]
+    return os.path.relpath(file, max(folders, key=len)) if folders else file
 
 
 def module_file(module: object) -> str | None:

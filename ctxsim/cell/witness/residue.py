@@ -35,7 +35,7 @@ from ctxsim.cell.witness.record import (
 )
 
 # The stacks that `inside` looks at, by the names of their variables.
-_STACKS = frozenset(
+CONTEXT_STACKS = frozenset(
     f"{framework}.{name}" for framework in ("flask", "quart") for name in ("app_ctx", "request_ctx")
 )
 # After so many requests the process is searched for thread-locals again, as some are made late.
@@ -99,7 +99,7 @@ class Residue:
         self, request: Request, context: Context, baseline: Context | None
     ) -> None:
         for variable, value in context.items():
-            if value is None or variable is IN_CONTEXT or variable.name in _STACKS:
+            if value is None or variable is IN_CONTEXT or variable.name in CONTEXT_STACKS:
                 continue
             # What the worker had when it was new is no residue, unless it can be changed in place.
             if type(value) in UNCHANGEABLE and baseline and baseline.get(variable) is value:

@@ -16,8 +16,10 @@ from ctxsim.cell.targets.suspensions import Cancelled, Resumed
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.background import Background
+from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.learning import Learner
+from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
@@ -42,6 +44,8 @@ class Crew:
     traffic: Traffic
     answers: Answers
     residue: Residue
+    census: Census
+    origins: Origins
     inside: Inside | None
     probes: Probes | None
     record: Record
@@ -111,10 +115,14 @@ class Carrier:
         crew.current.set(request)
         if inside is not None:
             inside.before(request)
+        if crew.origins.wanted:
+            crew.origins.begin(request)
 
     def _end(self, request: Request, response: Response, elapsed_s: float) -> None:
         crew, tally = self._crew, self.tally
         inside = crew.inside
+        if crew.origins.traced is request:
+            crew.origins.end(request)
         self._count_latency(elapsed_s)
         if inside is not None:
             if response.error is not None:

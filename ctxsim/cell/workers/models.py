@@ -12,16 +12,18 @@ from ctxsim import switchpoint
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
-from ctxsim.cell.targets import importing, opening
+from ctxsim.cell.targets import AsyncTarget, Target, importing, opening
 from ctxsim.cell.targets.asgi import Asgi
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.background import Background
+from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.escapes import Escapes
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.learning import Learner
 from ctxsim.cell.witness.marks import Marks
+from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.own_words import OwnWords
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
@@ -87,23 +89,30 @@ def _refuse_unsuited(plan: Plan) -> None:
         )
 
 
-def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pauses) -> Crew:
-    """Import the application and put everything together that carries and watches its requests."""
-    ours = native.thread_local()
-    current = Current(ours)
+def _opened(plan: Plan, model: Model, current: Current) -> Target | AsyncTarget:
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
-    is_asgi = target.facts["kind"] == "asgi"
+    is_asgi = isinstance(target, Asgi)
     if is_asgi:
         _refuse_unsuited(plan)
     importing.check_names(plan)
     current.settle(by_context=is_asgi)
     if patched_time() and not model.greenlets:
         target.facts["patched"] = "by the application itself: its threads are greenlets"
+    return target
+
+
+def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pauses) -> Crew:
+    """Import the application and put everything together that carries and watches its requests."""
+    ours = native.thread_local()
+    current = Current(ours)
+    target = _opened(plan, model, current)
     clock = time.perf_counter
     traffic = Traffic(plan, clock)
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
+    origins = Origins(marks, record, current, native.allocate_lock)
+    record.on_early = origins.search
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
@@ -123,13 +132,14 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     pauses.watch(current, inside, probes, kills=not model.greenlets)
     if isinstance(target, Asgi):
         target.start()
-    resumed = _asked_on_resume(probes, inside, current) if is_asgi else []
     return Crew(
         workers=plan.workers,
         target=target,
         traffic=traffic,
         answers=Answers(marks, owner, record, target.session_cookie, examiner),
         residue=residue,
+        origins=origins,
+        census=Census(plan, traffic, record, importing.resolve),
         inside=inside,
         probes=probes,
         record=record,
@@ -139,7 +149,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         live=live,
         tallies=[],
         background=background,
-        on_resume=resumed,
+        on_resume=_asked_on_resume(probes, inside, current),
         learner=learner,
     )
 

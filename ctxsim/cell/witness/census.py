@@ -1,0 +1,218 @@
+"""The census: which values of ended requests a process still holds after its run.
+
+Looked for are canaries of requests. That a user's own canary or name is kept is no retention,
+since a store of users keeps them by right; what no request should leave behind is its own value.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextvars import copy_context
+from types import FrameType, ModuleType
+from typing import Any
+
+from ctxsim.cell import canaries
+from ctxsim.cell.history import Event, Where, Who
+from ctxsim.cell.objects import UNCHANGEABLE, instances
+from ctxsim.cell.plan import Plan
+from ctxsim.cell.visits import Traffic
+from ctxsim.cell.witness.answers import covers
+from ctxsim.cell.witness.reach import Walk
+from ctxsim.cell.witness.record import (
+    Record,
+    is_application_file,
+    is_own_file,
+    module_file,
+    shown_file,
+)
+from ctxsim.cell.witness.residue import CONTEXT_STACKS
+from ctxsim.cell.witness.stores import Root, Store, stores
+
+# Not the application's, nor anything that grows: the interpreter's own, and bounded caches.
+_NO_ROOTS = frozenset({"sys", "builtins", "gc", "__main__"})
+_CACHES = (
+    ("re", "_cache"),
+    ("re", "_cache2"),
+    ("linecache", "cache"),
+    ("warnings", "onceregistry"),
+    ("warnings", "filters"),
+)
+_REGISTRY = "__warningregistry__"
+# How many requests' values a library must keep, in each quarter of the run, to be growing.
+_GROWTH = 8
+_QUARTERS = 4
+# Work that runs in the background may be about to end when the last request has.
+_PATIENCE_S = 1.0
+
+
+class Census:
+    """Counts, after a run, what is kept of its requests, and notes it."""
+
+    def __init__(
+        self, plan: Plan, traffic: Traffic, record: Record, resolve: Callable[[str], object]
+    ) -> None:
+        self._plan = plan
+        self._traffic = traffic
+        self._record = record
+        self._resolve = resolve
+        self._scanner = canaries.Scanner(plan.run)
+
+    def take(self, pause: Callable[[float], None]) -> None:
+        """Note everything that is retained; all requests must have ended."""
+        found = self._look()
+        if any(store.where for store in found):
+            pause(_PATIENCE_S)
+            later = {store.place: store.canaries for store in self._look()}
+            found = [
+                store
+                for store in found
+                if not store.where or store.canaries & later.get(store.place, frozenset())
+            ]
+        for store in found:
+            self._note(store)
+
+    def _look(self) -> list[Store]:
+        gc.collect()
+        names = (*self._plan.keeps, *self._plan.shared.objects)
+        kept = [each for name in names if (each := self._kept(name)) is not None]
+        classes = tuple(each for each in kept if issubclass(type(each), type))
+        walk = Walk(f"cx{self._plan.run}", self._of_requests, _barred(kept), classes)
+        roots = list(_roots(kept, names))
+        tree = walk.from_([root.thing for root in roots])
+        found = [store for root in roots for store in stores(tree, root)] if tree.canaries else []
+        return [store for store in found if self._counts(store)]
+
+    def _kept(self, name: str) -> Any:
+        return self._resolve(name) if ":" in name else sys.modules.get(name)
+
+    def _of_requests(self, text: str) -> list[str]:
+        return [each for each in self._scanner.in_text(text) if self._is_of_request(each)]
+
+    def _is_of_request(self, canary: str) -> bool:
+        origin = canaries.read(canary)
+        if origin is None or origin.process != self._plan.process or not origin.request:
+            return False
+        path = self._traffic.route_of(origin.user, origin.request).partition(" ")[2]
+        return not any(covers(route, path) for route in self._plan.shared.routes)
+
+    def _counts(self, store: Store) -> bool:
+        """Whether a store is told: it is the application's, or it grows."""
+        if store.per_worker:
+            # One value that a worker keeps until its next request is residue, if anything.
+            return len(store.canaries) > 1 and (not store.of_library or self._grows(store))
+        return not store.of_library or self._grows(store)
+
+    def _grows(self, store: Store) -> bool:
+        """Whether values from the whole run are kept, and not from its end or beginning alone."""
+        quarters = [0] * _QUARTERS
+        for canary in store.canaries:
+            origin = canaries.read(canary)
+            if origin is not None:
+                share = self._traffic.share_of_run(origin.user, origin.request)
+                quarters[min(int(share * _QUARTERS), _QUARTERS - 1)] += 1
+        return sum(quarters) >= _GROWTH and min(quarters) * 2 * _QUARTERS >= sum(quarters)
+
+    def _note(self, store: Store) -> None:
+        origin = canaries.read(store.canary)
+        assert origin is not None
+        route = self._traffic.route_of(origin.user, origin.request)
+        event = Event(
+            kind="retained",
+            place=store.place,
+            victim=Who(origin.user, origin.request, route),
+            seen=f"{store.example} = {store.canary}",
+            expected=store.named,
+            where=store.where,
+            at_request=self._record.ended,
+        )
+        self._record.note(event, times=len(store.canaries))
+
+
+def _barred(kept: Iterable[Any]) -> Iterator[object]:
+    """What is not entered: what is meant to keep values, and bounded caches."""
+    for each in kept:
+        # The same text may be kept elsewhere, too; that a variable holds it is no matter of it.
+        if type(each) not in UNCHANGEABLE:
+            yield each
+        if issubclass(type(each), ModuleType):
+            yield from _own_names(each)
+    for module_name, name in _CACHES:
+        if module_name in sys.modules:
+            yield vars(sys.modules[module_name]).get(name)
+    yield vars(sys.modules["builtins"])
+    for module in _modules():
+        # Each is a root by what its variables hold.
+        yield from (vars(module), vars(module).get(_REGISTRY))
+
+
+def _own_names(module: ModuleType) -> Iterator[object]:
+    """The variables of a module and what they hold, but for what comes from other modules."""
+    yield vars(module)
+    for value in list(vars(module).values()):
+        if not issubclass(type(value), ModuleType):
+            home = getattr(value, "__module__", None) if _is_code(value) else module.__name__
+            if home == module.__name__:
+                yield value
+
+
+def _is_code(value: object) -> bool:
+    return issubclass(type(value), type) or inspect.isroutine(value)
+
+
+def _modules() -> list[ModuleType]:
+    found = (each for each in list(sys.modules.values()) if issubclass(type(each), ModuleType))
+    return [each for each in found if _is_searched(each)]
+
+
+def _is_searched(module: ModuleType) -> bool:
+    name = ModuleType.__getattribute__(module, "__dict__").get("__name__")
+    if type(name) is not str or name in _NO_ROOTS:
+        return False
+    file = module_file(module)
+    return file is None or not is_own_file(file) or is_application_file(file)
+
+
+def _roots(kept: list[Any], excused: Collection[str]) -> Iterator[Root]:
+    """Everything that lives on by itself: modules, what threads run, the worker's context.
+
+    Modules of libraries come first: what an application imports from one is the library's.
+    """
+    modules = [each for each in _modules() if not any(each is other for other in kept)]
+    of_library = {id(each): not is_application_file(module_file(each)) for each in modules}
+    for module in sorted(modules, key=lambda each: not of_library[id(each)]):
+        name, names = module.__name__, dict(vars(module))
+        for each in excused:
+            if each.startswith(f"{name}:"):
+                names.pop(each.partition(":")[2], None)
+        yield Root(names, name, of_library=of_library[id(module)])
+    for variable, value in copy_context().items():
+        if variable.name not in CONTEXT_STACKS and not variable.name.startswith("ctxsim."):
+            yield Root({"value": value}, f"context variable {variable.name}", per_worker=True)
+    for frame in _live_frames():
+        code = frame.f_code
+        form = f"frame of {code.co_name}() in {shown_file(code.co_filename)}"
+        where = Where(shown_file(code.co_filename), frame.f_lineno, code.co_name)
+        yield Root(dict(frame.f_locals), form, where=(where,))
+
+
+def _live_frames() -> Iterator[FrameType]:
+    """The frames of the application's that go on in other threads, and in greenlets that wait."""
+    ours = sys._getframe()
+    tops = [frame for frame in sys._current_frames().values() if frame is not ours]
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is not None:
+        tops += [each.gr_frame for each in instances(greenlet.greenlet) if each.gr_frame]
+    for top in tops:
+        frame: FrameType | None = top
+        while frame is not None:
+            # A class's body may have any object for its locals; a function's are read by no code.
+            if frame.f_code.co_flags & inspect.CO_OPTIMIZED and _is_application(frame):
+                yield frame
+            frame = frame.f_back
+
+
+def _is_application(frame: FrameType) -> bool:
+    return is_application_file(frame.f_code.co_filename)

@@ -1,0 +1,258 @@
+"""Where a value that was seen in the wrong place is kept, and the line that wrote it.
+
+When something is found for the first time, the application's own variables are searched for the
+value. Then the next requests are traced, until one of them writes a value of its own to the same
+place: the line that it had just executed is the writer. A miss tells nothing; what cannot be told
+from something else is no origin.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from ctxsim.cell.history import Event, Origin, Where, Who
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.bindings import application_modules
+from ctxsim.cell.witness.marks import Mark, Marks
+from ctxsim.cell.witness.reach import Walk
+from ctxsim.cell.witness.record import Current, Record, application_frames, is_application_file
+from ctxsim.cell.witness.stores import Root, Store, stores
+
+_KINDS = frozenset({"answer.foreign", "saw.foreign", "session.foreign", "residue"})
+_VARIABLE = "context variable "
+_MOST_OBJECTS = 20_000
+_MOST_OBJECTS_AGAIN = 2_000
+_MOST_SEARCHES = 40
+_ATTEMPTS = 20
+# A search takes less.
+_SEARCH_S = 0.05
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """A place that is watched for the line that writes to it.
+
+    `is_sure`: the value itself was found there. `of_users`: it told a user, not a request.
+    """
+
+    cause: tuple[str, ...]
+    place: str
+    named: str
+    of_users: bool
+    is_sure: bool
+    attempts: int = _ATTEMPTS
+
+
+class Origins:
+    """Finds where values come from. `wanted` says whether requests should be traced."""
+
+    __slots__ = (
+        "_alone", "_current", "_files", "_known", "_last", "_lock", "_marks", "_record",
+        "_searches", "_suspects", "fault", "traced", "wanted",
+    )  # fmt: skip
+
+    def __init__(
+        self, marks: Marks, record: Record, current: Current, allocate_lock: Callable[[], Any]
+    ) -> None:
+        self._marks = marks
+        self._record = record
+        self._current = current
+        self._lock = allocate_lock()
+        self._alone = allocate_lock()
+        self._suspects: list[_Suspect] = []
+        self._searches = 0
+        # The causes whose origin is known, or looked for.
+        self._known: set[tuple[str, ...]] = set()
+        self._files: dict[str, bool] = {}
+        self._last: tuple[Where, ...] = ()
+        self.wanted = False
+        self.traced: Request | None = None
+        self.fault: Exception | None = None
+
+    def search(self, event: Event) -> None:
+        """Something was found for the first times: search where it is kept."""
+        source = event.source
+        if event.kind not in _KINDS or source is None or self._searches >= _MOST_SEARCHES:
+            return
+        if event.cause in self._known:
+            return
+        self._searches += 1
+        if event.kind == "residue":
+            self._suspect_residue(event, source)
+            return
+        found = [*self._kept(source.request == 0)]
+        sure = [store for store, marks in found if any(_is_of(mark, source) for mark in marks)]
+        slots = [store for store in sure if not store.is_open] or sure
+        is_sure = bool(slots)
+        if not is_sure:
+            # It was overwritten meanwhile, as a variable that all requests write to is.
+            slots = [store for store, _ in found if not store.is_open] or [s for s, _ in found]
+        if len(slots) == 1 and not (source.request == 0 and slots[0].is_open):
+            self._watch(event, slots[0], of_users=source.request == 0, is_sure=is_sure)
+
+    def _suspect_residue(self, event: Event, source: Who) -> None:
+        of_users = source.request == 0
+        if event.place.startswith(_VARIABLE):
+            suspect = _Suspect(event.cause, event.place, event.place, of_users, is_sure=True)
+            self._add(suspect)
+            return
+        for store, _ in self._kept(of_users):
+            if store.place.startswith(event.place):
+                self._watch(event, store, of_users=of_users, is_sure=True)
+                return
+
+    def _watch(self, event: Event, store: Store, *, of_users: bool, is_sure: bool) -> None:
+        if is_sure:
+            self._record.tell_origin(event.cause, Origin(store.place))
+        self._add(_Suspect(event.cause, store.place, store.named, of_users, is_sure))
+
+    def _add(self, suspect: _Suspect) -> None:
+        with self._lock:
+            self._known.add(suspect.cause)
+            self._suspects.append(suspect)
+            # A tracer that is there already, such as a debugger's, is left alone.
+            self.wanted = sys.gettrace() is None
+
+    def _kept(self, of_users: bool) -> Iterator[tuple[Store, list[Mark]]]:
+        roots = [Root(dict(vars(each)), each.__name__) for each in application_modules()]
+        with self._alone, _undisturbed():
+            found = self._stores(roots, of_users, _MOST_OBJECTS)
+        for store in found:
+            marks = [mark for text in store.canaries for mark in self._marks.in_object(text)]
+            yield store, marks
+
+    def _stores(self, roots: list[Root], of_users: bool, most: int) -> list[Store]:
+        def found(text: str) -> list[str]:
+            marks = self._marks.in_object(text)
+            return [mark.text for mark in marks if not mark.torn and _fits(mark, of_users)]
+
+        tree = Walk("", found).from_([root.thing for root in roots], most)
+        return [store for root in roots for store in stores(tree, root)]
+
+    def begin(self, request: Request) -> None:
+        """A request is about to be carried by this worker; it may be the one to trace."""
+        with self._lock:
+            if self.traced is not None or not self._suspects or sys.gettrace() is not None:
+                return
+            suspect = self._suspects[0]
+            if not request.user.number or (suspect.of_users and self._holds(suspect, request)):
+                return
+            self.traced = request
+        self._last = ()
+        sys.settrace(self._on_call)
+
+    def end(self, request: Request) -> None:
+        """The request that was traced has ended."""
+        if self.traced is not request:
+            return
+        if self._last:
+            self._look(request)
+        if self.traced is request:
+            self._give_up(request)
+
+    def _give_up(self, request: Request) -> None:
+        sys.settrace(None)
+        with self._lock:
+            self.traced = None
+            suspect = self._suspects[0]
+            suspect.attempts -= 1
+            if suspect.attempts <= 0:
+                self._suspects.pop(0)
+            self.wanted = bool(self._suspects)
+
+    def _on_call(self, frame: FrameType, _event: str, _arg: object) -> Any:
+        if self.traced is None or self._current.get() is not self.traced:
+            return None
+        file = frame.f_code.co_filename
+        known = self._files.get(file)
+        if known is None:
+            known = self._files[file] = is_application_file(file)
+        return self._on_line if known else None
+
+    def _on_line(self, frame: FrameType, event: str, _arg: object) -> Any:
+        request = self.traced
+        if request is None or self._current.get() is not request:
+            return None if request is None else self._on_line
+        try:
+            if self._last:
+                self._look(request)
+            self._last = application_frames(frame if event == "line" else frame.f_back, 1)
+        except Exception as error:  # noqa: BLE001 - the application must not meet our fault
+            self.fault = error
+            self.traced = None
+            self.wanted = False
+            sys.settrace(None)
+            return None
+        return self._on_line
+
+    def _look(self, request: Request) -> None:
+        suspect = self._suspects[0]
+        if not self._holds(suspect, request):
+            return
+        self._record.tell_origin(suspect.cause, Origin(_kept_in(suspect), self._last))
+        sys.settrace(None)
+        with self._lock:
+            self.traced = None
+            self._suspects.pop(0)
+            self.wanted = bool(self._suspects)
+
+    def _holds(self, suspect: _Suspect, request: Request) -> bool:
+        """Whether a value of the request's own is now where the other one was found."""
+        root = _root_of(suspect)
+        if root is None:
+            return False
+        found = self._stores([root], suspect.of_users, _MOST_OBJECTS_AGAIN)
+        return any(
+            _is_own(mark, suspect, request)
+            for store in found
+            if store.place.startswith(suspect.place)
+            for text in store.canaries
+            for mark in self._marks.in_object(text)
+        )
+
+
+def _fits(mark: Mark, of_users: bool) -> bool:
+    return mark.user != 0 and mark.request == 0 if of_users else mark.request != 0
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Leave other threads little chance to run: what is searched must not change meanwhile."""
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SEARCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval_s)
+
+
+def _kept_in(suspect: _Suspect) -> str:
+    return "" if suspect.place.startswith(_VARIABLE) else suspect.place
+
+
+def _is_of(mark: Mark, source: Who) -> bool:
+    return mark.user == source.user and mark.request == source.request
+
+
+def _is_own(mark: Mark, suspect: _Suspect, request: Request) -> bool:
+    if suspect.of_users:
+        return mark.user == request.user.number
+    return mark.text == request.canary
+
+
+def _root_of(suspect: _Suspect) -> Root | None:
+    """The one variable that the suspect's path begins with, as it is now."""
+    if suspect.place.startswith(_VARIABLE):
+        for variable, value in copy_context().items():
+            if f"{_VARIABLE}{variable.name}" == suspect.place:
+                return Root({"value": value}, suspect.place, per_worker=True)
+        return None
+    module_name, _, name = suspect.named.partition(":")
+    names = vars(sys.modules[module_name])
+    return Root({name: names[name]}, module_name) if name in names else None

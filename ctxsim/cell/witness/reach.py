@@ -1,0 +1,263 @@
+"""What can be reached from given objects, level by level, without running any code of theirs.
+
+A breadth-first search by `gc.get_referents`, in bulk, because a process may hold millions of
+objects. Parents are not recorded on the way, since that would double its cost: they are looked up
+afterwards, level by level, for what was found alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    ModuleType,
+)
+from typing import Any, Protocol
+
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.record import is_application_file, is_own_file
+
+_CHUNK = 1000
+CACHED = type(functools.lru_cache(lambda: None))
+_OURS = "ctxsim.cell"
+_LEAVES = (int, float, complex, type(None), BuiltinFunctionType, CodeType, type(...))
+
+# What is done with an object, by its class.
+_WALK, _TEXT, _LEAF, _ASK, _HOLDS = range(5)
+
+
+class Found(Protocol):
+    """Which canaries a text holds that are looked for; most texts hold none."""
+
+    def __call__(self, text: str) -> list[str]: ...
+
+
+@dataclass(slots=True)
+class Tree:
+    """The shortest ways from the roots to what was found.
+
+    `children` maps the id of each object on such a way to the next ones; `canaries` the id of what
+    was found to the canaries that it holds. `alive` keeps what has ids here from being freed.
+    """
+
+    children: dict[int, list[Any]] = field(default_factory=dict)
+    canaries: dict[int, list[str]] = field(default_factory=dict)
+    alive: list[list[Any]] = field(default_factory=list)
+
+    def below(self, *nodes: object) -> set[str]:
+        """All canaries that are reached by way of `nodes`."""
+        found: set[str] = set()
+        ways = list(nodes)
+        while ways:
+            each = ways.pop()
+            found.update(self.canaries.get(id(each), ()))
+            ways += self.children.get(id(each), ())
+        return found
+
+
+class Walk:
+    """Searches texts for `prefix`, and tells by `found` what they hold.
+
+    What is in `barred`, an instance of one of `barred_classes`, or ctxsim's own, is not entered.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        found: Found,
+        barred: Iterable[object] = (),
+        barred_classes: tuple[type, ...] = (),
+    ) -> None:
+        self._prefix = prefix
+        self._found = found
+        self._barred = list(barred)
+        self._roles = _Roles(barred_classes)
+
+    def from_(self, roots: Sequence[object], most: float = float("inf")) -> Tree:
+        """What is found from `roots`, which must be containers; at most `most` objects are seen."""
+        tree = Tree()
+        collects = gc.isenabled()
+        # The lists of this search would set off collections of all there is, again and again.
+        gc.disable()
+        try:
+            levels, hits = self._down(roots, most, tree)
+            tree.alive = [*levels, *hits, self._barred]
+            _up(levels, hits, tree.children)
+        finally:
+            if collects:
+                gc.enable()
+        return tree
+
+    def _down(
+        self, roots: Sequence[object], most: float, tree: Tree
+    ) -> tuple[list[list[object]], list[list[object]]]:
+        seen = {*map(id, roots), *map(id, self._barred)}
+        levels: list[list[object]] = [list(roots)]
+        hits: list[list[object]] = [[]]
+        while levels[-1] and len(seen) < most:
+            level: list[object] = []
+            hit: list[object] = []
+            for chunk in _chunks(levels[-1]):
+                if len(seen) >= most:
+                    break
+                referents = gc.get_referents(*chunk)
+                by_id = dict(zip(map(id, referents), referents, strict=True))
+                fresh = [each for key, each in by_id.items() if key not in seen]
+                seen.update(by_id)
+                self._sort(fresh, level, hit, tree.canaries)
+                hits[-1] += self._by_keys(chunk, tree)
+            levels.append(level)
+            hits.append(hit)
+        return levels, hits
+
+    def _sort(
+        self,
+        fresh: list[Any],
+        level: list[object],
+        hit: list[object],
+        canaries: dict[int, list[str]],
+    ) -> None:
+        roles, prefix = self._roles, self._prefix
+        for each in fresh:
+            role = roles[type(each)]
+            if role == _WALK:
+                level.append(each)
+            elif role == _LEAF:
+                continue
+            elif role == _ASK:
+                if not _is_barred(each):
+                    level.append(each)
+            elif (role == _HOLDS or prefix in each) and (held := self._held(each)):
+                canaries[id(each)] = held
+                hit.append(each)
+
+    def _by_keys(self, chunk: list[Any], tree: Tree) -> Iterator[object]:
+        """The dicts whose keys hold what is looked for: such keys are no referents of a dict."""
+        prefix = self._prefix
+        for each in chunk:
+            if type(each) is dict or issubclass(type(each), dict):
+                try:
+                    is_in = prefix in "".join(dict.__iter__(each))
+                except TypeError:
+                    continue  # keys of other kinds are referents
+                except RuntimeError:
+                    is_in = True  # it was changed meanwhile
+                if is_in:
+                    keys = [key for key in list(dict.keys(each)) if prefix in key]
+                    found = {id(key): key for key in keys if self._found(key)}
+                    tree.canaries.update((i, self._found(key)) for i, key in found.items())
+                    tree.children[id(each)] = list(found.values())
+                    if found:
+                        yield each
+
+    def _held(self, thing: Any) -> list[str]:
+        kind = type(thing)
+        if kind is Request:
+            return self._found(thing.canary)
+        # By the classes' own methods: a subclass may answer anything.
+        if issubclass(kind, str):
+            return self._found(str.__str__(thing))
+        read: Any = bytes if issubclass(kind, bytes) else bytearray
+        return self._found(read.__getitem__(thing, slice(None)).decode("latin-1"))
+
+
+def _chunks(level: list[object]) -> Iterator[list[object]]:
+    for start in range(0, len(level), _CHUNK):
+        yield level[start : start + _CHUNK]
+
+
+def _up(
+    levels: list[list[object]], hits: list[list[object]], children: dict[int, list[Any]]
+) -> None:
+    """Fill in the ways from the roots to the hits: the first parent of each that there is."""
+    above: list[object] = []
+    for depth in range(len(levels) - 1, 0, -1):
+        wanted = {id(each) for each in (*hits[depth], *above)}
+        above = []
+        for chunk in _chunks(levels[depth - 1]):
+            if not wanted:
+                break
+            if wanted.isdisjoint(map(id, gc.get_referents(*chunk))):
+                continue
+            for node in chunk:
+                mine = [each for each in gc.get_referents(node) if id(each) in wanted]
+                if mine:
+                    unique = {id(each): each for each in mine}
+                    wanted.difference_update(unique)
+                    children.setdefault(id(node), []).extend(unique.values())
+                    above.append(node)
+
+
+class _Roles(dict[type, int]):
+    """What is done with the instances of each class; told once for each class."""
+
+    def __init__(self, barred: tuple[type, ...]) -> None:
+        super().__init__()
+        self._barred = barred
+
+    def __missing__(self, kind: type) -> int:
+        role = self[kind] = self._role(kind)
+        return role
+
+    def _role(self, kind: type) -> int:
+        if kind is str:
+            return _TEXT
+        if kind is Request or issubclass(kind, (str, bytes, bytearray)):
+            return _HOLDS
+        if issubclass(kind, _LEAVES) or issubclass(kind, self._barred) or _is_our_class(kind):
+            return _LEAF
+        asked = (FunctionType, FrameType, GeneratorType, CoroutineType, AsyncGeneratorType)
+        return _ASK if issubclass(kind, (*asked, ModuleType, type, CACHED)) else _WALK
+
+
+def _is_our_class(kind: type) -> bool:
+    module = type.__getattribute__(kind, "__dict__").get("__module__")
+    return type(module) is str and module.startswith((_OURS, "ctxsim.switchpoint"))
+
+
+_CODES: dict[type, Callable[[Any], CodeType]] = {
+    FunctionType: lambda each: each.__code__,
+    FrameType: lambda each: each.f_code,
+    GeneratorType: lambda each: each.gi_code,
+    CoroutineType: lambda each: each.cr_code,
+    AsyncGeneratorType: lambda each: each.ag_code,
+}
+
+
+def _is_bounded_by_library(cached: Any) -> bool:
+    """Whether a function's `lru_cache` is a library's, which decides how much it keeps."""
+    names = object.__getattribute__(cached, "__dict__")
+    wrapped, parameters = names.get("__wrapped__"), names.get("cache_parameters")
+    if type(wrapped) is not FunctionType or type(parameters) is not FunctionType:
+        return False
+    of_library = not is_application_file(wrapped.__code__.co_filename)
+    return of_library and parameters()["maxsize"] is not None
+
+
+@functools.cache
+def _is_our_code(file: str) -> bool:
+    return file[:1] != "<" and is_own_file(file) and not is_application_file(file)
+
+
+def _is_barred(thing: Any) -> bool:
+    """Whether something is ctxsim's, is searched anyway, or is a library's bounded cache."""
+    kind = type(thing)
+    if kind is CACHED:
+        return _is_bounded_by_library(thing)
+    if (code := _CODES.get(kind)) is not None:
+        return _is_our_code(code(thing).co_filename)
+    if issubclass(kind, type):
+        return _is_our_class(thing)
+    name = ModuleType.__getattribute__(thing, "__dict__").get("__name__")
+    ours = type(name) is str and name.partition(".")[0] == "ctxsim"
+    return ours or (type(name) is str and sys.modules.get(name) is thing)

@@ -1,0 +1,134 @@
+"""Origins: what a finding says of where the value was kept, and of the line that wrote it."""
+
+from __future__ import annotations
+
+import pytest
+from driving import live, plan_of
+
+from ctxsim.cell.plan import Load
+
+SAY = "GET /say?tag={canary}"
+
+APP = """
+import contextvars, functools, threading, types
+from urllib.parse import parse_qs
+import ctxsim
+
+class State:
+    tag = None
+
+STATE, CACHE, LOG = types.SimpleNamespace(tag=None), {{}}, []
+last = None
+local = threading.local()
+variable = contextvars.ContextVar("variable")
+
+def defaults(seen={{}}):
+    return seen
+
+@functools.lru_cache
+def looked_up(key):
+    return [None]
+
+def make():
+    kept = None
+    def remember(tag):
+        nonlocal kept
+        kept = tag  # WRITES closure
+        ctxsim.pause(0.001)
+        return kept
+    return remember
+remember = make()
+
+def write(tag):
+    global last
+    {write}  # WRITES
+    ctxsim.pause(0.001)
+
+def app(environ, start_response):
+    tag = parse_qs(environ["QUERY_STRING"]).get("tag", ["none"])[0]
+    write(tag)
+    start_response("200 OK", [])
+    return [f"{{tag}} {{ {read} }}".encode()]
+"""
+
+KEPT = {
+    "a variable": ("last = tag", "last", "app.last"),
+    "an attribute": ("STATE.tag = tag", "STATE.tag", "app.STATE.tag"),
+    "a dict's entry": ("CACHE['tag'] = tag", "CACHE['tag']", "app.CACHE['tag']"),
+    "a list": ("LOG.append(tag)", "LOG[-3:]", "app.LOG[...]"),
+    "a class": ("State.tag = tag", "State.tag", "app.State.tag"),
+    "a default argument": (
+        "defaults()['tag'] = tag",
+        "defaults()['tag']",
+        "default argument seen of app.defaults['tag']",
+    ),
+    "a cache": ("looked_up(1)[0] = tag", "looked_up(1)[0]", "app.looked_up(...)"),
+}
+
+
+def carried(application, write, read, word, **keys):
+    source = APP.format(write=write, read=read)
+    found = live(plan_of(SAY, target=application(source), workers=word, **keys)).finished()
+    return source, {f.code: f for f in found.findings}
+
+
+def check(source, finding, place, function="write", mark="# WRITES"):
+    told = [line for line in finding.story if line.startswith("kept in ")]
+    assert told == [f"kept in {place}"], finding.story
+    writer = finding.where[0]
+    assert (writer.file, writer.function) == ("app.py", function), finding
+    assert source.splitlines()[writer.line - 1].endswith(mark), finding
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_the_place_and_the_line_are_told(application, kind):
+    """Whatever holds the value, its path and the line that writes to it are named."""
+    write, read, place = KEPT[kind]
+    source, found = carried(application, write, read, "greenlets:20")
+    check(source, found["CTX201"], place)
+
+
+@pytest.mark.parametrize("word", ["threads:4", "tasks:10:to_thread"])
+@pytest.mark.parametrize("kind", ["a variable", "a dict's entry", "a default argument"])
+def test_what_threads_overwrite_meanwhile_is_told_rightly_or_not_at_all(application, kind, word):
+    """A search may come too late; then it says nothing, and never something else."""
+    write, read, place = KEPT[kind]
+    source, found = carried(application, write, read, word)
+    finding = found["CTX201"]
+    told = [line.removeprefix("kept in ") for line in finding.story if line.startswith("kept in")]
+    assert all(place.startswith(each) for each in told), finding.story
+    assert all(source.splitlines()[each.line - 1].endswith("# WRITES") for each in finding.where)
+
+
+def test_a_closure_is_named_by_its_function(application):
+    """A closure's variable, written by the function that closes over it."""
+    source, found = carried(application, "pass", "remember(tag)", "greenlets:20")
+    place = "closure variable kept of app.remember"
+    check(source, found["CTX201"], place, "remember", "# WRITES closure")
+
+
+@pytest.mark.parametrize(
+    ("write", "place"),
+    [
+        ("local.tag = tag", "thread-local app.local.tag"),
+        ("variable.set(tag)", None),
+    ],
+)
+@pytest.mark.parametrize("word", ["sync", "threads:4"])
+def test_residue_names_the_line_that_left_it(application, write, place, word):
+    """A thread-local's and a context variable's value, with the line that set it."""
+    source, found = carried(application, write, "0", word)
+    finding = found["CTX401"]
+    writer = finding.where[0]
+    assert source.splitlines()[writer.line - 1].endswith("# WRITES"), finding
+    if place is not None:
+        assert f"kept in {place}" in finding.story
+
+
+def test_a_tracer_that_is_there_is_left_alone(application):
+    """Under a debugger or coverage no line is looked for, and its tracer stays."""
+    tracing = "threading.settrace(lambda *_: None); __import__('sys').settrace(lambda *_: None)"
+    source = APP.format(write="last = tag", read="last") + f"\n{tracing}\n"
+    plan = plan_of(SAY, target=application(source), workers="threads:4", load=Load(requests=100))
+    found = live(plan).finished()
+    assert all("written by" not in line for f in found.findings for line in f.story)

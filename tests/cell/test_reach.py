@@ -1,0 +1,117 @@
+"""The search behind the census: it finds what can be reached, and nothing else."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import types
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctxsim.cell.witness.reach import Walk
+from ctxsim.cell.witness.stores import Root, stores
+
+PREFIX = "cx0badcafe"
+# Functions lead to these, and they to everything there is.
+BARRED = [globals(), vars(builtins)]
+
+
+class Plain:
+    pass
+
+
+class Slotted:
+    __slots__ = ("to",)
+
+
+def holding(things, kind):
+    """An object of `kind` that holds `things`."""
+    if kind == "object":
+        made = Plain()
+        for i, each in enumerate(things):
+            setattr(made, f"to{i}", each)
+        return made
+    if kind == "slots":
+        made = Slotted()
+        made.to = tuple(things)
+        return made
+    makers = {
+        "closure": lambda each: lambda: each,
+        "default": lambda each: lambda given=tuple(each): given,
+        "class": lambda each: type("Made", (), {"things": each}),
+        "namespace": lambda each: types.SimpleNamespace(things=each),
+        "dict": lambda each: dict(enumerate(each)),
+        "list": list,
+        "tuple": tuple,
+    }
+    return makers[kind](things)
+
+
+KINDS = st.sampled_from(
+    ["list", "tuple", "dict", "object", "slots", "closure", "default", "class", "namespace"]
+)
+GRAPHS = st.lists(st.tuples(KINDS, st.lists(st.integers(0, 30), max_size=4)), min_size=1)
+
+
+@given(GRAPHS, st.integers(0, 30))
+def test_a_text_is_found_if_and_only_if_it_can_be_reached(graph, start):
+    """On any graph of objects: each has a text of its own, and leads to earlier ones."""
+    made, below = [], []
+    for number, (kind, links) in enumerate(graph):
+        to = [link for link in links if link < number]
+        made.append(holding([f"{PREFIX}-{number}", *(made[link] for link in to)], kind))
+        below.append({number}.union(*(below[link] for link in to)))
+    start %= len(made)
+    root = Root({"start": made[start]}, "module")
+    tree = Walk(PREFIX, lambda text: [text], BARRED).from_([root.thing])
+    expected = {f"{PREFIX}-{number}" for number in below[start]}
+    assert {text for held in tree.canaries.values() for text in held} == expected
+    told = [store for store in stores(tree, root) if store.canaries]
+    assert set().union(*(store.canaries for store in told)) == expected
+    assert all(store.place.count("module.start") == 1 for store in told)
+
+
+def test_a_key_is_found_like_a_value():
+    """The keys of a dict are no referents of it."""
+    root = Root({"seen": {f"{PREFIX}-key": 1}}, "module")
+    tree = Walk(PREFIX, lambda text: [text], BARRED).from_([root.thing])
+    assert [store.place for store in stores(tree, root)] == ["module.seen[...]"]
+
+
+def test_what_is_barred_is_not_entered():
+    """Neither an object nor the instances of a class."""
+    kept, held = [f"{PREFIX}-1"], Plain()
+    held.text = f"{PREFIX}-2"
+    walk = Walk(PREFIX, lambda text: [text], [*BARRED, kept], (Plain,))
+    assert walk.from_([{"kept": kept, "held": held}]).canaries == {}
+
+
+def test_the_collector_is_as_it_was():
+    """The search switches it off, and on again only where it was on."""
+    gc.disable()
+    try:
+        Walk(PREFIX, lambda text: [text], BARRED).from_([{}])
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    Walk(PREFIX, lambda text: [text], BARRED).from_([{}])
+    assert gc.isenabled()
+
+
+def test_no_code_of_what_is_searched_runs():
+    """Properties, attribute hooks and texts that answer anything are left alone."""
+
+    class Touchy(str):
+        def __contains__(self, other):
+            raise AssertionError
+
+    class Lazy:
+        def __getattribute__(self, name):
+            raise AssertionError(name)
+
+    lazy = Lazy()
+    object.__getattribute__(lazy, "__dict__")["text"] = Touchy(f"{PREFIX}-1")
+    root = Root({"lazy": lazy}, "module")
+    tree = Walk(PREFIX, lambda text: [text], BARRED).from_([root.thing])
+    assert [store.place for store in stores(tree, root)] == ["module.lazy.text"]

@@ -1,0 +1,204 @@
+"""Retention, CTX402: told with the path of each store, and silent where nothing is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from driving import live, plan_of, step
+
+from ctxsim.cell.plan import Load, Shared
+
+SAY = "GET /say?tag={canary}"
+WORDS = ("sync", "threads:4", "greenlets:20", "tasks:10", "tasks:10:to_thread")
+
+APP = """
+import collections, contextvars, functools, threading, types
+from urllib.parse import parse_qs
+
+class Entry:
+    def __init__(self, user):
+        self.user = user
+
+class Slotted:
+    __slots__ = ("tag",)
+    def __init__(self, tag):
+        self.tag = tag
+
+class State:
+    last = None
+
+class Node:
+    def __init__(self, value, next):
+        self.value, self.next = value, next
+
+CACHE, ENTRIES, STATE = {{}}, [], types.SimpleNamespace()
+chain = None
+last = None
+history = contextvars.ContextVar("history")
+local = threading.local()
+
+@functools.lru_cache
+def looked_up(tag):
+    return [tag]
+
+def remembering(seen={{}}, /):
+    return seen
+
+def make():
+    kept = []
+    def remember(tag):
+        kept.append(tag)
+    return remember
+remember = make()
+generators = []
+
+def lasting(tag):
+    yield tag
+
+def app(environ, start_response):
+    global last, chain
+    tag = parse_qs(environ["QUERY_STRING"]).get("tag", ["none"])[0]
+    {keep}
+    start_response("200 OK", [])
+    return [tag.encode()]
+"""
+
+KEEPS = {
+    "a variable": ("last = tag", "app.last", 1),
+    "an attribute": ("STATE.last = tag", "app.STATE.last", 1),
+    "a dict's entry": ("CACHE['user'] = tag", "app.CACHE['user']", 1),
+    "a dict by data": ("CACHE[tag] = 1", "app.CACHE[...]", 200),
+    "a list of objects": ("ENTRIES.append(Entry(tag))", "app.ENTRIES[...]", 200),
+    "objects with slots": ("ENTRIES.append(Slotted(tag))", "app.ENTRIES[...]", 200),
+    "bytes": ("ENTRIES.append(tag.encode())", "app.ENTRIES[...]", 200),
+    "the environ": ("last = environ", "app.last", 1),
+    "a class's attribute": ("State.last = tag", "app.State.last", 1),
+    "a cache of a function": ("looked_up(tag)", "app.looked_up(...)", 128),
+    "a default argument": (
+        "remembering()['last'] = tag",
+        "default argument seen of app.remembering['last']",
+        1,
+    ),
+    "a closure": ("remember(tag)", "closure variable kept of app.remember[...]", 200),
+    "a chain": ("chain = Node(tag, chain)", "app.chain", 200),
+    "generators": (
+        "each = lasting(tag); next(each); generators.append(each)",
+        "app.generators[...]",
+        200,
+    ),
+}
+
+
+def carried(application, keep, word="sync", **keys):
+    target = application(APP.format(keep=keep))
+    return live(plan_of(SAY, target=target, workers=word, **keys)).finished()
+
+
+@pytest.mark.parametrize("kind", KEEPS)
+def test_a_store_is_told_by_its_path_and_how_many_requests_it_keeps(application, kind):
+    """Each kind of store is one finding, with the path from its module."""
+    keep, place, count = KEEPS[kind]
+    found = carried(application, keep)
+    told = {(f.code, f.cause[2]): f.count for f in found.findings}
+    assert told.pop(("CTX402", place)) == count, found.told()
+    assert not told, found.told()
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_it_is_told_under_each_worker_model(application, word):
+    """Who carried the requests makes no difference."""
+    found = carried(application, "ENTRIES.append(Entry(tag))", word)
+    assert found.codes == {"CTX402"}, found.told()
+    assert found.tally.requests == 200
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_an_application_that_keeps_nothing_is_clean(application, word):
+    """Neither ctxsim's own objects nor the interpreter's count."""
+    found = carried(application, "pass", word)
+    assert found.codes == set(), found.told()
+
+
+def test_what_is_named_is_no_retention(application):
+    """`keeps` and `shared` excuse a module, a variable, an object or a class by name."""
+    for keeps in ("app", "app:ENTRIES", "app:Entry"):
+        found = carried(application, "ENTRIES.append(Entry(tag))", keeps=(keeps,))
+        assert found.codes == set(), (keeps, found.told())
+    shared = Shared(objects=("app:last",))
+    assert carried(application, "last = tag", shared=shared).codes == set()
+    assert carried(application, "last = tag", shared=Shared(routes=("/say",))).codes == set()
+
+
+def test_a_name_excuses_nothing_else(application):
+    """The other store of the same module is told, though it holds the same texts."""
+    found = carried(application, "last = tag; CACHE['user'] = tag", keeps=("app:last",))
+    assert {f.cause[2] for f in found.findings} == {"app.CACHE['user']"}, found.told()
+
+
+def test_a_users_own_name_is_no_request(application):
+    """A store of users holds their canaries by right."""
+    asked = step("GET /say?tag={user.canary}", mine=("{user.name}",))
+    target = application(APP.format(keep="CACHE[tag] = 1"))
+    assert live(plan_of(asked, target=target)).finished().codes == set()
+
+
+def test_a_value_of_a_workers_own_is_told_where_several_gather(application):
+    """One value that waits for the next request is residue; a list that grows is retention."""
+    found = carried(application, "local.__dict__.setdefault('all', []).append(tag)")
+    places = {f.cause[2] for f in found.findings if f.code == "CTX402"}
+    assert places == {"thread-local app.local.all[...]"}, found.told()
+    assert "CTX402" not in carried(application, "local.last = tag").codes
+    assert "CTX402" not in carried(application, "history.set(tag)").codes
+
+
+LIBRARY = """
+last, log, recent = None, [], __import__("collections").deque(maxlen=20)
+"""
+IMPORTING = """
+import library
+from library import log, recent
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "codes"),
+    [
+        ("library.last = tag", set()),
+        ("recent.append(tag)", set()),
+        ("log.append(tag)", {"CTX402"}),
+    ],
+)
+def test_a_library_may_keep_a_few_but_must_not_grow(application, tmp_path, keep, codes):
+    """What is bounded in a library is its cache; what holds values of the whole run is a leak."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "library.py").write_text(LIBRARY)
+    target = application(IMPORTING + APP.format(keep=keep))
+    target = replace(target, path=(*target.path, str(folder)))
+    found = live(plan_of(SAY, target=target)).finished()
+    assert found.codes == codes, found.told()
+
+
+THREAD = """
+def wait(tag):
+    done.wait()
+if not ENTRIES:
+    ENTRIES.append(1)
+    threading.Thread(target=wait, args=(tag,), daemon=True).start()
+"""
+
+
+def test_work_that_goes_on_is_told_by_its_frame(application):
+    """A thread that never ends keeps what it was given."""
+    keep = THREAD.replace("\n", "\n    ")
+    target = application("import threading\ndone = threading.Event()\n" + APP.format(keep=keep))
+    found = live(plan_of(SAY, target=target)).finished()
+    assert [f.cause[2] for f in found.findings] == ["frame of wait() in app.py: tag"]
+    assert found.findings[0].where[0].function == "wait"
+
+
+def test_a_run_that_is_stopped_or_rehearsed_is_not_counted(application):
+    """Only what was carried to its end, by many, can be judged."""
+    found = carried(application, "ENTRIES.append(tag)", only_user=1, load=Load(requests=20))
+    assert found.codes == set(), found.told()

@@ -15,6 +15,7 @@ import ctxsim
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.history import History
+from ctxsim.cell.plan import Plan
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import TargetError
@@ -44,13 +45,25 @@ Alone = dict[tuple[str, int], History]
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a scenario came from that nobody wrote: the `command` that drafts it again.
+
+    `notes` and `not_covered` are what the reader should know of how it was drafted.
+    """
+
+    command: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How a simulation is carried out; what is simulated stands in the scenario.
 
     `jobs` is how many cells run at a time, None for one per core; `stall_s` how long a cell may go
     without ending a request; `only` leaves out all other cells. A command that repeats the run
     needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
-    the command line named.
+    the command line named. `most_s` ends the load of each cell, however much it was to send.
     """
 
     jobs: int | None = None
@@ -61,6 +74,8 @@ class Options:
     halt: Halt = field(default_factory=Halt)
     again: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
+    most_s: float | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +142,19 @@ def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
     return [
         Job(
             cell,
-            replace(
-                plan(scenario, cell, seed=seed, run=run, process=process), stall_s=options.stall_s
-            ),
+            _bounded(plan(scenario, cell, seed=seed, run=run, process=process), options),
             interpreter_path,
             tuple(scenario.target.env.items()),
         )
         for process, cell in enumerate(chosen, start=1)
     ]
+
+
+def _bounded(made: Plan, options: Options) -> Plan:
+    bounded = replace(made, stall_s=options.stall_s)
+    if options.most_s is None:
+        return bounded
+    return replace(bounded, load=replace(made.load, duration_s=options.most_s))
 
 
 def _carry(
@@ -252,7 +272,8 @@ def _case(
     elapsed_s: float,
 ) -> Case:
     seed = str(job.plan.seed)
-    again = ["ctxsim", "run", scenario.file, "--seed", seed, *options.again]
+    origin = options.origin or Origin(("ctxsim", "run", scenario.file))
+    again = [*origin.command, "--seed", seed, *options.again]
     workers = [each for word in options.workers for each in ("--workers", word)]
     looked_for = codes(scenario)
     return Case(
@@ -266,6 +287,8 @@ def _case(
         thresholds=scenario.thresholds.given,
         interrupted=options.halt.interrupted,
         is_part=len(carried) < len(cells(scenario)),
+        notes=origin.notes,
+        not_covered=origin.not_covered,
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,
     )

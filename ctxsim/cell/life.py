@@ -13,7 +13,7 @@ import traceback
 from dataclasses import asdict
 
 from ctxsim import switchpoint
-from ctxsim.cell import lending, patching
+from ctxsim.cell import lending, looking, patching
 from ctxsim.cell.history import Ending
 from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
@@ -71,11 +71,17 @@ def _carry_out(
     sys.path[:0] = plan.target.path
     lending.lend(plan.lent, plan.lent_from)
     patching.patch_before(plan.workers)
+    if plan.look is not None:
+        plan = looking.settled(plan)
     model = models.of(plan.workers)
     switchpoint.drive(blocking=model.pause(native))
     crew = models.crew(plan, channel, native, model)
     patching.patch_after(plan.workers)
     channel.say({"say": "ready", "target": crew.target.facts})
+    looker = None
+    if plan.look is not None:
+        looker = looking.Looking(plan, crew, channel.say)
+        crew.traffic, model = looker.trials, looking.model_for(crew)
     ticker = Ticker(crew, channel, lines, plan.stall_s, native)
     _leave_last_words(ticker)
     ticker.start()
@@ -86,6 +92,8 @@ def _carry_out(
         model.run(crew)
     finally:
         ticker.last(time.perf_counter() - started)
+    if looker is not None:
+        channel.say({"say": "sight", "sight": looker.sight()})
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 

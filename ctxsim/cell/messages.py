@@ -9,6 +9,8 @@
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last
                        {"say": "stacks", "stacks": [...]}       where everything stands
+                       {"say": "trying", "route": "GET /x"}     in a look: what is sent next
+                       {"say": "sight", "sight": {...}}         what a look saw
                        {"say": "end", "ending": null | {...}}   the last word
 
 Everything that was said before a cell dies counts; an event is sent before the request that showed

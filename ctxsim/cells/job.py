@@ -47,7 +47,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """What is known of a cell after its end. `ready`: the application had been imported."""
+    """What is known of a cell after its end. `ready`: the application had been imported.
+
+    Of a cell that was to look: `sight` is what it saw, as JSON, and `trying` the route that it sent
+    last.
+    """
 
     cell: Cell
     history: History
@@ -56,6 +60,8 @@ class CellOutcome:
     stdout_tail: str = ""
     stderr_tail: str = ""
     elapsed_s: float = 0.0
+    sight: dict[str, Any] | None = None
+    trying: str = ""
 
 
 @dataclass(frozen=True, slots=True)

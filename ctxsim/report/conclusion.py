@@ -122,6 +122,9 @@ class Case:
     interrupted: bool = False
     # Some of the scenario's cells were left out: what they together must show cannot be told.
     is_part: bool = False
+    # What is known beforehand of how the scenario came about, and what it leaves out.
+    notes: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
 
@@ -139,9 +142,9 @@ def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
         seed=case.seed,
         replay=case.again_as_it_was,
         reasons=(*doubts, *broken),
-        notes=tuple(_notes(cells)),
+        notes=(*case.notes, *_notes(cells)),
         expect=expect,
-        not_covered=tuple(_not_covered(cells)),
+        not_covered=(*case.not_covered, *_not_covered(cells)),
         checks=case.checks,
         cells=tuple(_cell_result(case, cell) for cell in cells),
         findings=tuple(_grouped(case, cells)),

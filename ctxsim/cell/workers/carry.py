@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from typing import Protocol
 
 from ctxsim.cell.history import Tally
 from ctxsim.cell.plan import Workers
 from ctxsim.cell.targets import Target
-from ctxsim.cell.visits import Request, Response, Traffic
+from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.record import Current, Record
@@ -17,6 +18,20 @@ from ctxsim.cell.witness.residue import Residue
 
 # Latencies are kept with three digits: finer ones tell nothing, and the buckets stay few.
 _FINE_US = 1_000
+
+
+class Stream(Protocol):
+    """Where requests come from, and go back to: all the traffic of a load, or a look's trials."""
+
+    @property
+    def width(self) -> int:
+        """How many requests can be in flight at once."""
+
+    def begin(self) -> None: ...
+    def stop(self) -> None: ...
+    def unsent(self) -> list[str]: ...
+    def take(self) -> Request | None: ...
+    def done(self, request: Request, response: Response, *, kept_promise: bool) -> None: ...
 
 
 @dataclass(slots=True)
@@ -29,7 +44,7 @@ class Crew:
 
     workers: Workers
     target: Target
-    traffic: Traffic
+    traffic: Stream
     answers: Answers
     residue: Residue
     inside: Inside | None

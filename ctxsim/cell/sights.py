@@ -51,7 +51,8 @@ class Trial:
     """One way to send a route, and how it was answered when it was sent alone.
 
     `variant` is "full" (every name that the source reads), "own" (only those that tell who the user
-    is), or "bare" (none). `echoes`: the answer held a canary of the request.
+    is), "same" and "again" (all, on a page that others ask for too), or "bare" (none).
+    `echoes`: the answer held a canary of the request.
     """
 
     variant: str

@@ -131,7 +131,7 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
     The last is what visitors send as well, who have nothing of a user's.
     """
     well = [trial for trial in tried.trials if trial.status and trial.status < _FIRST_ERROR]
-    for variant in ("full", "own", "bare"):
+    for variant in ("full", "own", "same", "again", "bare"):
         of_variant = [trial for trial in well if trial.variant == variant]
         if of_variant:
             yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))

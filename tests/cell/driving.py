@@ -20,6 +20,7 @@ from ctxsim.cell.checks import Finding, verdict
 from ctxsim.cell.history import Ending, Event, History, Origin, Tally
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cell.plan import Faults, Flow, Load, Plan, Step, Target, Users, Workers
+from ctxsim.cell.sights import Sight
 
 PROGRAM = Path(ctxsim.cell.__file__).with_name("__main__.py")
 RUN = "0badcafe"
@@ -84,6 +85,8 @@ class Lived:
     ready: bool = False
     last_word: bool = False
     stacks: tuple[str, ...] = ()
+    tried: list[str] = field(default_factory=list)
+    sight: Sight | None = None
     returncode: int = 0
     stdout: str = ""
     stderr: str = ""
@@ -100,6 +103,10 @@ class Lived:
             case "tally":
                 self.history.tally = Tally.from_json(message["tally"])
                 self.history.counts.update((tuple(k), n) for k, n in message["counts"])
+            case "trying":
+                self.tried.append(message["route"])
+            case "sight":
+                self.sight = Sight.from_json(message["sight"])
             case "stacks":
                 self.stacks = tuple(message["stacks"])
             case "end":

@@ -9,6 +9,7 @@ from typing import Any
 from ctxsim.cell.history import Where
 from ctxsim.cell.looking import finding
 from ctxsim.cell.looking.found import Found
+from ctxsim.cell.looking.paths import is_filled
 from ctxsim.cell.looking.routes import found_routes, place_of
 from ctxsim.cell.looking.sources import (
     Names,
@@ -30,6 +31,7 @@ from ctxsim.cell.workers.models import Model
 
 # Cookies that frameworks carry their own session in, and what they hold against forged requests.
 _OWN_COOKIES = ("session", "sessionid", "csrftoken", "_csrf")
+_UNFILLED = "its path has a pattern that could not be filled"
 _FIRST = Route("GET", "/")
 
 
@@ -87,9 +89,9 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
         read = None if view is None else names.of_function(view.file, view.line)
         if view is None or each.method == "GET" or _takes(each, view, read, names):
             reads = tuple(dict.fromkeys((*each.reads, *(read or ()))))
-            routes.append(
-                Route(each.method, each.path, reads, view if read is not None else None, each.wants)
-            )
+            wants = each.wants or ("" if is_filled(each.path) else _UNFILLED)
+            known = view if read is not None else None
+            routes.append(Route(each.method, each.path, reads, known, wants))
     return list({route.name: route for route in routes}.values())
 
 

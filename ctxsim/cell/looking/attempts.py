@@ -23,7 +23,10 @@ _OF_USER = re.compile(
 )
 _TRACE = ("X-Request-Id", CANARY)
 _TAG = "tag"
+_SAME = (("same", "2", "two"), ("again", "3", "three"))
 _PASSWORD = re.compile(r"pass(word|wd|phrase)?|pwd|secret", re.IGNORECASE)
+# Braces would be taken for a placeholder's.
+_NAME, _FIELD = re.compile(r"[\w.-]+", re.ASCII), re.compile(r"[^{}]+")
 _KINDS: dict[str, Json] = {"int": 2, "float": 1.5, "bool": True}
 _MOST_NAMES = 16
 _MOST_ALONE = 4
@@ -45,10 +48,11 @@ def attempts(route: Route, common: Iterable[Read], *, session: Iterable[str] = (
     `session` are left to it.
     """
     reads = _sendable(route, common, set(session))
-    found: dict[Step, Attempt] = {}
+    found: list[Attempt] = []
     for attempt in _variants(route, reads):
-        found.setdefault(replace(attempt.step, name=""), attempt)
-    return list(found.values())
+        if not any(attempt.step == each.step for each in found):
+            found.append(attempt)
+    return found
 
 
 def _sendable(route: Route, common: Iterable[Read], session: set[str]) -> tuple[Read, ...]:
@@ -58,7 +62,8 @@ def _sendable(route: Route, common: Iterable[Read], session: set[str]) -> tuple[
     return tuple(
         read
         for read in together
-        if read.place in known or (read.place == "cookie" and read.name not in session)
+        if (read.place in known or (read.place == "cookie" and read.name not in session))
+        and (_NAME if read.place in ("cookie", "header") else _FIELD).fullmatch(read.name)
     )[:_MOST_NAMES]
 
 
@@ -74,6 +79,13 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
         for read in [read for read in others if len(others) > 1][:_MOST_ALONE]:
             yield Attempt("own", _step(route, (*own, read), body or _body_of(read), auth))
     plain = replace(route, path=route.path.replace(NUMBER, "1"))
+    if route.is_safe and reads:
+        # Pages that all users ask for: only there a cache can give one what it keeps of another.
+        # Two, because whoever asks first may be a visitor, of whom nothing is kept.
+        for variant, number, text in _SAME:
+            same = route.path.replace(NUMBER, number).replace(CANARY, text)
+            step = _step(replace(route, path=same), reads, "", _credentials(reads)[0])
+            yield Attempt(variant, step)
     yield Attempt("bare", _step(plain, (), _bodies(route, ())[0], ""))
 
 

@@ -53,7 +53,15 @@ def of_braces(path: str) -> str:
     return BRACES.sub(lambda found: FILLED.get(found[2] or "", CANARY), path)
 
 
-_GROUP = re.compile(r"\((?:\?P<\w+>)?((?:[^()\\]|\\.)*)\)[*+?]?")
+def is_filled(path: str) -> bool:
+    """Whether a path is one, and holds no part of a pattern that could not be filled."""
+    rest = path
+    for placeholder in (CANARY, *FILLED.values()):
+        rest = rest.replace(placeholder, "")
+    return path.startswith("/") and rest.isprintable() and not set(rest) & set("{}?#<>()[]*\\^$|")
+
+
+_GROUP = re.compile(r"\((?:\?P<\w+>|\?:)?((?:[^()\\]|\\.)*)\)[*+?]?")
 
 
 def of_regex(pattern: str) -> str:

@@ -42,6 +42,7 @@ _CALLS: dict[str, Place] = {
     "get_header": "header",
     "get_signed_cookie": "cookie",
 }
+_PARSERS = ("parse_qs", "parse_qsl")
 # A variable that holds the request's environment or headers, in applications without a framework.
 _VARIABLES: dict[str, Place] = {
     "environ": "header",
@@ -74,9 +75,9 @@ _NOT_SENT = frozenset(
         "x-requested-with",
     ]
 )
-# Places of variables that were made from a request's, by the identity of their nodes; the trees are
-# kept, so that identities stay what they are.
-_MADE: dict[int, tuple[Place, ...]] = {}
+# Places of variables that were made from a request's, by the identity of their nodes. The nodes are
+# kept, so that no other gets it.
+_MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
 _PATH = re.compile(r"/[\w./-]*")
 _REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
 _MOST_FILES = 400
@@ -121,7 +122,7 @@ def _follow_variables(tree: ast.Module) -> None:
                 if places:
                     made[inner.targets[0].id] = places
             elif isinstance(inner, ast.Name) and inner.id in made:
-                _MADE[id(inner)] = made[inner.id]
+                _MADE[id(inner)] = (inner, made[inner.id])
 
 
 class Names:
@@ -227,22 +228,32 @@ def _made(holder: ast.expr, name: str, kind: str = "text") -> Iterator[Read]:
 def _places_of(holder: ast.expr) -> tuple[Place, ...]:
     """From which part of a request this expression takes what it holds."""
     if id(holder) in _MADE:
-        return _MADE[id(holder)]
+        return _MADE[id(holder)][1]
     match holder:
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.BoolOp(values=[inner, *_]):
             return _places_of(inner)
         case ast.Attribute(attr=name):
             return _PLACES.get(name, ())
         case ast.Call(func=called):
-            return _places_of_call(called)
+            return _places_of_call(called, holder.args)
         case ast.Name(id=name) if name in _VARIABLES:
             return (_VARIABLES[name],)
     return ()
 
 
-def _places_of_call(called: ast.expr) -> tuple[Place, ...]:
+def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place, ...]:
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    if name == "dict" and arguments:
+        return _places_of(arguments[0])
+    if name in _PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
+        return ("form",)
     return (_CALLS[name],) if name in _CALLS else _PLACES.get(name, ())
+
+
+def _is_body(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("body", "read")
+    return isinstance(node, ast.Constant) and node.value == "wsgi.input"
 
 
 def _read(place: Place, name: str, kind: str = "text") -> Iterator[Read]:

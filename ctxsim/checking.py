@@ -272,7 +272,7 @@ def _load_s(wish: Wish, options: Options, spent_s: float, cells: int) -> float:
     rounds = -(-cells // (options.jobs or cores()))
     left = (wish.budget_s - spent_s) * _LOAD_SHARE / max(rounds, 1)
     # Each cell has an import of its own, which takes at most what the look took.
-    return max(_LEAST_LOAD_S, left - min(spent_s, left / 2))
+    return max(_LEAST_LOAD_S, left - spent_s)
 
 
 def _origin(wish: Wish, sight: Sight, made: Draft, missing: Sequence[str]) -> Origin:

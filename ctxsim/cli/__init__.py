@@ -26,14 +26,10 @@ It sends concurrent fake requests to a Python web application, across threads,
 greenlets and asyncio tasks, and tells how one request came to see another's.
 
   ctxsim check TARGET      no file needed: find the routes, and say what leaks
-  ctxsim init TARGET       write a scenario from the application's routes
   ctxsim run FILE...       run scenario files; one result for all
-  ctxsim matrix FILE       the same traffic under every storage and worker model
-  ctxsim validate FILE...  only check scenario files
   ctxsim explain CODE      what a finding means, its causes, and how to fix them
-  ctxsim doctor [TARGET]   what ctxsim or an application runs on, what looks shared
 
-Options: ctxsim COMMAND --help
+Also init, matrix, doctor, validate, schema: ctxsim COMMAND --help
 Exit codes: 0 as expected, 1 findings, 2 usage, 3 target, 4 inconclusive,
             5 thresholds, 70 a fault of ctxsim's own, 130 interrupted
 """
@@ -171,7 +167,7 @@ def check(target: str, **given: Any) -> int:
 @_PATH
 @_PYTHON
 def init(target: str, **given: Any) -> int:
-    """Write a commented scenario from an application's routes, which runs as it is."""
+    """Write a commented scenario that runs as it is, from an application's routes."""
     from ctxsim.cli import checking  # noqa: PLC0415 - brings pydantic and a YAML parser
 
     return checking.init(target, **given)
@@ -183,7 +179,7 @@ def init(target: str, **given: Any) -> int:
 @_PYTHON
 @_FORMAT
 def doctor(target: str | None, **given: Any) -> int:
-    """Tell what ctxsim, or an application, runs on, and what in its source looks shared."""
+    """Tell what ctxsim or an application runs on, and what looks shared."""
     from ctxsim.cli import telling  # noqa: PLC0415 - brings pydantic and a YAML parser
 
     return telling.doctor(target, **given)

@@ -229,7 +229,8 @@ WRONG = [
     (["rnu"], "error: no such command: rnu\n  did you mean run?"),
     (
         ["zzz"],
-        "error: no such command: zzz\n  there are check, doctor, explain, init, matrix, run, schema, validate",
+        "error: no such command: zzz\n"
+        "  there are check, doctor, explain, init, matrix, run, schema, validate",
     ),
     (["run"], "error: SCENARIO... is missing\n  see ctxsim run --help"),
     (["run", "x", "--sede", "1"], "error: no such option: --sede\n  did you mean --seed?"),

@@ -8,6 +8,7 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ctxsim import runtime, switchpoint
+    from ctxsim.checking import check
     from ctxsim.errors import (
         ContextOrderError,
         CtxsimError,
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "Scenario": "ctxsim.scenario",
     "simulate": "ctxsim.simulation",
+    "check": "ctxsim.checking",
     "Outcome": "ctxsim.simulation",
     "pause": "ctxsim.switchpoint",
     "switchpoint": "ctxsim",
@@ -52,6 +54,7 @@ __all__ = [
     "TargetError",
     "UsageError",
     "__version__",
+    "check",
     "pause",
     "runtime",
     "simulate",

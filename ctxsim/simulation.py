@@ -16,6 +16,7 @@ import ctxsim
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.history import History
+from ctxsim.cell.plan import Plan
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import TargetError, UnsuitedError
@@ -43,13 +44,25 @@ _ALONE = "CTX208"
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a scenario came from that nobody wrote: the `command` that drafts it again.
+
+    `notes` and `not_covered` are what the reader should know of how it was drafted.
+    """
+
+    command: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How a simulation is carried out; what is simulated stands in the scenario.
 
     `jobs` is how many cells run at a time, None for one per core; `stall_s` how long a cell may go
     without ending a request; `only` leaves out all other cells. A command that repeats the run
     needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
-    the command line named.
+    the command line named. `most_s` ends the load of each cell, however much it was to send.
     """
 
     jobs: int | None = None
@@ -61,6 +74,8 @@ class Options:
     compare_alone: bool = True
     again: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
+    most_s: float | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +133,7 @@ def simulate(
         for job, outcome in zip(jobs, carried, strict=True)
     ]
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
-    case = replace(case, notes=(*notes, *alone.notes(jobs, carried)))
+    case = replace(case, notes=(*case.notes, *notes, *alone.notes(jobs, carried)))
     return Outcome(conclude(case, judged), tuple(carried))
 
 
@@ -137,9 +152,7 @@ def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
     return [
         Job(
             cell,
-            replace(
-                plan(scenario, cell, seed=seed, run=run, process=process), stall_s=options.stall_s
-            ),
+            _bounded(plan(scenario, cell, seed=seed, run=run, process=process), options),
             interpreter_path,
             _environment_of_cells(scenario, seed),
         )
@@ -152,6 +165,13 @@ def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str
     hashes = {"PYTHONHASHSEED": str(seed % 2**32)}
     chosen = {} if "PYTHONHASHSEED" in os.environ else hashes
     return tuple({**chosen, **scenario.target.env}.items())
+
+
+def _bounded(made: Plan, options: Options) -> Plan:
+    bounded = replace(made, stall_s=options.stall_s)
+    if options.most_s is None:
+        return bounded
+    return replace(bounded, load=replace(made.load, duration_s=options.most_s))
 
 
 def _carry(
@@ -256,7 +276,8 @@ def _case(
     elapsed_s: float,
 ) -> Case:
     seed = str(job.plan.seed)
-    again = ["ctxsim", "run", scenario.file, "--seed", seed, *options.again]
+    origin = options.origin or Origin(("ctxsim", "run", scenario.file))
+    again = [*origin.command, "--seed", seed, *options.again]
     workers = [each for word in options.workers for each in ("--workers", word)]
     looked_for = codes(scenario)
     return Case(
@@ -270,6 +291,8 @@ def _case(
         thresholds=scenario.thresholds.given,
         interrupted=options.halt.interrupted,
         is_part=options.only is not None and len(cells(scenario)) > 1,
+        notes=origin.notes,
+        not_covered=origin.not_covered,
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,
     )

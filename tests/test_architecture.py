@@ -19,6 +19,7 @@ PUBLIC = {
     "__version__",
     "Scenario",
     "simulate",
+    "check",
     "Outcome",
     "pause",
     "switchpoint",

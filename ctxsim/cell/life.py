@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from ctxsim import switchpoint
-from ctxsim.cell import lending, patching
+from ctxsim.cell import lending, looking, patching
 from ctxsim.cell.history import Ending
 from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
@@ -79,6 +79,8 @@ def _carry_out(
     sys.path[:0] = plan.target.path
     lending.lend(plan.lent, plan.lent_from)
     patching.patch_before(plan.workers)
+    if plan.look is not None:
+        plan = looking.settled(plan)
     model = models.of(plan.workers)
     pauses = Pauses()
     switchpoint.drive(blocking=pauses.of(model.pause(native)))
@@ -88,6 +90,10 @@ def _carry_out(
     # Once more: what was patched meanwhile, by us or by the application, is another function.
     pauses.stand_in()
     channel.say({"say": "ready", "target": crew.target.facts})
+    looker = None
+    if plan.look is not None:
+        looker = looking.Looking(plan, crew, channel.say)
+        crew.traffic, model = looker.trials, looking.model_for(crew)
     ticker = Ticker(crew, channel, lines, plan.stall_s, native)
     _leave_last_words(ticker)
     ticker.start()
@@ -105,12 +111,14 @@ def _carry_out(
     models.close(crew)
     if crew.learner is not None:
         channel.say(crew.learner.learnt())
+    if looker is not None:
+        channel.say({"say": "sight", "sight": looker.sight()})
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 
 def _look_at_what_is_left(plan: Plan, crew: Crew, sleep: Callable[[float], None]) -> None:
     crew.background.wait(sleep)
-    if plan.only_user is None and not plan.one_by_one:
+    if plan.only_user is None and not plan.one_by_one and plan.look is None:
         crew.census.take(sleep)
 
 

@@ -10,6 +10,8 @@
                                                                 from time to time, and last
                        {"say": "stacks", "stacks": [...]}       where everything stands
                        {"say": "learnt", "lesson": {...}}       how requests are answered alone
+                       {"say": "trying", "route": "GET /x"}     in a look: what is sent next
+                       {"say": "sight", "sight": {...}}         what a look saw
                        {"say": "end", "ending": null | {...}}   the last word
 
 Everything that was said before a cell dies counts; an event is sent before the request that showed

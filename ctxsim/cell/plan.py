@@ -179,6 +179,20 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Look at the application, and try its routes one after the other, instead of a load.
+
+    `unsafe` also tries methods that may change things; `left_out` are routes that ended an earlier
+    look; `doctor` asks for what is told of an application at rest, and tries nothing.
+    """
+
+    unsafe: bool = False
+    left_out: tuple[str, ...] = ()
+    duration_s: float = 10.0
+    doctor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a cell needs. `run` is 8 hexadecimal digits, common to all cells of a run.
 
@@ -212,6 +226,7 @@ class Plan:
     lent_from: str | None = None
     # No request ended for this long: the cell sends its stacks, since the harness will end it.
     stall_s: float = 30.0
+    look: Look | None = None
     version: int = VERSION
 
     @property
@@ -228,22 +243,25 @@ class Plan:
             raise ValueError(
                 f"this cell speaks plan version {VERSION}, not {document.get('version')}"
             )
-        return typing.cast(Plan, _build(cls, document))
+        return typing.cast(Plan, rebuilt(cls, document))
 
 
-def _build(kind: Any, value: Any) -> Any:
+def rebuilt(kind: Any, value: Any) -> Any:
+    """A dataclass of this kind from what `asdict` and JSON made of it."""
     # JSON has lists where a plan has tuples, and objects where it has dataclasses.
     if value is None or kind is Json:
         return value
     if isinstance(kind, type) and is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return kind(**{f.name: _build(hints[f.name], value[f.name]) for f in fields(kind)})
+        return kind(**{f.name: rebuilt(hints[f.name], value[f.name]) for f in fields(kind)})
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
-        return _build(next(each for each in typing.get_args(kind) if each is not type(None)), value)
+        return rebuilt(
+            next(each for each in typing.get_args(kind) if each is not type(None)), value
+        )
     if origin is tuple:
         inner = typing.get_args(kind)
         if inner[-1] is Ellipsis:
-            return tuple(_build(inner[0], each) for each in value)
-        return tuple(_build(part, each) for part, each in zip(inner, value, strict=True))
+            return tuple(rebuilt(inner[0], each) for each in value)
+        return tuple(rebuilt(part, each) for part, each in zip(inner, value, strict=True))
     return value

@@ -87,7 +87,7 @@ class Ticker:
         self._channel.say({"say": "stacks", "stacks": told})
 
     def _unknown_names(self) -> list[str]:
-        plan = self._crew.traffic.plan
+        plan = self._crew.plan
         return leading_nowhere((*plan.shared.objects, *plan.keeps))
 
     def _say_tally(self, elapsed_s: float, unknown_names: Sequence[str] = ()) -> None:

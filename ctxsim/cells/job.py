@@ -51,6 +51,8 @@ class CellOutcome:
     """What is known of a cell after its end. `ready`: the application had been imported.
 
     `lesson` is what it learnt of how requests are answered alone, where that was its task.
+    Of a cell that was to look: `sight` is what it saw, as JSON, and `trying` the route that it sent
+    last.
     """
 
     cell: Cell
@@ -61,6 +63,8 @@ class CellOutcome:
     stderr_tail: str = ""
     elapsed_s: float = 0.0
     lesson: Lesson | None = None
+    sight: dict[str, Any] | None = None
+    trying: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class Process:
         self._ready = False
         self._stacks: tuple[str, ...] = ()
         self._lesson: Lesson | None = None
+        self._trying = ""
+        self._sight: dict[str, Any] | None = None
         self._lines = Lines()
         # Once the end is decided, by the cell's last word or by a limit, nothing replaces it.
         self._decided = False
@@ -171,6 +173,10 @@ class Process:
             case {"say": "tally", "tally": dict() as tally, "counts": list() as counts}:
                 self._count(Tally.from_json(tally), counts)
                 self._report("tally")
+            case {"say": "trying", "route": str() as route}:
+                self._trying, self._moved = route, time.monotonic()
+            case {"say": "sight", "sight": dict() as sight}:
+                self._sight = sight
             case {"say": "stacks", "stacks": list() as stacks}:
                 self._stacks = tuple(map(str, stacks))
             case {"say": "learnt", "lesson": dict() as lesson}:
@@ -304,6 +310,8 @@ class Process:
             stderr_tail=stderr,
             elapsed_s=self._elapsed_s,
             lesson=self._lesson,
+            sight=self._sight,
+            trying=self._trying,
         )
 
     def close(self) -> None:

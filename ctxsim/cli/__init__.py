@@ -25,11 +25,11 @@ ctxsim {__version__}: does each request see only its own data?
 It sends concurrent fake requests to a Python web application, across threads,
 greenlets and asyncio tasks, and tells how one request came to see another's.
 
+  ctxsim check TARGET      no file needed: find the routes, and say what leaks
   ctxsim run FILE...       run scenario files; one result for all
-  ctxsim matrix FILE       the same traffic under every storage and worker model
-  ctxsim validate FILE...  only check scenario files
+  ctxsim explain CODE      what a finding means, its causes, and how to fix them
 
-Options: ctxsim COMMAND --help
+Also init, matrix, doctor, validate, schema: ctxsim COMMAND --help
 Exit codes: 0 as expected, 1 findings, 2 usage, 3 target, 4 inconclusive,
             5 thresholds, 70 a fault of ctxsim's own, 130 interrupted
 """
@@ -63,17 +63,19 @@ def cli(context: click.Context) -> None:
 
 
 # The commands that take a while, and are ended from outside with a word to say.
-_LASTING = ("run", "matrix")
+_LASTING = ("check", "init", "doctor", "run", "matrix")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="What is written to stdout.  [default: text]",
+)
+
 _OPTIONS: tuple[_Decorator, ...] = (
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        help="What is written to stdout.  [default: text]",
-    ),
+    _FORMAT,
     click.option(
         "--report",
         "reports",
@@ -125,6 +127,71 @@ def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+_PATH = click.option(
+    "--path", metavar="DIR", default=".", help="Put before the import path.  [default: here]"
+)
+_PYTHON = click.option("--python", metavar="PATH", help="The application's interpreter.")
+_UNSAFE = click.option(
+    "--unsafe", is_flag=True, help="Also send POST, PUT, PATCH and DELETE, which may change things."
+)
+
+
+@cli.command()
+@click.argument("target")
+@click.option(
+    "--budget", metavar="TIME", default="60s", help="How long all of it may take.  [default: 60s]"
+)
+@_UNSAFE
+@_PATH
+@click.option("--shared", multiple=True, metavar="WORD", help="A route or object that all share.")
+@click.option("--keeps", multiple=True, metavar="WORD", help="An object meant to keep values.")
+@_with_options
+def check(target: str, **given: Any) -> int:
+    """Find an application's routes, and say what leaks; no file is needed.
+
+    TARGET is module:attribute, path/to/file.py:attribute or module:factory(), or a module or file
+    in which the application is searched for.
+    """
+    from ctxsim.cli import checking  # noqa: PLC0415 - brings pydantic and a YAML parser
+
+    return checking.check(target, given)
+
+
+@cli.command()
+@click.argument("target")
+@click.option("-o", "--output", metavar="FILE", help="Where to write it; - for stdout.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@_UNSAFE
+@_PATH
+@_PYTHON
+def init(target: str, **given: Any) -> int:
+    """Write a commented scenario that runs as it is, from an application's routes."""
+    from ctxsim.cli import checking  # noqa: PLC0415 - brings pydantic and a YAML parser
+
+    return checking.init(target, **given)
+
+
+@cli.command()
+@click.argument("target", required=False)
+@_PATH
+@_PYTHON
+@_FORMAT
+def doctor(target: str | None, **given: Any) -> int:
+    """Tell what ctxsim or an application runs on, and what looks shared."""
+    from ctxsim.cli import telling  # noqa: PLC0415 - brings pydantic and a YAML parser
+
+    return telling.doctor(target, **given)
+
+
+@cli.command()
+@click.argument("codes", nargs=-1, metavar="[CODE...]")
+def explain(codes: Sequence[str]) -> int:
+    """Say what a finding means, what usually causes it, and how to fix it."""
+    from ctxsim.cli import telling  # noqa: PLC0415 - brings what reads the explanations
+
+    return telling.explain(codes)
 
 
 @cli.command()

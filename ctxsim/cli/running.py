@@ -56,16 +56,26 @@ class Words:
 
 def run(words: Words) -> int:
     """Run all scenarios and return the exit code; nothing is run if anything named is wrong."""
-    reports = [_report(each) for each in words.reports]
+    reports = [report_of(each) for each in words.reports]
     scenarios = [_with_options(each, words) for each in files.load(words.scenarios)]
-    documents = []
     halt = Halt()
-    options = _options(words, halt)
-    with _stopped_by_signals(halt):
-        for scenario in scenarios:
-            documents.append(_run_one(scenario, words, options))
-            if halt.interrupted or (words.fail_fast and documents[-1].exit_code):
-                break
+    with stopped_by_signals(halt):
+        return carry_out(words, scenarios, options_of(words, halt), reports)
+
+
+def carry_out(
+    words: Words,
+    scenarios: Sequence[Scenario],
+    options: Options,
+    reports: Sequence[tuple[str, Path]],
+) -> int:
+    """Run scenarios as they are and return the exit code; their results are shown and kept."""
+    documents = []
+    halt = options.halt
+    for scenario in scenarios:
+        documents.append(_run_one(scenario, words, options))
+        if halt.interrupted or (words.fail_fast and documents[-1].exit_code):
+            break
     # Interrupted between two scenarios, no document says so.
     interrupted = [ExitCode.INTERRUPTED] if halt.interrupted else []
     exit_code = most_severe([*interrupted, *(document.exit_code for document in documents)])
@@ -108,7 +118,8 @@ def _with_options(scenario: Scenario, words: Words) -> Scenario:
     )
 
 
-def _options(words: Words, halt: Halt) -> Options:
+def options_of(words: Words, halt: Halt) -> Options:
+    """How the command line wants scenarios to be carried out."""
     requests = ["--requests", str(words.requests)] if words.requests is not None else []
     python = ["--python", words.python] if words.python is not None else []
     limits = Limits()
@@ -116,7 +127,7 @@ def _options(words: Words, halt: Halt) -> Options:
         limits = replace(limits, memory_bytes=size_bytes(words.memory))
     return Options(
         jobs=words.jobs,
-        stall_s=_duration_s(words.timeout),
+        stall_s=seconds_of("--timeout", words.timeout),
         limits=limits,
         fail_fast=words.fail_fast,
         halt=halt,
@@ -125,12 +136,13 @@ def _options(words: Words, halt: Halt) -> Options:
     )
 
 
-def _duration_s(word: str) -> float:
+def seconds_of(option: str, word: str) -> float:
+    """The seconds that a word such as `30s` means; raises UsageError."""
     try:
         return duration_s(word)
     except WordError as error:
         hint = f"\n  {error.suggestion}" if error.suggestion else ""
-        raise UsageError(f"--timeout {error.message}{hint}") from error
+        raise UsageError(f"{option} {error.message}{hint}") from error
 
 
 def size_bytes(word: str) -> int:
@@ -142,7 +154,8 @@ def size_bytes(word: str) -> int:
     return int(float(size[1]) * _UNIT_BYTES[size[2].lower()])
 
 
-def _report(word: str) -> tuple[str, Path]:
+def report_of(word: str) -> tuple[str, Path]:
+    """Kind and place of a report that is to be written; raises UsageError where it cannot be."""
     kind, equals, path = word.partition("=")
     if kind not in REPORTS:
         raise UsageError(f"--report knows no kind '{kind}'\n  there is: {', '.join(REPORTS)}")
@@ -197,7 +210,7 @@ def _tails(cell: CellOutcome) -> Iterator[tuple[str, str]]:
         yield "stderr", cell.stderr_tail
 
 
-def _stopped_by_signals(halt: Halt) -> AbstractContextManager[None]:
+def stopped_by_signals(halt: Halt) -> AbstractContextManager[None]:
     """Let Ctrl-C and SIGTERM end the cells, so that what is known can still be reported.
 
     The first asks them for a last word, the second ends them at once, the third ends us.

@@ -7,6 +7,7 @@ that compared nothing, or in which most requests failed, is never clean.
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,8 @@ _NOTHING_COMPARED = "CTX901"
 # Below this share of the users' requests, what was compared is a few lucky answers: a leak that
 # shows in one of twenty would be missed, and `clean` would be said of requests nobody looked at.
 _LEAST_COMPARED = 0.05
+# Above this number of cells one note tells of the failed requests of all.
+_MOST_TOLD = 4
 _ADVICE = "let a route give back {canary}, or name a text that belongs to a user with `mine`"
 
 
@@ -122,16 +125,18 @@ class Case:
     interrupted: bool = False
     # Some of the scenario's cells were left out: what they together must show cannot be told.
     is_part: bool = False
+    # What a reader should know of how the scenario came about, and of what could not be done; and
+    # what is left out.
+    notes: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
-    # What could not be done, and is no reason to doubt the verdict.
-    notes: tuple[str, ...] = ()
 
 
 def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
     """The document of a scenario whose cells have all ended."""
     expect = _expectation(case, cells)
-    doubts = [*_interruption(case), *(each for cell in cells for each in _doubts(cell))]
+    doubts = [*_interruption(case), *_doubts_on_all(cells)]
     broken = [each for cell in cells for each in _broken(case.thresholds, cell)]
     exit_code = _exit_code(case, cells, expect, doubts=bool(doubts), broken=bool(broken))
     document = Document(
@@ -143,7 +148,7 @@ def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
         reasons=(*doubts, *broken),
         notes=(*case.notes, *_notes(cells)),
         expect=expect,
-        not_covered=tuple(_not_covered(cells)),
+        not_covered=(*case.not_covered, *_not_covered(cells)),
         checks=case.checks,
         cells=tuple(_cell_result(case, cell) for cell in cells),
         findings=tuple(_grouped(case, cells)),
@@ -188,6 +193,19 @@ def _interruption(case: Case) -> Iterator[str]:
         yield "interrupted: this is what was known so far"
 
 
+def _doubts_on_all(cells: Sequence[JudgedCell]) -> list[str]:
+    """The doubts of all cells; one that many cells share is told once."""
+    places: dict[str, list[str]] = {}
+    for cell in cells:
+        for doubt in _doubts(cell):
+            places.setdefault(doubt.removeprefix(f"{cell.name}: "), []).append(doubt)
+    return [
+        line
+        for doubt, lines in places.items()
+        for line in (lines if len(lines) <= _MOST_TOLD else [f"in {len(lines)} cells: {doubt}"])
+    ]
+
+
 def _doubts(cell: JudgedCell) -> Iterator[str]:
     """Why a cell without findings could not be called clean."""
     tally, ending = cell.history.tally, cell.history.ending
@@ -224,14 +242,26 @@ def _not_covered(cells: Sequence[JudgedCell]) -> Iterator[str]:
 
 def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
     """What a reader should know although it is no finding and no doubt."""
-    for cell in cells:
-        tally = cell.history.tally
-        # Where most failed, a doubt says so already.
-        if tally.failed and not cell.fails_mostly:
+    # Where most failed, a doubt says so already.
+    failing = [cell for cell in cells if cell.history.tally.failed and not cell.fails_mostly]
+    if len(failing) > _MOST_TOLD:
+        yield _failed_in_all(failing)
+    else:
+        for cell in failing:
+            tally = cell.history.tally
             yield some_failed(cell.name, tally.requests, tally.failed, tally.failures)
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)
+
+
+def _failed_in_all(cells: Sequence[JudgedCell]) -> str:
+    """One note for many cells: they fail in the same way, mostly."""
+    tallies = [cell.history.tally for cell in cells]
+    together: Counter[str] = sum((Counter(each.failures) for each in tallies), Counter())
+    requests = sum(each.requests for each in tallies)
+    failed = sum(each.failed for each in tallies)
+    return some_failed(f"{len(cells)} cells", requests, failed, together)
 
 
 def _notes_on_workers(cells: Sequence[JudgedCell]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from ctxsim.cell.history import Ending, Event, History, Origin, Tally
 from ctxsim.cell.learnt import Lesson
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cell.plan import Faults, Flow, Load, Plan, Step, Target, Users, Workers
+from ctxsim.cell.sights import Sight
 
 PROGRAM = Path(ctxsim.cell.__file__).with_name("__main__.py")
 RUN = "0badcafe"
@@ -86,6 +87,8 @@ class Lived:
     lesson: Lesson | None = None
     last_word: bool = False
     stacks: tuple[str, ...] = ()
+    tried: list[str] = field(default_factory=list)
+    sight: Sight | None = None
     returncode: int = 0
     stdout: str = ""
     stderr: str = ""
@@ -102,18 +105,25 @@ class Lived:
             case "tally":
                 self.history.tally = Tally.from_json(message["tally"])
                 self.history.counts.update((tuple(k), n) for k, n in message["counts"])
+            case "trying":
+                self.tried.append(message["route"])
+            case "sight":
+                self.sight = Sight.from_json(message["sight"])
             case "stacks":
                 self.stacks = tuple(message["stacks"])
             case "learnt":
                 self.lesson = Lesson.from_json(message["lesson"])
             case "end":
-                assert not self.last_word, "a cell says its last word once"
-                self.last_word = True
-                if message["ending"] is not None:
-                    stacks = tuple(message["ending"].pop("stacks", ()))
-                    self.history.ending = Ending(**message["ending"], stacks=stacks)
+                self._hear_the_last(message["ending"])
             case unknown:
                 raise AssertionError(f"unknown message {unknown!r}")
+
+    def _hear_the_last(self, ending: dict[str, Any] | None) -> None:
+        assert not self.last_word, "a cell says its last word once"
+        self.last_word = True
+        if ending is not None:
+            stacks = tuple(ending.pop("stacks", ()))
+            self.history.ending = Ending(**ending, stacks=stacks)
 
     @property
     def tally(self) -> Tally:

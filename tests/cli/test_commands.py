@@ -227,7 +227,11 @@ def test_junit_is_written_where_the_report_option_says(write, call):
 
 WRONG = [
     (["rnu"], "error: no such command: rnu\n  did you mean run?"),
-    (["zzz"], "error: no such command: zzz\n  there are matrix, run, schema, validate"),
+    (
+        ["zzz"],
+        "error: no such command: zzz\n"
+        "  there are check, doctor, explain, init, matrix, run, schema, validate",
+    ),
     (["run"], "error: SCENARIO... is missing\n  see ctxsim run --help"),
     (["run", "x", "--sede", "1"], "error: no such option: --sede\n  did you mean --seed?"),
     (["run", "x", "--format", "jsn"], "did you mean json?"),

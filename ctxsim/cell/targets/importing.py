@@ -32,7 +32,7 @@ def load(target: Target) -> object:
             "write module:attribute, path/to/file.py:attribute, or module:factory()",
         )
     factory = attribute.endswith("()")
-    module = _module(place, target)
+    module = module_at(place, target)
     count_as_application(sys.modules.get(place.partition(".")[0], module))
     found = _attribute(module, attribute.removesuffix("()"), place)
     if not factory:
@@ -123,7 +123,8 @@ def _no_such_module(place: str, what: str) -> TargetError:
     return TargetError(f"no module named {place!r} ({what})", there)
 
 
-def _module(place: str, target: Target) -> ModuleType:
+def module_at(place: str, target: Target) -> ModuleType:
+    """Import a module by its name, or by the path of its file; raises TargetError."""
     try:
         return _module_of_file(place, target) if place.endswith(".py") else _module_named(place)
     except TargetError:
@@ -147,6 +148,10 @@ def _module_of_file(place: str, target: Target) -> ModuleType:
     if not file.is_file():
         looked = ", ".join(map(str, folders)) or "the current directory"
         raise TargetError(f"no file {place} (from target {target.app})", f"looked in: {looked}")
+    there = sys.modules.get(file.stem)
+    # Its code ran when an application was searched for in it, and must not run again.
+    if there is not None and vars(there).get("__file__") == str(file):
+        return there
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
         raise TargetError(f"{place} cannot be imported", "name a file that ends in .py")

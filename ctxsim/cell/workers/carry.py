@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ctxsim.cell.history import Tally
-from ctxsim.cell.plan import Workers
+from ctxsim.cell.plan import Plan, Workers
 from ctxsim.cell.targets import AsyncTarget, Target
 from ctxsim.cell.targets.faults import was_killed
 from ctxsim.cell.targets.suspensions import Cancelled, Resumed
-from ctxsim.cell.visits import Request, Response, Traffic
+from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.background import Background
 from ctxsim.cell.witness.census import Census
@@ -28,6 +28,20 @@ from ctxsim.cell.witness.residue import Residue
 _FINE_US = 1_000
 
 
+class Stream(Protocol):
+    """Where requests come from, and go back to: all the traffic of a load, or a look's trials."""
+
+    @property
+    def width(self) -> int:
+        """How many requests can be in flight at once."""
+
+    def begin(self) -> None: ...
+    def stop(self) -> None: ...
+    def unsent(self) -> list[str]: ...
+    def take(self) -> Request | None: ...
+    def done(self, request: Request, response: Response, *, kept_promise: bool) -> None: ...
+
+
 @dataclass(slots=True)
 class Crew:
     """What all workers of a cell have in common.
@@ -39,9 +53,9 @@ class Crew:
     there is none where nobody looks.
     """
 
-    workers: Workers
+    plan: Plan
     target: Target | AsyncTarget
-    traffic: Traffic
+    traffic: Stream
     answers: Answers
     residue: Residue
     census: Census
@@ -57,6 +71,10 @@ class Crew:
     background: Background
     on_resume: list[Callable[[], object]] = field(default_factory=list)
     learner: Learner | None = None
+
+    @property
+    def workers(self) -> Workers:
+        return self.plan.workers
 
     def carrier(self) -> Carrier:
         """A carrier for one native thread; its tally is its own, because counts race."""

@@ -145,7 +145,7 @@ class Pool:
         self._crew = crew
         self._count = count
         self._carrier = crew.carrier()
-        self._kills = crew.traffic.plan.faults.cancel > 0
+        self._kills = crew.plan.faults.cancel > 0
 
     def run(self) -> None:
         spawn = Killable.spawn if self._kills else gevent.spawn

@@ -133,7 +133,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     if isinstance(target, Asgi):
         target.start()
     return Crew(
-        workers=plan.workers,
+        plan=plan,
         target=target,
         traffic=traffic,
         answers=Answers(marks, owner, record, target.session_cookie, examiner),

@@ -1,0 +1,116 @@
+"""A look at an application: what it is, its routes, what they read, and how they answer alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ctxsim.cell.history import Where
+from ctxsim.cell.looking import finding
+from ctxsim.cell.looking.found import Found
+from ctxsim.cell.looking.paths import is_filled
+from ctxsim.cell.looking.routes import found_routes, place_of
+from ctxsim.cell.looking.sources import (
+    Names,
+    Source,
+    application_sources,
+    literal_paths,
+    mentions,
+)
+from ctxsim.cell.looking.surroundings import facts
+from ctxsim.cell.looking.suspects import notes_of
+from ctxsim.cell.looking.trials import Trials
+from ctxsim.cell.messages import Message
+from ctxsim.cell.plan import Look, Plan, Workers
+from ctxsim.cell.sights import Note, Read, Route, Sight
+from ctxsim.cell.visits import Traffic
+from ctxsim.cell.workers import models
+from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.models import Model
+
+# Cookies that frameworks carry their own session in, and what they hold against forged requests.
+_OWN_COOKIES = ("session", "sessionid", "csrftoken", "_csrf")
+_UNFILLED = "its path has a pattern that could not be filled"
+_FIRST = Route("GET", "/")
+
+
+def settled(plan: Plan) -> Plan:
+    """The plan with the application that is meant where only a module was named."""
+    return replace(plan, target=finding.settled(plan.target))
+
+
+class Looking:
+    """One look: it takes the place of the crew's traffic, and knows what it saw at the end."""
+
+    def __init__(self, plan: Plan, crew: Crew, say: Callable[[Message], None]) -> None:
+        assert plan.look is not None
+        sources = application_sources()
+        framework, found = found_routes()
+        names = Names(sources)
+        routes = _routes(found, names) or _guessed(sources, plan.look)
+        common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
+        self._seen = Sight(
+            plan.target.app,
+            crew.target.facts["kind"],
+            framework,
+            notes=_notes(sources) if plan.look.doctor else (),
+            facts=tuple(facts(crew.target.facts).items()) if plan.look.doctor else (),
+        )
+        self.trials = Trials(
+            [] if plan.look.doctor else routes,
+            common,
+            plan.look,
+            session=(crew.target.session_cookie, *_OWN_COOKIES),
+            user=Traffic(plan, crew.clock).users[0],
+            clock=crew.clock,
+            say=say,
+        )
+
+    def sight(self) -> dict[str, Any]:
+        return self.trials.sight(self._seen)
+
+
+def _notes(sources: list[Source]) -> tuple[Note, ...]:
+    return tuple(notes_of(sources))
+
+
+def model_for(crew: Crew) -> Model:
+    """The model that sends one request after the other to this kind of application."""
+    if crew.target.facts["kind"] == "asgi":
+        crew.workers = Workers.parse("tasks:1")
+    return models.of(crew.workers)
+
+
+def _routes(found: list[Found], names: Names) -> list[Route]:
+    routes = []
+    for each in found:
+        view = place_of(each.view) if each.view is not None else None
+        read = None if view is None else names.of_function(view.file, view.line)
+        if view is None or each.method == "GET" or _takes(each, view, read, names):
+            reads = tuple(dict.fromkeys((*each.reads, *(read or ()))))
+            wants = each.wants or ("" if is_filled(each.path) else _UNFILLED)
+            known = view if read is not None else None
+            routes.append(Route(each.method, each.path, reads, known, wants))
+    return list({route.name: route for route in routes}.values())
+
+
+def _takes(found: Found, view: Where, read: tuple[Read, ...] | None, names: Names) -> bool:
+    """Whether a view answers a method that its framework cannot tell it does."""
+    if not found.is_guess:
+        return True
+    bodies = any(each.place in ("form", "json") for each in read or ())
+    return bodies or names.mentions(view.file, view.line, found.method)
+
+
+def _guessed(sources: list[Source], look: Look) -> list[Route]:
+    """Routes of an application that cannot be asked: the paths that its source names."""
+    paths = literal_paths(sources)
+    guessed = [_FIRST]
+    for path in paths:
+        guessed.append(Route("GET", path))
+        if path.endswith("/") and path != "/":
+            guessed.append(Route("GET", f"{path}{{canary}}"))
+        if look.unsafe and any(mentions(source.tree, "POST") for source in sources):
+            guessed.append(Route("POST", path))
+    return list(dict.fromkeys(guessed))

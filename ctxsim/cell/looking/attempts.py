@@ -1,0 +1,159 @@
+"""The ways in which a route may be sent, as steps with placeholders: what is tried, and drafted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import quote_plus
+
+from ctxsim.cell.plan import Json, Step
+from ctxsim.cell.sights import Read, Route
+
+# The text by which a user is known: it is seen at once in another's answer.
+USER, NUMBER, CANARY = "{user.canary}", "{user.number}", "{canary}"
+# The variables that these steps need.
+VARS = (("number", "{n}"),)
+_UUID = "00000000-0000-4000-8000-000000000001"
+_OF_USER = re.compile(
+    r"(^|[-_. ])(x-)?(user|username|name|login|e?mail|tenant|account|uid|owner|who|customer|member"
+    r"|client|org|organi[sz]ation|company|subject|identity|principal|actor|author|team)"
+    r"([-_. ]?(name|id))?$",
+    re.IGNORECASE,
+)
+_TRACE = ("X-Request-Id", CANARY)
+_TAG = "tag"
+_SAME = (("same", "2", "two"), ("again", "3", "three"))
+_PASSWORD = re.compile(r"pass(word|wd|phrase)?|pwd|secret", re.IGNORECASE)
+# Braces would be taken for a placeholder's.
+_NAME, _FIELD = re.compile(r"[\w.-]+", re.ASCII), re.compile(r"[^{}]+")
+_KINDS: dict[str, Json] = {"int": 2, "float": 1.5, "bool": True}
+_MOST_NAMES = 16
+_MOST_ALONE = 4
+_BODIES = ("form", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way to send a route; `variant` is as `Trial.variant` has it."""
+
+    variant: str
+    step: Step
+
+
+def attempts(route: Route, common: Iterable[Read], *, session: Iterable[str] = ()) -> list[Attempt]:
+    """The ways to send `route`, the fullest first, each once.
+
+    `common` is what the application reads for all its routes; the cookies that carry its own
+    `session` are left to it.
+    """
+    reads = _sendable(route, common, set(session))
+    found: list[Attempt] = []
+    for attempt in _variants(route, reads):
+        if not any(attempt.step == each.step for each in found):
+            found.append(attempt)
+    return found
+
+
+def _sendable(route: Route, common: Iterable[Read], session: set[str]) -> tuple[Read, ...]:
+    together = dict.fromkeys((*route.reads, *common))
+    bodies = () if route.is_safe else _BODIES
+    known = ("query", "header", "auth", *bodies)
+    return tuple(
+        read
+        for read in together
+        if (read.place in known or (read.place == "cookie" and read.name not in session))
+        and (_NAME if read.place in ("cookie", "header") else _FIELD).fullmatch(read.name)
+    )[:_MOST_NAMES]
+
+
+def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
+    own = tuple(read for read in reads if _tells_user(read))
+    others = [read for read in reads if read not in own]
+    for body in _bodies(route, reads):
+        for auth in _credentials(reads):
+            yield Attempt("full", _step(route, reads, body, auth))
+    if others:
+        body, auth = _bodies(route, own)[0], _credentials(own)[0]
+        yield Attempt("own", _step(route, own, body, auth))
+        for read in [read for read in others if len(others) > 1][:_MOST_ALONE]:
+            yield Attempt("own", _step(route, (*own, read), body or _body_of(read), auth))
+    plain = replace(route, path=route.path.replace(NUMBER, "1"))
+    if route.is_safe and reads:
+        # Pages that all users ask for: only there a cache can give one what it keeps of another.
+        # Two, because whoever asks first may be a visitor, of whom nothing is kept.
+        for variant, number, text in _SAME:
+            same = route.path.replace(NUMBER, number).replace(CANARY, text)
+            step = _step(replace(route, path=same), reads, "", _credentials(reads)[0])
+            yield Attempt(variant, step)
+    yield Attempt("bare", _step(plain, (), _bodies(route, ())[0], ""))
+
+
+def _bodies(route: Route, reads: tuple[Read, ...]) -> list[str]:
+    if route.is_safe:
+        return [""]
+    return [each for each in _BODIES if any(read.place == each for read in reads)] or ["form"]
+
+
+def _body_of(read: Read) -> str:
+    return read.place if read.place in _BODIES else ""
+
+
+def _credentials(reads: tuple[Read, ...]) -> list[str]:
+    """How to say who one is, where the application reads that: as Basic, as a bearer, or not."""
+    names = {read.name for read in reads if read.place == "auth"}
+    if "header" in names:
+        return ["basic", "bearer"]
+    return ["basic"] if names else [""]
+
+
+def _tells_user(read: Read) -> bool:
+    return read.place == "auth" or _OF_USER.search(read.name) is not None
+
+
+def _step(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Step:
+    query = [(read.name, _text(read)) for read in reads if read.place == "query"]
+    path = route.path.replace("{user.uuid}", _UUID)
+    cookies = [f"{read.name}={_text(read)}" for read in reads if read.place == "cookie"]
+    headers = [(read.name, _text(read)) for read in reads if read.place == "header"]
+    if not any(name.lower() == _TRACE[0].lower() for name, _ in headers):
+        headers.append(_TRACE)
+    if cookies:
+        headers.append(("Cookie", "; ".join(cookies)))
+    if auth == "bearer":
+        headers.append(("Authorization", f"Bearer {USER}"))
+    inside = [read for read in reads if read.place == body]
+    holds_canary = CANARY in path or any(value == CANARY for _, value in query)
+    if not holds_canary and not any(_value(read) == CANARY for read in inside):
+        query.append((_TAG, CANARY))
+    return Step(
+        name="",
+        method=route.method,
+        path=path + _query(query),
+        headers=tuple(headers),
+        form=tuple((read.name, _text(read)) for read in inside) if body == "form" else None,
+        json={read.name: _value(read) for read in inside} if body == "json" else None,
+        has_json=body == "json",
+        auth=(USER, "password") if auth == "basic" else None,
+    )
+
+
+def _query(pairs: list[tuple[str, str]]) -> str:
+    return "?" + "&".join(f"{quote_plus(name)}={value}" for name, value in pairs) if pairs else ""
+
+
+def _value(read: Read) -> Json:
+    if read.kind != "text":
+        return _KINDS[read.kind]
+    if _PASSWORD.search(read.name):
+        return "password"
+    if _tells_user(read):
+        return f"{USER}@example.com" if "mail" in read.name.lower() else USER
+    return CANARY
+
+
+def _text(read: Read) -> str:
+    if read.kind == "int" and _tells_user(read):
+        return NUMBER
+    value = _value(read)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,235 @@
+"""The routes of an application, asked of its framework; paths with placeholders for arguments."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ctxsim.cell.history import Where
+from ctxsim.cell.looking import openapi
+from ctxsim.cell.looking.found import METHODS, Found
+from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
+from ctxsim.cell.objects import instances
+
+
+def found_routes() -> tuple[str, list[Found]]:
+    """The framework's name, '' for none that is known, and the routes of all its applications."""
+    for framework, read in _FRAMEWORKS.items():
+        found = list(read())
+        if found:
+            return framework, list(dict.fromkeys(found))
+    return "", []
+
+
+def _instances(module: str, name: str) -> list[Any]:
+    kind = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    return instances(kind) if isinstance(kind, type) else []
+
+
+def _methods(methods: Iterable[str] | None) -> list[str]:
+    known = {each.upper() for each in methods or ("GET",)}
+    return [each for each in METHODS if each in known]
+
+
+def _werkzeug(url_map: Any, views: dict[str, Any]) -> Iterator[Found]:
+    for rule in url_map.iter_rules():
+        if rule.endpoint == "static" or rule.endpoint.endswith(".static") or rule.build_only:
+            continue
+        wants = ""
+        if rule.subdomain or rule.host:
+            wants = f"it is for the host {rule.host or rule.subdomain}"
+        for method in _methods(rule.methods):
+            view = views.get(rule.endpoint)
+            yield Found(method, of_rule(rule.rule), _method_of(view, method), wants=wants)
+
+
+def _method_of(view: Any, method: str) -> Any:
+    """The method of a view class that answers `method`, where a view is one."""
+    named = vars(view) if inspect.isfunction(view) else {}
+    owner = named.get("view_class") or named.get("cls")
+    return _method_in(owner, method) or view
+
+
+def _method_in(owner: Any, method: str) -> Any:
+    if not isinstance(owner, type):
+        return None
+    return inspect.getattr_static(owner, method.lower(), None) or owner
+
+
+def _flask() -> Iterator[Found]:
+    for each in _instances("flask", "Flask"):
+        yield from _werkzeug(each.url_map, each.view_functions)
+
+
+def _runtime() -> Iterator[Found]:
+    for each in _instances("ctxsim.runtime", "App"):
+        yield from _werkzeug(each.url_map, each.router.view_functions)
+
+
+def _quart() -> Iterator[Found]:
+    for each in _instances("quart", "Quart"):
+        yield from _werkzeug(each.url_map, each.view_functions)
+
+
+def _bottle() -> Iterator[Found]:
+    for each in _instances("bottle", "Bottle"):
+        for route in each.routes:
+            methods = METHODS if route.method in ("ANY", "PROXY") else (route.method,)
+            for method in methods:
+                if method in METHODS:
+                    yield Found(method, of_filters(route.rule), route.callback)
+
+
+def _fastapi() -> Iterator[Found]:
+    for each in _instances("fastapi", "FastAPI"):
+        views = {
+            (found.method, found.path): found.view for found in _starlette_routes(each.routes, "")
+        }
+        try:
+            document = each.openapi()
+        except Exception as error:  # noqa: BLE001 - a schema may fail in any way; routes remain
+            document = {}
+            yield Found("GET", each.openapi_url or "/", wants=f"there is no schema: {error!r}")
+        yield from openapi.operations(document, views)
+        # What is left out of the schema is a route all the same, but for the schema's own pages.
+        own = {each.openapi_url, each.docs_url, each.redoc_url, each.swagger_ui_oauth2_redirect_url}
+        for found in _starlette_routes(each.routes, ""):
+            if found.path not in own and not openapi.tells_of(document, found):
+                yield found
+
+
+def _starlette() -> Iterator[Found]:
+    for each in _instances("starlette.applications", "Starlette"):
+        yield from _starlette_routes(each.routes, "")
+
+
+def _starlette_routes(routes: Iterable[Any], prefix: str) -> Iterator[Found]:
+    for route in routes:
+        names = vars(route)
+        path = prefix + of_braces(names.get("path", "") or "")
+        inner = names.get("routes") or getattr(names.get("app"), "routes", None)
+        if inner:
+            yield from _starlette_routes(inner, path)
+        elif names.get("endpoint") is not None and "methods" in names:
+            endpoint = names["endpoint"]
+            methods = _methods(names["methods"] or _own_methods(endpoint))
+            for method in methods:
+                yield Found(method, path, _method_in(endpoint, method) or endpoint)
+
+
+def _own_methods(endpoint: Any) -> list[str]:
+    return [each for each in METHODS if hasattr(endpoint, each.lower())]
+
+
+def _django() -> Iterator[Found]:
+    resolver = sys.modules.get("django.urls")
+    settings = getattr(sys.modules.get("django.conf"), "settings", None)
+    if resolver is None or settings is None or not settings.configured:
+        return
+    yield from _django_patterns(resolver.get_resolver().url_patterns, "/")
+
+
+def _django_patterns(patterns: Iterable[Any], prefix: str) -> Iterator[Found]:
+    for each in patterns:
+        path = prefix + _django_path(each.pattern)
+        if hasattr(each, "url_patterns"):
+            if each.app_name == "admin":
+                yield Found("GET", path, wants="the admin's pages are left out")
+            else:
+                yield from _django_patterns(each.url_patterns, path)
+            continue
+        view = inspect.unwrap(each.callback)
+        plain = not {"view_class", "cls", "actions"} & vars(view).keys()
+        for method in _django_methods(view):
+            guess = plain and method != "GET"
+            yield Found(method, path, _method_of(view, method), is_guess=guess)
+
+
+def _django_path(pattern: Any) -> str:
+    route = vars(pattern).get("_route")
+    if route is not None:
+        return of_rule(str(route))
+    regex = vars(pattern).get("_regex")
+    # A prefix of languages is a pattern of its own kind; its text is the prefix.
+    return of_regex(str(regex)) if regex is not None else str(pattern)
+
+
+def _django_methods(view: Any) -> list[str]:
+    named = vars(view)
+    actions = named.get("actions")
+    if actions:
+        return _methods(actions)
+    owner = named.get("view_class") or named.get("cls")
+    if isinstance(owner, type):
+        return [each for each in METHODS if hasattr(owner, each.lower())] or ["GET"]
+    return ["GET", "POST"]
+
+
+def _pyramid() -> Iterator[Found]:
+    for each in _instances("pyramid.router", "Router"):
+        mapper = each.registry.queryUtility(sys.modules["pyramid.interfaces"].IRoutesMapper)
+        views = _pyramid_views(each.registry)
+        for route in mapper.get_routes() if mapper is not None else ():
+            for method in METHODS:
+                if (route.name, method) in views or (route.name, None) in views:
+                    view = views.get((route.name, method)) or views.get((route.name, None))
+                    yield Found(method, of_braces(route.pattern), view)
+
+
+def _pyramid_views(registry: Any) -> dict[tuple[str, str | None], Any]:
+    """Views by the name of their route and their method, None for those that take any."""
+    views = {}
+    for each in registry.introspector.get_category("views") or ():
+        told = each["introspectable"]
+        methods = told.get("request_methods") or ("GET",)
+        for method in (methods,) if isinstance(methods, str) else methods:
+            views[told.get("route_name"), method] = told.get("callable")
+    return views
+
+
+def _falcon() -> Iterator[Found]:
+    for each in _instances("falcon", "App"):
+        for node in getattr(each._router, "_roots", ()):
+            yield from _falcon_nodes(node)
+
+
+def _falcon_nodes(node: Any) -> Iterator[Found]:
+    if node.uri_template and node.method_map:
+        for method in METHODS:
+            view = getattr(node.resource, f"on_{method.lower()}", None)
+            if view is not None:
+                yield Found(method, of_braces(node.uri_template), view)
+    for child in node.children:
+        yield from _falcon_nodes(child)
+
+
+_FRAMEWORKS: dict[str, Callable[[], Iterator[Found]]] = {
+    "ctxsim.runtime": _runtime,
+    "Flask": _flask,
+    "Quart": _quart,
+    "FastAPI": _fastapi,
+    "Starlette": _starlette,
+    "Bottle": _bottle,
+    "Falcon": _falcon,
+    "Pyramid": _pyramid,
+    "Django": _django,
+}
+
+
+def place_of(view: object) -> Where | None:
+    """Where a view's function or class stands in the source; None where it cannot be told."""
+    inner = inspect.unwrap(view) if callable(view) else view
+    inner = vars(inner).get("func", inner) if hasattr(inner, "__dict__") else inner
+    inner = getattr(inner, "__func__", inner)
+    code = getattr(inner, "__code__", None)
+    if code is not None:
+        return Where(code.co_filename, code.co_firstlineno, code.co_qualname)
+    if isinstance(inner, type):
+        try:
+            _, first = inspect.getsourcelines(inner)
+        except (OSError, TypeError):
+            return None
+        return Where(inspect.getfile(inner), first, inner.__qualname__)
+    return None

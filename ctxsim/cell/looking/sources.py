@@ -1,0 +1,304 @@
+"""What the application's own source says: the names it reads from requests, the paths it knows."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctxsim.cell.sights import Place, Read
+from ctxsim.cell.witness.record import is_application_file, module_file
+
+# Attributes of request objects, in the frameworks that are known, and where their names come from.
+_PLACES: dict[str, tuple[Place, ...]] = {
+    "args": ("query",),
+    "GET": ("query",),
+    "query": ("query",),
+    "query_params": ("query",),
+    "values": ("query",),
+    "params": ("query",),
+    "form": ("form",),
+    "forms": ("form",),
+    "POST": ("form",),
+    "json": ("json",),
+    "data": ("json",),
+    "cookies": ("cookie",),
+    "COOKIES": ("cookie",),
+    "headers": ("header",),
+    "META": ("header",),
+    "environ": ("header",),
+}
+_CALLS: dict[str, Place] = {
+    "get_json": "json",
+    "json": "json",
+    "parse_qs": "query",
+    "parse_qsl": "query",
+    "SimpleCookie": "cookie",
+    "get_cookie": "cookie",
+    "get_header": "header",
+    "get_signed_cookie": "cookie",
+}
+_PARSERS = ("parse_qs", "parse_qsl")
+# A variable that holds the request's environment or headers, in applications without a framework.
+_VARIABLES: dict[str, Place] = {
+    "environ": "header",
+    "env": "header",
+    "headers": "header",
+    "query": "query",
+    "params": "query",
+    "qs": "query",
+    "cookies": "cookie",
+    "form": "form",
+}
+_GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
+_KINDS = {"int": "int", "float": "float", "bool": "bool"}
+_ENVIRON = "HTTP_"
+# Headers that a server or client sets for its own ends, or that would change how a body is read.
+_NOT_SENT = frozenset(
+    [
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "origin",
+        "referer",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-requested-with",
+    ]
+)
+# Places of variables that were made from a request's, by the identity of their nodes. The nodes are
+# kept, so that no other gets it.
+_MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
+_PATH = re.compile(r"/[\w./-]*")
+_REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
+_MOST_FILES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of the application, parsed."""
+
+    file: str
+    tree: ast.Module
+
+
+def application_sources() -> list[Source]:
+    """The files of all imported modules that are the application's own."""
+    files = {module_file(module) for module in list(sys.modules.values())}
+    own = sorted(file for file in files if file is not None and is_application_file(file))
+    parsed = (_parsed(file) for file in own[:_MOST_FILES])
+    return [source for source in parsed if source is not None]
+
+
+@functools.cache
+def _parsed(file: str) -> Source | None:
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        # A compiled module, or one whose file has gone: nothing is known of it.
+        return None
+    _follow_variables(tree)
+    return Source(file, tree)
+
+
+def _follow_variables(tree: ast.Module) -> None:
+    """Note of each variable that a function makes of a request's part where it came from."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        made: dict[str, tuple[Place, ...]] = {}
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Name):
+                places = _places_of(inner.value)
+                if places:
+                    made[inner.targets[0].id] = places
+            elif isinstance(inner, ast.Name) and inner.id in made:
+                _MADE[id(inner)] = (inner, made[inner.id])
+
+
+class Names:
+    """Which names are read where: by the line of the function, and by all that is no view."""
+
+    def __init__(self, sources: list[Source]) -> None:
+        self._functions: dict[tuple[str, int], ast.AST] = {}
+        self._sources = sources
+        for source in sources:
+            for node in ast.walk(source.tree):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+                    self._functions[source.file, node.lineno] = node
+                    self._functions[source.file, first] = node
+
+    def of_function(self, file: str, line: int) -> tuple[Read, ...] | None:
+        """What the function or class at that line reads; None where it is not known."""
+        node = self._functions.get((file, line))
+        return None if node is None else _unique(_reads(node))
+
+    def mentions(self, file: str, line: int, word: str) -> bool:
+        """Whether the function or class at that line holds the text `word`, or a name like it."""
+        node = self._functions.get((file, line))
+        return node is not None and mentions(node, word)
+
+    def elsewhere(self, views: set[tuple[str, int]]) -> tuple[Read, ...]:
+        """What is read outside of the given functions: in hooks, middleware, what views call."""
+        left_out = {id(self._functions[each]) for each in views if each in self._functions}
+        found = (read for each in self._sources for read in _reads(each.tree, left_out))
+        return _unique(found)
+
+
+def mentions(tree: ast.AST, word: str) -> bool:
+    """Whether a piece of source holds the text `word`, or an attribute of that name."""
+    return any(
+        (isinstance(node, ast.Constant) and node.value == word)
+        or (isinstance(node, ast.Attribute) and node.attr in (word, f"require_{word}"))
+        for node in ast.walk(tree)
+    )
+
+
+def _unique(reads: Iterator[Read]) -> tuple[Read, ...]:
+    # The more exact kind counts where one name is read in two ways.
+    kinds: dict[tuple[Place, str], Read] = {}
+    for read in reads:
+        known = kinds.get((read.place, read.name))
+        if known is None or known.kind == "text":
+            kinds[read.place, read.name] = read
+    return tuple(kinds.values())
+
+
+def _reads(node: ast.AST, left_out: set[int] | frozenset[int] = frozenset()) -> Iterator[Read]:
+    for child in ast.iter_child_nodes(node):
+        if id(child) not in left_out:
+            yield from _read_by(child)
+            yield from _reads(child, left_out)
+
+
+def _read_by(node: ast.AST) -> Iterator[Read]:
+    """What this very expression reads, with what it makes of it."""
+    if isinstance(node, ast.Call):
+        yield from _converted(node)
+        if isinstance(node.func, ast.Attribute) and node.args:
+            name = _text(node.args[0])
+            if node.func.attr in _GETTERS and name is not None:
+                yield from _made(node.func.value, name, _declared(node))
+            place = _CALLS.get(node.func.attr)
+            if name is not None and place in ("cookie", "header"):
+                yield from _read(place, name)
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        name = _text(node.slice)
+        if name is not None:
+            yield from _made(node.value, name)
+    elif isinstance(node, ast.Attribute) and node.attr == "authorization":
+        yield Read("auth", "basic")
+    elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+        name = _text(node.left)
+        if name is not None:
+            yield from _made(node.comparators[0], name)
+
+
+def _converted(call: ast.Call) -> Iterator[Read]:
+    """`int(request.args["n"])`: the inner expression with the outer kind."""
+    kind = _KINDS.get(call.func.id) if isinstance(call.func, ast.Name) else None
+    if kind is not None and call.args:
+        for inner in _read_by(call.args[0]):
+            yield Read(inner.place, inner.name, kind)  # type: ignore[arg-type]
+
+
+def _declared(call: ast.Call) -> str:
+    """`args.get("n", type=int)`."""
+    for keyword in call.keywords:
+        if keyword.arg == "type" and isinstance(keyword.value, ast.Name):
+            return _KINDS.get(keyword.value.id, "text")
+    return "text"
+
+
+def _made(holder: ast.expr, name: str, kind: str = "text") -> Iterator[Read]:
+    for place in _places_of(holder):
+        yield from _read(place, name, kind)
+
+
+def _places_of(holder: ast.expr) -> tuple[Place, ...]:
+    """From which part of a request this expression takes what it holds."""
+    if id(holder) in _MADE:
+        return _MADE[id(holder)][1]
+    match holder:
+        case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.BoolOp(values=[inner, *_]):
+            return _places_of(inner)
+        case ast.Attribute(attr=name):
+            return _PLACES.get(name, ())
+        case ast.Call(func=called):
+            return _places_of_call(called, holder.args)
+        case ast.Name(id=name) if name in _VARIABLES:
+            return (_VARIABLES[name],)
+    return ()
+
+
+def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place, ...]:
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    if name == "dict" and arguments:
+        return _places_of(arguments[0])
+    if name in _PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
+        return ("form",)
+    return (_CALLS[name],) if name in _CALLS else _PLACES.get(name, ())
+
+
+def _is_body(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("body", "read")
+    return isinstance(node, ast.Constant) and node.value == "wsgi.input"
+
+
+def _read(place: Place, name: str, kind: str = "text") -> Iterator[Read]:
+    if place == "header":
+        if not name.startswith(_ENVIRON) and name.isupper() and "_" in name:
+            return  # a variable of the environ that is no header
+        header = name.removeprefix(_ENVIRON).replace("_", "-").title()
+        if header == "Cookie" or header.lower() in _NOT_SENT or "." in header:
+            return
+        if header == "Authorization":
+            yield Read("auth", "header")
+            return
+        yield Read("header", header)
+    elif name and name.isprintable():
+        yield Read(place, name, kind)  # type: ignore[arg-type]
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def literal_paths(sources: list[Source]) -> list[str]:
+    """The paths that an application without known routes compares with, in the order of its text.
+
+    In comparisons, `match` cases, `startswith`, and as keys of dictionaries.
+    """
+    found = [path for source in sources for path in _paths(source.tree)]
+    return list(dict.fromkeys(path for path in found if _PATH.fullmatch(path)))
+
+
+def _paths(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        for each in _compared(node):
+            path = _text(each)
+            if path is not None:
+                yield path
+
+
+def _compared(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Compare):
+        for each in (node.left, *node.comparators):
+            yield from each.elts if isinstance(each, ast.Tuple | ast.List | ast.Set) else (each,)
+    elif isinstance(node, ast.MatchValue):
+        yield node.value
+    elif isinstance(node, ast.Dict):
+        yield from (key for key in node.keys if key is not None)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield from node.args[:2] if node.func.attr in _REGISTER else ()

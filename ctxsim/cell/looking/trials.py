@@ -1,0 +1,143 @@
+"""Trying routes: a traffic that sends each attempt once, alone, and notes how it was answered."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ctxsim.cell.looking.attempts import VARS, Attempt, attempts
+from ctxsim.cell.messages import Message
+from ctxsim.cell.plan import Look
+from ctxsim.cell.sights import Read, Route, Sight, Trial, Tried
+from ctxsim.cell.steps import prepared
+from ctxsim.cell.visits import Request, Response, User
+
+_ENTRY = re.compile(r"log[-_]?in|sign[-_]?(in|up)|auth|session|register", re.IGNORECASE)
+_EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
+_MOST_ROUTES = 150
+_UNSAFE = "it may change things; --unsafe sends it"
+
+
+@dataclass(slots=True)
+class _Course:
+    """One route under trial."""
+
+    route: Route
+    left: deque[Attempt] = field(default_factory=deque)
+    trials: list[Trial] = field(default_factory=list)
+    why: str = ""
+
+
+class Trials:
+    """Hands out attempts as `Traffic` hands out requests; one user sends all of them."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        common: Iterable[Read],
+        look: Look,
+        *,
+        session: Iterable[str],
+        user: User,
+        clock: Callable[[], float],
+        say: Callable[[Message], None],
+    ) -> None:
+        common = tuple(common)
+        self._look = look
+        self._courses = [_Course(route) for route in routes]
+        for course in self._courses:
+            course.why = self._why_not(course.route)
+            if not course.why:
+                course.left.extend(attempts(course.route, common, session=session))
+        for course in [each for each in self._courses if not each.why][_MOST_ROUTES:]:
+            course.why, course.left = "there are too many routes to try all of them", deque()
+        self._order = sorted(self._courses, key=_turn)
+        self._user = user
+        self._clock = clock
+        self._deadline = float("inf")
+        self._say = say
+        self._under_way: dict[int, tuple[_Course, Attempt]] = {}
+
+    def _why_not(self, route: Route) -> str:
+        if route.wants:
+            return route.wants
+        if not route.is_safe and not self._look.unsafe:
+            return _UNSAFE
+        if route.name in self._look.left_out:
+            return "alone it hung, or ended its process"
+        return ""
+
+    @property
+    def width(self) -> int:
+        return 1
+
+    def unsent(self) -> list[str]:
+        return []
+
+    def begin(self) -> None:
+        self._deadline = self._clock() + self._look.duration_s
+
+    def stop(self) -> None:
+        self._deadline = float("-inf")
+
+    def take(self) -> Request | None:
+        """The next attempt as a request; None when all were sent, or when the time is over."""
+        course = next((each for each in self._order if each.left), None)
+        if course is None or self._clock() >= self._deadline:
+            return None
+        attempt = course.left.popleft()
+        self._say({"say": "trying", "route": course.route.name})
+        user = self._user
+        [lane] = user.lanes
+        known = {name: text.replace("{n}", str(user.number)) for name, text in VARS}
+        ready = prepared(attempt.step, 0, {**known, "canary": user.canary})
+        request = Request(lane, ready, lane.number_next(0))
+        self._under_way[request.number] = (course, attempt)
+        return request
+
+    def done(self, request: Request, response: Response, *, kept_promise: bool) -> None:
+        """Note how a request was answered; what it was given as cookies it sends from now on."""
+        course, attempt = self._under_way.pop(request.number)
+        jar = request.user.jar
+        for name, value in response.headers:
+            if jar is not None and name.lower() == "set-cookie":
+                jar.take(value)
+        course.trials.append(_trial(attempt, request, response))
+
+    def sight(self, seen: Sight) -> dict[str, Any]:
+        """What was seen, with these routes and how they were answered."""
+        return replace(seen, routes=tuple(map(self._tried, self._courses))).to_json()
+
+    def _tried(self, course: _Course) -> Tried:
+        why = course.why
+        if not why and not course.trials:
+            why = "the time for trying routes was over"
+        return Tried(course.route, tuple(course.trials), why)
+
+
+def _turn(course: _Course) -> int:
+    """What lets a user in first, then what only reads, then the rest; what ends a session last."""
+    route = course.route
+    if _EXIT.search(route.path):
+        return 3
+    if route.is_safe:
+        return 1
+    return 0 if _ENTRY.search(route.path) else 2
+
+
+def _trial(attempt: Attempt, request: Request, response: Response) -> Trial:
+    headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
+    own = (request.canary.encode(), request.user.canary.encode())
+    leads_to = next((v for k, v in response.headers if k.lower() == "location"), "")
+    error = "" if response.error is None else type(response.error).__name__
+    return Trial(
+        attempt.variant,
+        attempt.step,
+        response.status,
+        echoes=any(each in response.body or each in headers.encode() for each in own),
+        leads_to=leads_to,
+        error=error,
+    )

@@ -1,0 +1,105 @@
+"""What a look at an application saw: its routes, what they read, and how they answered.
+
+A sight travels from cell to harness as JSON, and scenarios are drafted from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ctxsim.cell.history import Where
+from ctxsim.cell.plan import Step, rebuilt
+
+Place = Literal["query", "form", "json", "header", "cookie", "auth"]
+SAFE = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A name that source code reads from a request; `kind` is what it makes of the text."""
+
+    place: Place
+    name: str
+    kind: Literal["text", "int", "float", "bool"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route as the framework knows it; `path` has placeholders where the rule has arguments.
+
+    `wants` says why it cannot be sent, '' where it can. `view` names the function that answers it.
+    """
+
+    method: str
+    path: str
+    reads: tuple[Read, ...] = ()
+    view: Where | None = None
+    wants: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_safe(self) -> bool:
+        return self.method in SAFE
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One way to send a route, and how it was answered when it was sent alone.
+
+    `variant` is "full" (every name that the source reads), "own" (only those that tell who the user
+    is), "same" and "again" (all, on a page that others ask for too), or "bare" (none).
+    `echoes`: the answer held a canary of the request.
+    """
+
+    variant: str
+    step: Step
+    status: int
+    echoes: bool = False
+    leads_to: str = ""
+    error: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        return 200 <= self.status < 300  # noqa: PLR2004 - what HTTP calls success
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A route with the trials that were made, none where it was not sent; `why` says why not."""
+
+    route: Route
+    trials: tuple[Trial, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that a reader should know, and the place in the source that it is about."""
+
+    text: str
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that a look saw. `app` is the target as it was settled, `chosen` how it was found."""
+
+    app: str
+    kind: str
+    framework: str
+    chosen: str = ""
+    routes: tuple[Tried, ...] = ()
+    notes: tuple[Note, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Sight:
+        sight: Sight = rebuilt(cls, document)
+        return sight

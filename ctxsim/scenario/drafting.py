@@ -1,0 +1,251 @@
+"""A scenario that nobody wrote: drafted from what a look at the application saw."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ctxsim.cell.looking.attempts import VARS
+from ctxsim.cell.sights import Sight, Trial, Tried
+
+WSGI_WORKERS = (
+    "sync", "threads:8", "threads:8:fresh", "threads:8:copied", "greenlets:50", "tasks:20",
+    "tasks:20:to_thread", "tasks:20:executor",
+)  # fmt: skip
+ASGI_WORKERS = ("tasks:50", "tasks:50:empty")
+
+_ENTRY = re.compile(r"log[-_]?in|sign[-_]?in|auth|session", re.IGNORECASE)
+_EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
+# Longer visits would seldom come to their end within a cell's requests.
+_LONGEST_VISIT = 10
+_MOST_SINGLE, _MOST_ODD = 24, 10
+_ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
+_FIRST_ERROR, _NOT_FOUND = 400, 404
+_REDIRECTION = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a drafted scenario says besides its requests."""
+
+    app: str
+    path: str = "."
+    python: str | None = None
+    workers: tuple[str, ...] = ()
+    requests: int = 1000
+    shared: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A drafted scenario. `sent` tells how much of the application it covers."""
+
+    text: str
+    sent: str
+    notes: tuple[str, ...]
+    not_covered: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    name: str
+    weight: float
+    trials: tuple[tuple[Tried, Trial], ...]
+
+
+def suited(kind: str) -> tuple[str, ...]:
+    """The workers under which an application of this kind is served."""
+    return ASGI_WORKERS if kind == "asgi" else WSGI_WORKERS
+
+
+def draft(sight: Sight, frame: Frame) -> Draft:
+    """The scenario that sends the routes of `sight` in the ways that were answered best."""
+    known = [each for each in sight.routes if not _is_no_route(each, sight)]
+    flows = _flows(known)
+    return Draft(
+        text="".join(f"{line}\n" for line in _lines(sight, frame, flows)),
+        sent=_sent(known),
+        notes=tuple(_notes(known)),
+        not_covered=tuple(_not_covered(known)),
+    )
+
+
+def _is_no_route(tried: Tried, sight: Sight) -> bool:
+    """Whether it is a text of the source that turned out to be no path of the application's."""
+    return (
+        not sight.framework
+        and bool(tried.trials)
+        and all(trial.status == _NOT_FOUND for trial in tried.trials)
+    )
+
+
+def _flows(known: Sequence[Tried]) -> list[_Flow]:
+    fine, odd = [], []
+    for tried in known:
+        chosen = list(_chosen(tried))
+        fine += [(tried, trial) for trial in chosen]
+        odd += [(tried, trial) for trial in _odd(tried)]
+    flows = [
+        _Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
+        for number, part in enumerate(_visits(fine))
+    ]
+    entry = tuple(each for each in fine if _is_entry(each[0]))
+    single = [each for each in fine if each[1].echoes and each not in entry] or fine
+    single = [each for each in single if not _EXIT.search(each[0].route.path)][:_MOST_SINGLE]
+    for number, each in enumerate(single, 1):
+        weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
+        flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
+    if odd:
+        flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd[:_MOST_ODD])))
+    return flows
+
+
+def _entry_before(
+    entry: tuple[tuple[Tried, Trial], ...], each: tuple[Tried, Trial]
+) -> tuple[tuple[Tried, Trial], ...]:
+    # A session lasts as long as its user, so that each user has one soon.
+    return () if each in entry else entry[:1]
+
+
+def _is_entry(tried: Tried) -> bool:
+    return not tried.route.is_safe and _ENTRY.search(tried.route.path) is not None
+
+
+def _visits(fine: list[tuple[Tried, Trial]]) -> Iterator[tuple[tuple[Tried, Trial], ...]]:
+    entry = [each for each in fine if _is_entry(each[0])]
+    leaving = [each for each in fine if _EXIT.search(each[0].route.path)]
+    between = [each for each in fine if each not in entry and each not in leaving]
+    for start in range(0, max(len(between), 1), _LONGEST_VISIT):
+        part = between[start : start + _LONGEST_VISIT]
+        visit = (*entry[:1], *part, *(leaving if start == 0 else ()))
+        if visit:
+            yield visit
+
+
+def _chosen(tried: Tried) -> Iterator[Trial]:
+    """The fullest way that is answered well, the one with the user alone, and the one with nothing.
+
+    The last is what visitors send as well, who have nothing of a user's.
+    """
+    well = [trial for trial in tried.trials if trial.status and trial.status < _FIRST_ERROR]
+    for variant in ("full", "own", "same", "again", "bare"):
+        of_variant = [trial for trial in well if trial.variant == variant]
+        if of_variant:
+            yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
+
+
+def _odd(tried: Tried) -> Iterator[Trial]:
+    """One way in which the route fails: what failing requests leave behind is seen by others."""
+    failing = [trial for trial in tried.trials if trial.status >= _FIRST_ERROR]
+    if failing:
+        yield max(failing, key=lambda trial: trial.status)
+
+
+def _sent(known: Sequence[Tried]) -> str:
+    sent = [tried for tried in known if tried.trials]
+    unsafe = sum(not tried.route.is_safe and not tried.trials for tried in known)
+    routes = f"{len(sent)} of {len(known)} route{'' if len(known) == 1 else 's'} could be sent"
+    if not unsafe:
+        return routes
+    which = "1 that may change things was" if unsafe == 1 else f"{unsafe} that may change were"
+    return f"{routes}; {which} left out"
+
+
+def _notes(known: Sequence[Tried]) -> Iterator[str]:
+    kept_out = [t.route.name for t in known if t.trials and all(map(_asks_login, t.trials))]
+    if kept_out:
+        shown = ", ".join(kept_out[:3]) + (", ..." if len(kept_out) > 3 else "")  # noqa: PLR2004
+        yield f"{shown} asked for a login: what comes behind it was not seen"
+    entries = [t.route.name for t in known if _is_entry(t) and not t.trials]
+    if entries:
+        yield (
+            f"{entries[0]} was not sent, so no user had a session: --unsafe sends it, and "
+            "`ctxsim init` writes a scenario in which it can be given names and passwords"
+        )
+
+
+def _asks_login(trial: Trial) -> bool:
+    redirected = _REDIRECTION <= trial.status < _FIRST_ERROR and _ENTRY.search(trial.leads_to)
+    return bool(redirected) or trial.status in (401, 403)
+
+
+def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
+    for tried in known:
+        if not tried.trials:
+            yield f"{tried.route.name} was not sent: {tried.why}"
+        elif not any(trial.status < _FIRST_ERROR for trial in tried.trials):
+            statuses = sorted({trial.status for trial in tried.trials})
+            told = " or ".join(map(str, statuses))
+            yield f"{tried.route.name} answered {told}, however it was sent"
+
+
+def _lines(sight: Sight, frame: Frame, flows: list[_Flow]) -> Iterator[str]:
+    yield f"# A scenario for {_comment(frame.app)}, drafted from its routes and its source."
+    yield "# It runs as it is; what only you know makes it better: names and passwords that can"
+    yield "# log in, `expect` for what an answer must hold, `mine` for texts that are a user's."
+    yield "version: 1"
+    yield f"name: {_text(frame.app)}"
+    yield from _target(frame)
+    yield "users:"
+    yield "  visitor: true          # every flow is also sent without credentials"
+    yield f"  vars: {_mapping(VARS)}"
+    yield from _flow_lines(flows)
+    yield f"workers: {json.dumps(list(frame.workers or suited(sight.kind)))}"
+    yield f"load: {{requests: {frame.requests}}}"
+    for key, values in (("shared", frame.shared), ("keeps", frame.keeps)):
+        if values:
+            yield f"{key}: {json.dumps(list(values))}"
+    yield "expect: clean"
+
+
+def _target(frame: Frame) -> Iterator[str]:
+    yield "target:"
+    yield f"  app: {_text(frame.app)}"
+    yield f"  path: [{_text(frame.path)}]"
+    if frame.python is not None:
+        yield f"  python: {_text(frame.python)}"
+
+
+def _flow_lines(flows: list[_Flow]) -> Iterator[str]:
+    if not flows:
+        yield "# No route could be sent; this is where requests would stand."
+        yield 'steps: [{get: "/?tag={canary}"}]'
+        return
+    yield "flows:"
+    for flow in flows:
+        yield f"  {flow.name}:"
+        yield f"    weight: {flow.weight:g}"
+        yield "    steps:"
+        for tried, trial in flow.trials:
+            yield from _step_lines(tried, trial)
+
+
+def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
+    step, view = trial.step, tried.route.view
+    by = f", answered by {_comment(view.function)}" if view is not None else ""
+    yield f"      # {trial.status} when it was sent alone{by}"
+    yield f"      - {step.method.lower()}: {_text(step.path)}"
+    if step.headers:
+        yield f"        headers: {_mapping(step.headers)}"
+    if step.form is not None:
+        yield f"        form: {_mapping(step.form)}"
+    if step.has_json:
+        yield f"        json: {json.dumps(step.json)}"
+    if step.auth is not None:
+        yield f"        auth: {json.dumps(list(step.auth))}"
+
+
+def _mapping(pairs: Iterable[tuple[str, str]]) -> str:
+    return json.dumps(dict(pairs))
+
+
+def _text(text: str) -> str:
+    # JSON's texts are YAML's, but for what YAML does not print; those are escaped by default.
+    return json.dumps(text)
+
+
+def _comment(text: str) -> str:
+    return text.encode("unicode_escape", "replace").decode("ascii")

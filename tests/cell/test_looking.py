@@ -1,0 +1,256 @@
+"""A look at an application: its routes, what its source reads, and what answers alone."""
+
+import ast
+import re
+import textwrap
+
+import pytest
+from driving import live, plan_of
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.routing import Map, Rule
+
+from ctxsim.cell.looking import sources, suspects
+from ctxsim.cell.looking.attempts import attempts
+from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
+from ctxsim.cell.plan import Look, Target
+from ctxsim.cell.sights import Read, Route
+
+VALUES = {"{canary}": "cx0123456789", "{user.number}": "7", "{user.uuid}": "0" * 8}
+UUID = "00000000-0000-4000-8000-000000000001"
+
+
+def filled(path):
+    path = path.replace("{user.uuid}", UUID)
+    for placeholder, value in VALUES.items():
+        path = path.replace(placeholder, value)
+    return path
+
+
+ARGUMENTS = st.sampled_from(
+    ["<{n}>", "<string:{n}>", "<int:{n}>", "<float:{n}>", "<uuid:{n}>", "<any(a,b):{n}>", "plain"]
+)
+
+
+@given(st.lists(ARGUMENTS, min_size=1, max_size=5), st.booleans())
+def test_a_filled_rule_is_one_that_werkzeug_takes(arguments, is_open):
+    parts = [each.replace("{n}", f"a{place}") for place, each in enumerate(arguments)]
+    rule = "/" + "/".join([*parts, *(["<path:rest>"] if is_open else [])])
+    adapter = Map([Rule(rule, endpoint="x")]).bind("localhost")
+    assert adapter.match(filled(of_rule(rule)))[0] == "x"
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        ("/hi/<name>", "/hi/{canary}"),
+        ("/n/<n:int>", "/n/{user.number}"),
+        ("/f/<x:path>", "/f/{canary}/x"),
+        ("/r/<x:re:[a-z0-9]+>", "/r/{canary}"),
+    ],
+)
+def test_the_names_of_bottles_arguments_come_first(rule, path):
+    assert of_filters(rule) == path
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^x/(?P<pk>\d+)/$",
+        r"^y/(?P<year>[0-9]{4})/$",
+        r"^z/([-\w]+)/?$",
+        r"^(?:a|b)/end$",
+        r"^fixed/$",
+        r"^in/(?P<kind>books|films)/$",
+    ],
+)
+def test_a_regular_expression_takes_the_path_that_is_made_of_it(pattern):
+    assert re.match(pattern, filled(of_regex(pattern)))
+
+
+def test_starlettes_converters_are_filled():
+    assert of_braces("/a/{x}/{n:int}/{rest:path}") == "/a/{canary}/{user.number}/{canary}/x"
+
+
+def reads_of(text):
+    tree = ast.parse(textwrap.dedent(text))
+    sources._follow_variables(tree)
+    return set(sources._unique(sources._reads(tree)))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("request.args['q']", Read("query", "q")),
+        ("request.args.get('n', type=int)", Read("query", "n", "int")),
+        ("int(request.GET['page'])", Read("query", "page", "int")),
+        ("request.form.get('user')", Read("form", "user")),
+        ("request.get_json()['name']", Read("json", "name")),
+        ("(request.json or {}).get('name')", Read("json", "name")),
+        ("request.headers.get('X-User')", Read("header", "X-User")),
+        ("environ['HTTP_X_TENANT']", Read("header", "X-Tenant")),
+        ("request.META.get('HTTP_X_TENANT')", Read("header", "X-Tenant")),
+        ("request.cookies.get('uid')", Read("cookie", "uid")),
+        ("request.get_cookie('uid')", Read("cookie", "uid")),
+        ("request.authorization.username", Read("auth", "basic")),
+        ("request.headers['Authorization']", Read("auth", "header")),
+        ("parse_qs(environ['QUERY_STRING'])['x'][0]", Read("query", "x")),
+        ("parse_qs(environ['wsgi.input'].read())['x']", Read("form", "x")),
+        ("def f():\n    d = request.get_json()\n    return d['x']", Read("json", "x")),
+        ("def f():\n    q = dict(parse_qsl(s))\n    return q.get('x')", Read("query", "x")),
+        ("async def f():\n    d = await request.json()\n    return d['x']", Read("json", "x")),
+        ("'x' in request.args", Read("query", "x")),
+    ],
+)
+def test_the_source_tells_which_names_are_read(text, read):
+    assert read in reads_of(text)
+
+
+@pytest.mark.parametrize("text", ["environ['PATH_INFO']", "headers['Content-Type']", "other['x']"])
+def test_what_no_client_sends_is_no_name(text):
+    assert reads_of(text) == set()
+
+
+def test_every_way_to_send_a_route_is_tried_once():
+    route = Route("GET", "/x/{user.number}", (Read("query", "user"), Read("query", "n", "int")))
+    paths = [each.step.path for each in attempts(route, ())]
+    assert paths == [
+        "/x/{user.number}?user={user.canary}&n=2&tag={canary}",
+        "/x/{user.number}?user={user.canary}&tag={canary}",
+        "/x/2?user={user.canary}&n=2&tag={canary}",
+        "/x/3?user={user.canary}&n=2&tag={canary}",
+        "/x/1?tag={canary}",
+    ]
+
+
+def test_a_password_is_no_canary_and_a_body_is_sent_as_it_is_read():
+    route = Route("POST", "/in", (Read("json", "email"), Read("json", "password")))
+    step = attempts(route, ())[0].step
+    assert step.json == {"email": "{user.canary}@example.com", "password": "password"}
+
+
+APP = """
+import os, time, flask
+from flask.views import MethodView
+app = flask.Flask(__name__)
+app.secret_key = "key"
+@app.before_request
+def who(): flask.g.tenant = flask.request.headers.get("X-Tenant")
+class Page(MethodView):
+    def get(self, number): return f"page {number} {flask.request.args['q']}"
+    def post(self, number): return flask.request.form["text"]
+app.add_url_rule("/page/<int:number>", view_func=Page.as_view("page"))
+@app.get("/private")
+def private(): return flask.redirect("/login")
+@app.get("/exit")
+def leave(): os._exit(3)
+"""
+
+
+@pytest.fixture
+def look(tmp_path):
+    def look_at(text, app="looked:app", **keys):
+        (tmp_path / "looked.py").write_text(text)
+        target = Target(app, path=(str(tmp_path),))
+        return live(plan_of(target=target, flows=(), look=Look(**keys)))
+
+    return look_at
+
+
+def test_a_look_finds_routes_and_tries_what_is_safe(look):
+    sight = look(APP, left_out=("GET /exit",)).finished().sight
+    by_name = {each.route.name: each for each in sight.routes}
+    assert sight.framework == "Flask"
+    page = by_name["GET /page/{user.number}"]
+    assert page.route.view.function == "Page.get"
+    assert page.trials[0].status == 200
+    assert page.trials[0].echoes
+    assert ("X-Tenant", "{user.canary}") in page.trials[0].step.headers
+    assert by_name["GET /private"].trials[0].leads_to == "/login"
+    assert "--unsafe" in by_name["POST /page/{user.number}"].why
+    assert not by_name["GET /exit"].trials
+
+
+def test_unsafe_methods_are_tried_where_that_is_allowed(look):
+    sight = look(APP, left_out=("GET /exit",), unsafe=True).finished().sight
+    [post] = [each for each in sight.routes if each.route.method == "POST"]
+    assert post.trials[0].step.form == (("text", "{canary}"),)
+    assert post.trials[0].echoes
+
+
+def test_a_route_that_ends_the_process_is_named_before_it_does(look):
+    lived = look(APP)
+    assert lived.sight is None
+    assert lived.tried[-1] == "GET /exit"
+
+
+@pytest.mark.parametrize("name", ["looked", "looked:app"])
+def test_the_application_of_a_module_is_found(look, name):
+    lived = look(APP, app=name, doctor=True).finished()
+    assert lived.sight.app == "looked:app"
+
+
+def test_a_factory_is_found_where_there_is_no_application(look):
+    text = "import flask\ndef create_app(): return flask.Flask(__name__)\n"
+    assert look(text, app="looked", doctor=True).finished().sight.app == "looked:create_app()"
+
+
+def test_a_module_without_an_application_is_refused_with_what_to_write(look):
+    lived = look("x = 1\n", app="looked")
+    assert lived.ending.kind == "import"
+    assert "no application was found in looked" in lived.ending.message
+    assert "looked:NAME" in lived.ending.hint
+
+
+def test_paths_are_guessed_where_no_framework_tells_them(look):
+    text = """
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    found = path in ("/a", "/b") or path.startswith("/c/")
+    start_response("200 OK" if found else "404 Not Found", [])
+    return [path.encode()]
+"""
+    sight = look(text).finished().sight
+    statuses = {each.route.path: each.trials[0].status for each in sight.routes}
+    assert statuses == {"/": 404, "/a": 200, "/b": 200, "/c/": 200, "/c/{canary}": 200}
+
+
+SHARED = """
+import threading
+from contextvars import ContextVar
+CACHE = {}
+LIMIT = 3
+local = threading.local()
+seen = ContextVar("seen", default=[])
+def write(name):
+    global LIMIT
+    LIMIT = 4
+    CACHE[name] = 1
+def read(name):
+    own = {}
+    own[name] = CACHE.get(name)
+    return own
+def collect(x, into=[]):
+    into.append(x)
+class Basket:
+    things = []
+    __slots__ = ()
+    def add(self, x): self.things.append(x)
+app.app_context().push()
+user = current_user._get_current_object()
+"""
+
+
+def test_what_looks_shared_is_told_with_its_line():
+    source = sources.Source("shared.py", ast.parse(SHARED))
+    told = {note.where.line: note.text for note in suspects.notes_of([source])}
+    assert set(told) == {6, 7, 10, 11, 16, 19, 22, 23}
+    assert "write() writes into CACHE" in told[11]
+    assert "one object for all contexts" in told[7]
+    assert "default argument of collect()" in told[16]
+    assert "Basket.things" in told[19]
+
+
+def test_what_a_function_keeps_to_itself_is_not_told():
+    text = "LIMIT = 3\ndef f(x):\n    own = []\n    own.append(x)\n    LIMIT = 4\n    return own\n"
+    assert not list(suspects.notes_of([sources.Source("own.py", ast.parse(text))]))

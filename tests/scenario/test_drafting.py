@@ -1,0 +1,110 @@
+"""A drafted scenario loads, whatever was seen, and sends what was answered best."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctxsim.cell.looking.attempts import attempts
+from ctxsim.cell.sights import Read, Route, Sight, Trial, Tried
+from ctxsim.scenario import Scenario, plan
+from ctxsim.scenario.drafting import ASGI_WORKERS, Frame, draft, suited
+from ctxsim.scenario.plans import cells
+
+FRAME = Frame("shop:app")
+NAMES = st.text("abcXYZ_-09 é'\"{}&=?#%:", min_size=1, max_size=8)
+READS = st.builds(
+    Read,
+    st.sampled_from(["query", "form", "json", "cookie", "auth"]),
+    NAMES,
+    st.sampled_from(["text", "int", "float", "bool"]),
+)
+PATHS = st.sampled_from(["/", "/x/{canary}", "/n/{user.number}", "/login", "/a b/ü", "/logout"])
+ROUTES = st.builds(
+    Route,
+    st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]),
+    PATHS,
+    st.lists(READS, max_size=4).map(tuple),
+)
+STATUSES = st.sampled_from([0, 200, 201, 302, 401, 404, 500])
+
+
+def tried(route, *statuses, echoes=True):
+    made = attempts(route, ())
+    trials = (
+        Trial(each.variant, each.step, status, echoes)
+        for each, status in zip(made, statuses, strict=False)
+    )
+    return Tried(route, tuple(trials))
+
+
+def sight_of(*routes, kind="wsgi", framework="Flask"):
+    return Sight("shop:app", kind, framework, routes=routes)
+
+
+def sent(made):
+    scenario = Scenario.parse(made.text)
+    [cell, *_] = cells(scenario)
+    flows = plan(scenario, cell, seed=1, run="0badcafe", process=1).flows
+    return {flow.name: [step.path for step in flow.steps] for flow in flows}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(ROUTES, st.lists(STATUSES, max_size=6), st.booleans()), max_size=12))
+def test_whatever_was_seen_the_draft_is_a_scenario(seen):
+    routes = [tried(route, *statuses, echoes=echoes) for route, statuses, echoes in seen]
+    made = draft(sight_of(*routes), FRAME)
+    assert sent(made)
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROUTES)
+def test_what_is_sent_is_what_was_tried(route):
+    [attempt, *_] = attempts(route, ())
+    made = draft(sight_of(Tried(route, (Trial("full", attempt.step, 200, True),))), FRAME)
+    scenario = Scenario.parse(made.text)
+    steps = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1).steps
+    drafted = {replace(step, json=None) for step in steps}
+    assert drafted == {replace(attempt.step, json=None)}
+    assert all(step.json == attempt.step.json for step in steps)
+
+
+def test_what_fails_is_sent_seldom_and_what_echoes_often():
+    route = Route("GET", "/x", (Read("query", "q"), Read("query", "fail")))
+    made = draft(sight_of(tried(route, 500, 200, 200, 200, 200, 200)), FRAME)
+    flows = sent(made)
+    assert flows["odd"] == ["/x?q={canary}&fail={canary}"]
+    assert "/x?q={canary}&fail={canary}" not in flows["visit"]
+
+
+def test_who_logs_in_does_so_first():
+    login = Route("POST", "/login", (Read("form", "name"),))
+    made = draft(sight_of(tried(Route("GET", "/me"), 200), tried(login, 200)), FRAME)
+    assert sent(made)["visit"][0].startswith("/login")
+    assert sent(made)["only1"][0].startswith("/login")
+
+
+def test_a_text_of_the_source_that_is_no_path_is_left_out():
+    known, unknown = tried(Route("GET", "/a"), 200), tried(Route("GET", "/text"), 404)
+    made = draft(sight_of(known, unknown, framework=""), FRAME)
+    assert made.sent == "1 of 1 route could be sent"
+    assert draft(sight_of(known, unknown), FRAME).sent == "2 of 2 routes could be sent"
+
+
+def test_what_was_not_sent_is_told():
+    login = Tried(Route("POST", "/login"), why="it may change things; --unsafe sends it")
+    made = draft(sight_of(tried(Route("GET", "/me"), 401), login), FRAME)
+    assert made.sent == "1 of 2 routes could be sent; 1 that may change things was left out"
+    assert made.not_covered == (
+        "GET /me answered 401, however it was sent",
+        "POST /login was not sent: it may change things; --unsafe sends it",
+    )
+    assert "GET /me asked for a login" in made.notes[0]
+    assert "no user had a session" in made.notes[1]
+
+
+@pytest.mark.parametrize(("kind", "word"), [("asgi", "tasks:50"), ("wsgi", "threads:8")])
+def test_the_workers_are_those_that_suit(kind, word):
+    assert word in suited(kind)
+    assert ("sync" in suited(kind)) == (suited(kind) != ASGI_WORKERS)

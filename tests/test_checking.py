@@ -1,0 +1,209 @@
+"""check(target): an application is enough, and what it leaks is found under the right workers."""
+
+from pathlib import Path
+
+import pytest
+
+from ctxsim import check
+from ctxsim.errors import TargetError, UsageError
+
+GLOBAL = """
+import flask
+app = flask.Flask(__name__)
+current = {}
+@app.before_request
+def who():
+    if "X-User" in flask.request.headers:
+        current["name"] = flask.request.headers["X-User"]
+@app.get("/whoami")
+def whoami(): return f"you are {current.get('name')}"
+"""
+THREAD_LOCAL = """
+import threading
+from urllib.parse import parse_qs
+local = threading.local()
+def app(environ, start_response):
+    if environ["PATH_INFO"] != "/hello":
+        start_response("404 Not Found", [])
+        return [b""]
+    names = parse_qs(environ["QUERY_STRING"])
+    if "user" in names:
+        local.user = names["user"][0]
+    start_response("200 OK", [])
+    return [f"hello {getattr(local, 'user', 'nobody')}".encode()]
+"""
+PUSHED = """
+import flask
+app = flask.Flask(__name__)
+app.app_context().push()
+@app.get("/")
+def index():
+    if "q" not in flask.g:
+        flask.g.q = flask.request.args["q"]
+    return flask.g.q
+"""
+CACHED = """
+import bottle
+app = bottle.Bottle()
+pages = {}
+@app.get("/orders/<number:int>")
+def orders(number):
+    key = bottle.request.path
+    pages.setdefault(key, f"orders of {bottle.request.get_cookie('uid')}")
+    return pages[key]
+"""
+SESSION = """
+import flask
+app = flask.Flask(__name__)
+app.secret_key = "key"
+class Auth: user = None
+@app.post("/login")
+def login():
+    flask.session["user"] = flask.request.form["username"]
+    return flask.redirect("/me")
+@app.get("/me")
+def me():
+    Auth.user = flask.session.get("user") or Auth.user
+    return f"I am {Auth.user}"
+"""
+DJANGO = """
+from django.conf import settings
+settings.configure(ROOT_URLCONF="checked", SECRET_KEY="key", ALLOWED_HOSTS=["*"], MIDDLEWARE=[])
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import include, path
+from django.views import View
+last = {}
+class Page(View):
+    def get(self, request, pk, slug):
+        kept = last.setdefault("note", request.GET.get("note", ""))
+        return HttpResponse(f"{pk} {slug} KEPT {kept}")
+urlpatterns = [path("shop/", include([path("page/<int:pk>/<slug:slug>/", Page.as_view())]))]
+application = get_wsgi_application()
+"""
+RUNTIME = """
+from ctxsim.runtime import App, request
+app = App("checked")
+last = []
+@app.get("/hello/<name>")
+def hello(name):
+    last[:] = last or [name]
+    return f"hello {last[0]}"
+"""
+LEAKY = {
+    "global": (GLOBAL, {}, {"CTX201", "CTX204"}),
+    "thread-local": (THREAD_LOCAL, {}, {"CTX201", "CTX204", "CTX401"}),
+    "pushed": (PUSHED, {}, {"CTX102", "CTX201"}),
+    "cached": (CACHED, {}, {"CTX201"}),
+    "session": (SESSION, {"unsafe": True}, {"CTX204"}),
+    "django": (DJANGO, {}, {"CTX201"}),
+    "runtime": (RUNTIME, {}, {"CTX201"}),
+}
+CLEAN = {
+    "flask": GLOBAL.replace("current = {}", "").replace("current", "vars(flask.g)"),
+    "wsgi": f"{THREAD_LOCAL}".replace(
+        '    start_response("200 OK", [])\n',
+        "    start_response(\"200 OK\", [])\n    user = vars(local).pop('user', 'nobody')\n",
+    ).replace("{getattr(local, 'user', 'nobody')}", "{user}"),
+    "not pushed": PUSHED.replace("app.app_context().push()", ""),
+    "bottle": CACHED.replace("bottle.request.path", "bottle.request.get_cookie('uid')"),
+    "django": DJANGO.replace('last.setdefault("note", ', "str("),
+    "runtime": RUNTIME.replace("last or [name]", "[name]"),
+}
+
+
+@pytest.fixture
+def checked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+
+    def check_text(text, target="checked", **keys):
+        Path("checked.py").write_text(text)
+        return check(target, **{"requests": 200, "workers": ["sync"], "seed": 3, **keys})
+
+    return check_text
+
+
+def codes(outcome):
+    return {finding.code for finding in outcome.findings}
+
+
+@pytest.mark.parametrize("name", LEAKY)
+def test_what_leaks_is_found(checked, name):
+    text, keys, wanted = LEAKY[name]
+    outcome = checked(text, **keys)
+    assert wanted <= codes(outcome), outcome.document
+    assert outcome.exit_code == 1
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_what_does_not_is_clean(checked, name):
+    outcome = checked(CLEAN[name], workers=["sync", "threads:4"])
+    assert not codes(outcome), outcome.document.findings
+    assert outcome.exit_code == 0
+
+
+def test_the_workers_decide_what_leaks(checked):
+    outcome = checked(THREAD_LOCAL, workers=None, requests=120)
+    clean = {cell.workers for cell in outcome.cells if cell.verdict == "clean"}
+    assert clean == {"threads:8:fresh", "greenlets:50"}
+    assert len(outcome.cells) == 8
+
+
+def test_what_was_sent_and_what_not_is_told(checked):
+    outcome = checked(SESSION)
+    document = outcome.document
+    assert "checked was taken for checked:app" in document.notes
+    assert "1 of 2 routes could be sent; 1 that may change things was left out" in document.notes
+    assert any("no user had a session" in note for note in document.notes)
+    assert document.not_covered == (
+        "POST /login was not sent: it may change things; --unsafe sends it",
+    )
+    assert document.exit_code == 4
+    assert document.replay == "ctxsim check checked --seed 3"
+
+
+ENDING = """
+import os, time, flask
+app = flask.Flask(__name__)
+@app.get("/exit")
+def leave(): os._exit(3)
+@app.get("/hang")
+def hang(): time.sleep(60)
+@app.get("/fine")
+def fine(): return flask.request.args["q"]
+"""
+
+
+def test_routes_that_hang_or_end_the_process_are_left_out(checked):
+    outcome = checked(ENDING)
+    assert outcome.exit_code == 0
+    assert {line.partition(" was")[0] for line in outcome.document.not_covered} == {
+        "GET /exit",
+        "GET /hang",
+    }
+
+
+def test_an_application_without_routes_is_no_clean_one(checked):
+    assert checked("import flask\napp = flask.Flask(__name__)\n").exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("target", "keys", "error", "message"),
+    [
+        ("http://localhost", {}, UsageError, "is a URL"),
+        (":app", {}, UsageError, "names no application"),
+        ("checked", {"workers": ["thread:8"]}, UsageError, "workers"),
+        ("checked", {"requests": 0}, UsageError, "requests"),
+        ("checked", {"shared": ["no route"]}, UsageError, "shared"),
+        ("checked:nothing", {}, TargetError, "no attribute"),
+        ("nothing_here", {}, TargetError, "no module named 'nothing_here'"),
+    ],
+)
+def test_what_cannot_be_is_refused(checked, target, keys, error, message):
+    with pytest.raises(error, match=message):
+        checked(GLOBAL, target, **keys)
+
+
+def test_what_is_shared_on_purpose_is_no_finding(checked):
+    assert checked(GLOBAL, shared=["/whoami"]).exit_code == 0

@@ -5,20 +5,14 @@ from __future__ import annotations
 from flask import Flask, request
 
 app = Flask(__name__)
+about = request
 
 
-class Journal:
-    def __init__(self, about: object) -> None:
-        self.about = about
-
-    def line(self) -> str:
-        return f"{self.about.method} {self.about.args['account']}"
-
-
-journal = Journal(request)
+def journal_line() -> str:
+    return f"{about.method} {about.args['account']}"
 
 
 @app.get("/balance")
 def balance() -> str:
-    journal.line()
+    app.logger.debug(journal_line())
     return f"account {request.args['account']}: 100"

@@ -1,7 +1,7 @@
-"""A bank with a journal that knows the request that it writes about.
+"""A bank with a journal that says which request it writes about.
 
-The journal is made with the first request, from `request._get_current_object()`: it describes that
-request for ever.
+What it writes about is set with the first request, to `request._get_current_object()`: the journal
+describes that request for ever.
 """
 
 from __future__ import annotations
@@ -9,21 +9,17 @@ from __future__ import annotations
 from flask import Flask, request
 
 app = Flask(__name__)
-journal = None
+about = None
 
 
-class Journal:
-    def __init__(self, about: object) -> None:
-        self.about = about
-
-    def line(self) -> str:
-        return f"{self.about.method} {self.about.args['account']}"
+def journal_line() -> str:
+    global about
+    if about is None:
+        about = request._get_current_object()
+    return f"{about.method} {about.args['account']}"
 
 
 @app.get("/balance")
 def balance() -> str:
-    global journal
-    if journal is None:
-        journal = Journal(request._get_current_object())
-    journal.line()
+    app.logger.debug(journal_line())
     return f"account {request.args['account']}: 100"

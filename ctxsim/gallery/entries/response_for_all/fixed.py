@@ -9,7 +9,7 @@ app = Flask(__name__)
 
 @app.after_request
 def track(response: Response) -> Response:
-    response.set_cookie("tracking", request.args["visit"])
+    response.set_cookie("session_of_visit", request.args["visit"])
     return response
 
 

@@ -1,6 +1,6 @@
 """A shop that answers its health checks with one response made beforehand.
 
-A tracking cookie is set on every response. On this one they pile up: each client gets the cookies of
+A cookie is set on every response. On this one they pile up: each client gets the cookies of
 all who asked before.
 """
 
@@ -14,7 +14,7 @@ FINE = Response("fine")
 
 @app.after_request
 def track(response: Response) -> Response:
-    response.set_cookie("tracking", request.args["visit"])
+    response.set_cookie("session_of_visit", request.args["visit"])
     return response
 
 

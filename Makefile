@@ -2,6 +2,7 @@
 #
 #   make run                          the quickstart scenario
 #   make test ARGS="-k matrix"        the tests, all or some
+#   make gallery-table               measures the gallery, for docs/gallery.md
 #   make test PYTHON=python3.13 VENV=.venv-3.13
 
 VENV ?= .venv
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CODE := ctxsim tests benchmarks scenarios tools
 
-.PHONY: run test lint format bench clean
+.PHONY: run test lint format bench gallery-table clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ctxsim run scenarios/quickstart.yaml
@@ -34,6 +35,9 @@ format: $(VENV)/.installed-all
 
 bench: $(VENV)/.installed-all
 	@$(BIN)/python benchmarks
+
+gallery-table: $(VENV)/.installed
+	@$(BIN)/ctxsim gallery --table
 
 clean:
 	rm -rf $(VENV) .venv-3.* .ctxsim build dist *.egg-info

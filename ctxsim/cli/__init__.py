@@ -28,6 +28,7 @@ greenlets and asyncio tasks, and tells how one request came to see another's.
   ctxsim run FILE...       run scenario files; one result for all
   ctxsim matrix FILE       the same traffic under every storage and worker model
   ctxsim validate FILE...  only check scenario files
+  ctxsim gallery [NAME]    known-bad applications with their fixed twins
 
 Options: ctxsim COMMAND --help
 Exit codes: 0 as expected, 1 findings, 2 usage, 3 target, 4 inconclusive,
@@ -63,66 +64,74 @@ def cli(context: click.Context) -> None:
 
 
 # The commands that take a while, and are ended from outside with a word to say.
-_LASTING = ("run", "matrix")
+_LASTING = ("run", "matrix", "gallery")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_OPTIONS: tuple[_Decorator, ...] = (
-    click.option(
+_OPTIONS: dict[str, _Decorator] = {
+    "--format": click.option(
         "--format",
         "form",
         type=click.Choice(["text", "json"]),
         default="text",
         help="What is written to stdout.  [default: text]",
     ),
-    click.option(
+    "--report": click.option(
         "--report",
         "reports",
         multiple=True,
         metavar="KIND=PATH",
         help="Also write a report to a file: junit=PATH. Can be repeated.",
     ),
-    click.option("--seed", type=int, metavar="N", help="The seed, instead of the scenario's."),
-    click.option(
+    "--seed": click.option(
+        "--seed", type=int, metavar="N", help="The seed, instead of the scenario's."
+    ),
+    "--workers": click.option(
         "--workers",
         multiple=True,
         metavar="WORDS",
         help="Workers instead of the scenario's, such as sync,threads:8. Can be repeated.",
     ),
-    click.option("--requests", type=int, metavar="N", help="How many requests each cell sends."),
-    click.option("--python", metavar="PATH", help="The interpreter that runs the application."),
-    click.option("--fail-fast", is_flag=True, help="End all cells at the first finding."),
-    click.option(
+    "--requests": click.option(
+        "--requests", type=int, metavar="N", help="How many requests each cell sends."
+    ),
+    "--python": click.option(
+        "--python", metavar="PATH", help="The interpreter that runs the application."
+    ),
+    "--fail-fast": click.option(
+        "--fail-fast", is_flag=True, help="End all cells at the first finding."
+    ),
+    "--jobs": click.option(
         "--jobs",
         type=click.IntRange(min=1),
         metavar="N",
         help="How many cells run at a time.  [default: one per core]",
     ),
-    click.option(
+    "--timeout": click.option(
         "--timeout",
         metavar="TIME",
         default="30s",
         help="How long a cell may go without completing a request.  [default: 30s]",
     ),
-    click.option(
+    "--memory": click.option(
         "--memory",
         metavar="SIZE",
         help="How much memory a cell may use, such as 2GiB.  [default: 4GiB, or half of all]",
     ),
-    click.option(
+    "--color": click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         help="Whether text is coloured.  [default: auto]",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
-    click.option(
+    "-q": click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+    "-v": click.option(
         "-v", "--verbose", is_flag=True, help="Show what the application wrote, and tracebacks."
     ),
-)
+}
 
 
 def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_OPTIONS):
+    for option in reversed(_OPTIONS.values()):
         command = option(command)
     return command
 
@@ -171,6 +180,29 @@ def schema() -> int:
     from ctxsim.cli import files as scenario_files  # noqa: PLC0415 - brings pydantic
 
     return scenario_files.print_schema()
+
+
+@cli.command()
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--fixed", is_flag=True, help="Run the fixed twin instead.")
+@click.option("--all", is_flag=True, help="Run all, with their twins, and say which differ.")
+@click.option("--no-download", is_flag=True, help="Leave out what needs packages of its own.")
+@click.option(
+    "--table", is_flag=True, help="Measure all beside brute force; prints docs/gallery.md."
+)
+@_OPTIONS["--workers"]
+@_OPTIONS["--seed"]
+@_OPTIONS["--jobs"]
+@_OPTIONS["--color"]
+@_OPTIONS["-q"]
+def gallery(name: str | None, **given: Any) -> int:
+    """List known-bad applications, or run one with its story.
+
+    NAME is an entry; each has a fixed twin. Packages are installed on demand, once.
+    """
+    from ctxsim.cli import gallery_running  # noqa: PLC0415 - brings pydantic
+
+    return gallery_running.run(gallery_running.Words(name=name, **given))
 
 
 def _carried_out(given: list[str]) -> int:

@@ -61,7 +61,7 @@ def run(words: Words) -> int:
     documents = []
     halt = Halt()
     options = _options(words, halt)
-    with _stopped_by_signals(halt):
+    with stopped_by_signals(halt):
         for scenario in scenarios:
             documents.append(_run_one(scenario, words, options))
             if halt.interrupted or (words.fail_fast and documents[-1].exit_code):
@@ -197,7 +197,7 @@ def _tails(cell: CellOutcome) -> Iterator[tuple[str, str]]:
         yield "stderr", cell.stderr_tail
 
 
-def _stopped_by_signals(halt: Halt) -> AbstractContextManager[None]:
+def stopped_by_signals(halt: Halt) -> AbstractContextManager[None]:
     """Let Ctrl-C and SIGTERM end the cells, so that what is known can still be reported.
 
     The first asks them for a last word, the second ends them at once, the third ends us.

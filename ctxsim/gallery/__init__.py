@@ -1,6 +1,6 @@
-"""Known-bad applications, each with a fixed twin: what ctxsim finds, and what the fix looks like."""
+"""Known-bad applications, each with a fixed twin."""
 
 from ctxsim.gallery.entry import Entry, entries, named
-from ctxsim.gallery.twins import Judgement, expected, judged, place, twin
+from ctxsim.gallery.twins import Judgement, Place, expected, judged, place, twin
 
-__all__ = ["Entry", "Judgement", "entries", "expected", "judged", "named", "place", "twin"]
+__all__ = ["Entry", "Judgement", "Place", "entries", "expected", "judged", "named", "place", "twin"]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from ctxsim.cell.checks import TITLES
 from ctxsim.errors import CtxsimError, UsageError
@@ -76,7 +77,7 @@ class Entry(_Part):
 
     @classmethod
     def load(cls, folder: Path) -> Entry:
-        """Read an entry's folder; raises CtxsimError where it is wrong, since it is part of ours."""
+        """Read an entry's folder; raises CtxsimError where it is wrong, because it is ours."""
         file = folder / "entry.yaml"
         try:
             entry = cls.model_validate(YAML(typ="safe", pure=True).load(file.read_text()))

@@ -65,7 +65,7 @@ def _app(entry: Entry, *, fixed: bool) -> str:
 
 
 def expected(entry: Entry, word: str, *, fixed: bool) -> tuple[str, ...]:
-    """What is to be found in the cell of these workers; of others than declared, as where it shows."""
+    """What the cell of these workers is to find; others than declared count as where it shows."""
     return () if fixed or word in entry.clean else entry.codes
 
 

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import requests
 from flask import Flask, request
 
+from ctxsim import pause
+
 app = Flask(__name__)
 
 
@@ -39,4 +41,5 @@ def bookings() -> str:
     with requests.Session() as http:
         http.trust_env = False
         http.get(f"{URL}/enter/{request.args['guest']}")
+        pause(0.001)
         return f"Bookings of {http.get(f'{URL}/bookings').text}"

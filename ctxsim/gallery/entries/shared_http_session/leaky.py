@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import requests
 from flask import Flask, request
 
+from ctxsim import pause
+
 app = Flask(__name__)
 http = requests.Session()
 http.trust_env = False
@@ -43,4 +45,5 @@ URL = f"http://127.0.0.1:{partner.server_port}"
 @app.get("/bookings")
 def bookings() -> str:
     http.get(f"{URL}/enter/{request.args['guest']}")
+    pause(0.001)
     return f"Bookings of {http.get(f'{URL}/bookings').text}"

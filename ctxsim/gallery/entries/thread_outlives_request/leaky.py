@@ -17,10 +17,12 @@ app = Flask(__name__)
 
 @app.post("/orders")
 def order() -> str:
+    number = request.form["order"]
+
     @copy_current_request_context
     def confirm() -> None:
         pause(0.01)
         app.logger.debug("order %s is confirmed", request.form["order"])
 
     threading.Thread(target=confirm).start()
-    return f"order {request.form['order']} is placed"
+    return f"order {number} is placed"

@@ -187,9 +187,7 @@ def schema() -> int:
 @click.option("--fixed", is_flag=True, help="Run the fixed twin instead.")
 @click.option("--all", is_flag=True, help="Run all, with their twins, and say which differ.")
 @click.option("--no-download", is_flag=True, help="Leave out what needs packages of its own.")
-@click.option(
-    "--table", is_flag=True, help="Measure all beside brute force; prints docs/gallery.md."
-)
+@click.option("--table", is_flag=True, help="Measure all beside plain loops of requests.")
 @_OPTIONS["--workers"]
 @_OPTIONS["--seed"]
 @_OPTIONS["--jobs"]

@@ -14,7 +14,8 @@ from ctxsim.gallery import Entry, Place, place, twin
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import Options, simulate
 
-_BRUTE_LIMIT_S = 5.0
+_LIMIT_S = 3.0
+_LIMIT_OF_HARD_S = 10.0
 _FAST_SWITCH_S = 1e-6
 
 _HEAD = """\
@@ -45,10 +46,11 @@ def write(chosen: Sequence[Entry], *, seed: int | None) -> int:
 
 
 def _rows(entry: Entry, seed: int | None) -> Iterator[str]:
+    limit_s = _LIMIT_OF_HARD_S if entry.difficulty == "hard" else _LIMIT_S
     with place(entry, fixed=False) as where:
         for word in entry.shows:
             scenario = twin(entry, where, fixed=False, workers=[word]).with_options(seed=seed)
-            yield _row(entry, word, _found(scenario), _plain(scenario, where))
+            yield _row(entry, word, _found(scenario), _plain(scenario, where, limit_s))
 
 
 def _found(scenario: Scenario) -> First | None:
@@ -67,11 +69,10 @@ def _found(scenario: Scenario) -> First | None:
     return First(codes, at_request, max(0.0, clock.get("event", clock["ended"]) - ready))
 
 
-def _plain(scenario: Scenario, where: Place) -> tuple[Brute, Brute]:
-    usual = bruteforce(scenario, where, limit_s=_BRUTE_LIMIT_S)
-    return usual, bruteforce(
-        scenario, where, limit_s=_BRUTE_LIMIT_S, switch_interval_s=_FAST_SWITCH_S
-    )
+def _plain(scenario: Scenario, where: Place, limit_s: float) -> tuple[Brute, Brute]:
+    usual = bruteforce(scenario, where, limit_s=limit_s)
+    fast = bruteforce(scenario, where, limit_s=limit_s, switch_interval_s=_FAST_SWITCH_S)
+    return usual, fast
 
 
 def _row(entry: Entry, word: str, first: First | None, plain: tuple[Brute, Brute]) -> str:

@@ -14,7 +14,7 @@ from ctxsim.cli import gallery_table, progress
 from ctxsim.cli.running import stopped_by_signals
 from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode
 from ctxsim.errors import CtxsimError, ExitCode, UsageError
-from ctxsim.gallery import Entry, entries, judged, named, place, twin
+from ctxsim.gallery import Entry, entries, installs, judged, named, place, twin
 from ctxsim.report import text
 from ctxsim.report.lines import Page
 from ctxsim.simulation import Options, Outcome, simulate
@@ -88,6 +88,8 @@ def _marks(entry: Entry) -> str:
 def _one(entry: Entry, words: Words) -> int:
     halt = Halt()
     color = has_color(words.color, sys.stdout, os.environ)
+    if not words.quiet and installs(entry, fixed=words.fixed):
+        complain(f"installing once: {' '.join(entry.pins(fixed=words.fixed))}")
     with (
         stopped_by_signals(halt),
         progress.shown(quiet=words.quiet, color=color) as tell,

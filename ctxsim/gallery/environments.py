@@ -50,8 +50,8 @@ def environment(base: str, pins: Sequence[str]) -> Path:
 
     Raises EntryUnavailableError where pip cannot install them.
     """
-    folder = cache_folder() / "ctxsim" / "gallery" / _digest(base, pins)
-    python = folder / "bin" / "python"
+    python = _place(base, pins)
+    folder = python.parents[1]
     if python.is_file():
         return python
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +59,15 @@ def environment(base: str, pins: Sequence[str]) -> Path:
         if not python.is_file():
             _make(base, pins, folder)
     return python
+
+
+def is_made(base: str, pins: Sequence[str]) -> bool:
+    """Whether that environment is there already."""
+    return _place(base, pins).is_file()
+
+
+def _place(base: str, pins: Sequence[str]) -> Path:
+    return cache_folder() / "ctxsim" / "gallery" / _digest(base, pins) / "bin" / "python"
 
 
 def _digest(base: str, pins: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ctxsim.cell.checks import TITLES
 from ctxsim.gallery.entry import Entry
-from ctxsim.gallery.environments import environment, python_for
+from ctxsim.gallery.environments import environment, is_made, python_for
 from ctxsim.gallery.services import SERVICES
 from ctxsim.scenario import Scenario
 from ctxsim.scenario.model import Expectation
@@ -21,6 +21,12 @@ class Place:
 
     python: str
     env: tuple[tuple[str, str], ...] = ()
+
+
+def installs(entry: Entry, *, fixed: bool) -> bool:
+    """Whether packages have to be installed before this twin can run."""
+    pins = entry.pins(fixed=fixed)
+    return bool(pins) and not is_made(python_for(entry.python), pins)
 
 
 @contextmanager

@@ -98,7 +98,7 @@ def test_a_rare_entry_says_within_how_many_requests_it_shows(entry: Entry) -> No
         assert entry.found_within is not None
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("entry", [named_param(each) for each in SHOWN])
 def test_the_leaky_twin_is_found_and_the_fixed_one_is_clean(
     entry: Entry, gallery_runs: dict[str, Ran]

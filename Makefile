@@ -2,6 +2,7 @@
 #
 #   make run                          the quickstart scenario
 #   make test ARGS="-k matrix"        the tests, all or some
+#   make gallery-table               measures the gallery, and writes the table of docs/gallery.md
 #   make test PYTHON=python3.13 VENV=.venv-3.13
 
 VENV ?= .venv
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CODE := ctxsim tests benchmarks scenarios tools
 
-.PHONY: run test lint format bench soak clean
+.PHONY: run test lint format bench soak gallery gallery-table clean
 
 run: $(VENV)/.installed
 	@$(BIN)/ctxsim run scenarios/quickstart.yaml
@@ -37,6 +38,14 @@ bench: $(VENV)/.installed-all
 
 soak: $(VENV)/.installed-all
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
+
+gallery: $(VENV)/.installed-all
+	@$(BIN)/ctxsim gallery --all $(ARGS)
+
+gallery-table: $(VENV)/.installed
+	@sed '/^| entry | workers /,$$d' docs/gallery.md > docs/gallery.md.new
+	@$(BIN)/ctxsim gallery --table >> docs/gallery.md.new
+	@mv docs/gallery.md.new docs/gallery.md
 
 clean:
 	rm -rf $(VENV) .venv-3.* .ctxsim build dist *.egg-info

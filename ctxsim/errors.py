@@ -5,6 +5,7 @@ CtxsimError                     70  a fault of ctxsim's own
 |   |-- ScenarioError            2  a scenario file is wrong; carries every problem
 |   `-- UnsuitedError            2  the workers that were named cannot carry the application
 |-- TargetError                  3  the target could not be imported, started or reached
+|-- EntryUnavailableError        4  an entry of the gallery needs what is not here
 |-- InterruptedRun             130  Ctrl-C or SIGTERM
 |-- OutsideContextError             a proxy was used where its context is missing
 `-- ContextOrderError               a context was popped that is not the current one
@@ -88,6 +89,12 @@ class TargetError(CtxsimError):
     """The target could not be imported, started or reached."""
 
     exit_code = ExitCode.TARGET
+
+
+class EntryUnavailableError(CtxsimError):
+    """An entry of the gallery needs packages, an interpreter or a program that cannot be had."""
+
+    exit_code = ExitCode.INCONCLUSIVE
 
 
 class InterruptedRun(CtxsimError):  # noqa: N818 - it is an event, not an error

@@ -28,6 +28,7 @@ greenlets and asyncio tasks, and tells how one request came to see another's.
   ctxsim check TARGET      no file needed: find the routes, and say what leaks
   ctxsim run FILE...       run scenario files; one result for all
   ctxsim explain CODE      what a finding means, its causes, and how to fix them
+  ctxsim gallery [NAME]    known-bad applications with their fixed twins
 
 Also init, matrix, doctor, validate, schema: ctxsim COMMAND --help
 Exit codes: 0 as expected, 1 findings, 2 usage, 3 target, 4 inconclusive,
@@ -63,7 +64,7 @@ def cli(context: click.Context) -> None:
 
 
 # The commands that take a while, and are ended from outside with a word to say.
-_LASTING = ("check", "init", "doctor", "run", "matrix")
+_LASTING = ("check", "init", "doctor", "run", "matrix", "gallery")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _FORMAT = click.option(
@@ -74,57 +75,65 @@ _FORMAT = click.option(
     help="What is written to stdout.  [default: text]",
 )
 
-_OPTIONS: tuple[_Decorator, ...] = (
-    _FORMAT,
-    click.option(
+_OPTIONS: dict[str, _Decorator] = {
+    "--format": _FORMAT,
+    "--report": click.option(
         "--report",
         "reports",
         multiple=True,
         metavar="KIND=PATH",
         help="Also write a report to a file: junit=PATH. Can be repeated.",
     ),
-    click.option("--seed", type=int, metavar="N", help="The seed, instead of the scenario's."),
-    click.option(
+    "--seed": click.option(
+        "--seed", type=int, metavar="N", help="The seed, instead of the scenario's."
+    ),
+    "--workers": click.option(
         "--workers",
         multiple=True,
         metavar="WORDS",
         help="Workers instead of the scenario's, such as sync,threads:8. Can be repeated.",
     ),
-    click.option("--requests", type=int, metavar="N", help="How many requests each cell sends."),
-    click.option("--python", metavar="PATH", help="The interpreter that runs the application."),
-    click.option("--fail-fast", is_flag=True, help="End all cells at the first finding."),
-    click.option(
+    "--requests": click.option(
+        "--requests", type=int, metavar="N", help="How many requests each cell sends."
+    ),
+    "--python": click.option(
+        "--python", metavar="PATH", help="The interpreter that runs the application."
+    ),
+    "--fail-fast": click.option(
+        "--fail-fast", is_flag=True, help="End all cells at the first finding."
+    ),
+    "--jobs": click.option(
         "--jobs",
         type=click.IntRange(min=1),
         metavar="N",
         help="How many cells run at a time.  [default: one per core]",
     ),
-    click.option(
+    "--timeout": click.option(
         "--timeout",
         metavar="TIME",
         default="30s",
         help="How long a cell may go without completing a request.  [default: 30s]",
     ),
-    click.option(
+    "--memory": click.option(
         "--memory",
         metavar="SIZE",
         help="How much memory a cell may use, such as 2GiB.  [default: 4GiB, or half of all]",
     ),
-    click.option(
+    "--color": click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         help="Whether text is coloured.  [default: auto]",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
-    click.option(
+    "-q": click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+    "-v": click.option(
         "-v", "--verbose", is_flag=True, help="Show what the application wrote, and tracebacks."
     ),
-)
+}
 
 
 def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_OPTIONS):
+    for option in reversed(_OPTIONS.values()):
         command = option(command)
     return command
 
@@ -238,6 +247,27 @@ def schema() -> int:
     from ctxsim.cli import files as scenario_files  # noqa: PLC0415 - brings pydantic
 
     return scenario_files.print_schema()
+
+
+@cli.command()
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--fixed", is_flag=True, help="Run the fixed twin instead.")
+@click.option("--all", is_flag=True, help="Run all, with their twins, and say which differ.")
+@click.option("--no-download", is_flag=True, help="Leave out what needs packages of its own.")
+@click.option("--table", is_flag=True, help="Measure all beside plain loops of requests.")
+@_OPTIONS["--workers"]
+@_OPTIONS["--seed"]
+@_OPTIONS["--jobs"]
+@_OPTIONS["--color"]
+@_OPTIONS["-q"]
+def gallery(name: str | None, **given: Any) -> int:
+    """List known-bad applications, or run one with its story.
+
+    NAME is an entry; each has a fixed twin. Packages are installed on demand, once.
+    """
+    from ctxsim.cli import gallery_running  # noqa: PLC0415 - brings pydantic
+
+    return gallery_running.run(gallery_running.Words(name=name, **given))
 
 
 def _carried_out(given: list[str]) -> int:

@@ -242,6 +242,20 @@ def say():
         "request._get_current_object()",
         "request",
     ),
+    "a method of the request is bound": twins(
+        "CTX205",
+        """
+bound = None
+@app.route("/say")
+def say():
+    global bound
+    if bound is None:
+        bound = {}
+    return request.args["tag"]
+""",
+        "request.get_json",
+        "request",
+    ),
     "a receiver of one request stays connected": twins(
         "CTX206",
         """

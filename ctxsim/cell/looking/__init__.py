@@ -78,7 +78,7 @@ def _notes(sources: list[Source]) -> tuple[Note, ...]:
 def model_for(crew: Crew) -> Model:
     """The model that sends one request after the other to this kind of application."""
     if crew.target.facts["kind"] == "asgi":
-        crew.workers = Workers.parse("tasks:1")
+        crew.plan = replace(crew.plan, workers=Workers.parse("tasks:1"))
     return models.of(crew.workers)
 
 

@@ -39,7 +39,9 @@ class Bindings:
     def search(self, request: Request) -> None:
         """Note every name that leads to an object of a request other than `request`."""
         for place, thing in _bound_names():
-            owner = self._belongs_to(thing)
+            # A method of a request's object keeps it just as well.
+            method = issubclass(type(thing), types.MethodType)
+            owner = self._belongs_to(thing.__self__ if method else thing)
             if owner is not None and owner is not request:
                 self._record.note(
                     Event(
@@ -60,7 +62,7 @@ def application_modules() -> list[types.ModuleType]:
     ]
 
 
-def _bound_names() -> Iterator[tuple[str, object]]:
+def _bound_names() -> Iterator[tuple[str, Any]]:
     for module in application_modules():
         for name, value in list(vars(module).items()):
             place = f"{module.__name__}.{name}"
@@ -72,7 +74,7 @@ def _bound_names() -> Iterator[tuple[str, object]]:
                 yield from _of_class(place, value)
 
 
-def _of_class(place: str, kind: type) -> Iterator[tuple[str, object]]:
+def _of_class(place: str, kind: type) -> Iterator[tuple[str, Any]]:
     for name, value in list(vars(kind).items()):
         yield f"{place}.{name}", value
         function = value.__func__ if type(value) in (classmethod, staticmethod) else value
@@ -80,7 +82,7 @@ def _of_class(place: str, kind: type) -> Iterator[tuple[str, object]]:
             yield from _of_function(f"{place}.{name}", function)
 
 
-def _of_function(place: str, function: types.FunctionType) -> Iterator[tuple[str, object]]:
+def _of_function(place: str, function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for value in function.__defaults__ or ():
         yield f"a default argument of {place}", value
     for name, value in (function.__kwdefaults__ or {}).items():

@@ -174,8 +174,11 @@ def is_application_file(file: str | None) -> bool:
 
 
 def is_own_file(file: str) -> bool:
-    """Whether a source file is ctxsim's, or no file at all."""
-    return file.startswith((_OWN_FILES, "<"))
+    """Whether a source file is ctxsim's, or no file at all.
+
+    A target may stand among ours: the gallery's do.
+    """
+    return file.startswith((_OWN_FILES, "<")) and not file.startswith(tuple(_TARGET))
 
 
 def _of_library(file: str) -> bool:

@@ -1,0 +1,17 @@
+"""Known-bad applications, each with a fixed twin."""
+
+from ctxsim.gallery.entry import Entry, entries, named
+from ctxsim.gallery.twins import Judgement, Place, expected, installs, judged, place, twin
+
+__all__ = [
+    "Entry",
+    "Judgement",
+    "Place",
+    "entries",
+    "expected",
+    "installs",
+    "judged",
+    "named",
+    "place",
+    "twin",
+]

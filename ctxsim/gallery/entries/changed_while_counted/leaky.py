@@ -1,0 +1,31 @@
+"""A clinic that counts who is waiting, in a dict of the module, while patients come and go.
+
+A dict must not change while a loop goes through it. With one request at a time it never does.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from ctxsim import pause
+
+app = Flask(__name__)
+waiting: dict[str, int] = {"first aid": 1, "x-ray": 1}
+
+
+@app.post("/visits")
+def visit() -> str:
+    patient = request.form["patient"]
+    waiting[patient] = 1
+    pause(0.001)
+    del waiting[patient]
+    return f"{patient} was seen"
+
+
+@app.get("/queue")
+def queue() -> str:
+    total = 0
+    for number in waiting.values():
+        total += number
+        pause()
+    return f"{request.args['tag']}: somebody is waiting"

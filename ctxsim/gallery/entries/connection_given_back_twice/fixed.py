@@ -1,0 +1,34 @@
+"""The same bank: only the `finally` gives the connection back."""
+
+from __future__ import annotations
+
+from flask import Flask, abort, request
+
+from ctxsim import pause
+
+app = Flask(__name__)
+
+
+class Connection:
+    customer = ""
+
+
+pool = [Connection() for _ in range(4)]
+
+
+def take() -> Connection:
+    return pool.pop() if pool else Connection()
+
+
+@app.get("/statements/<number>")
+def statement(number: str) -> str:
+    connection = take()
+    try:
+        connection.customer = request.args["customer"]
+        pause(0.001)
+        if number == "0":
+            abort(404)
+        return f"Statement {number} of {connection.customer}"
+    finally:
+        connection.customer = ""
+        pool.append(connection)

@@ -32,7 +32,9 @@ async def app(scope, receive, send):
     if not consumers:
         consumers.add(asyncio.create_task(consume()))
     written = asyncio.get_running_loop().create_future()
-    mails.put_nowait((parse_qs(scope["query_string"].decode())["subject"][0], copy_context(), written))
+    mails.put_nowait(
+        (parse_qs(scope["query_string"].decode())["subject"][0], copy_context(), written)
+    )
     await answer(send, await written)
 
 

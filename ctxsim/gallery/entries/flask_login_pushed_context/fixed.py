@@ -34,5 +34,6 @@ def home():
 def check_settings():
     assert current_app.secret_key
 
+
 with app.app_context():
     check_settings()

@@ -39,5 +39,6 @@ def home():
 def check_settings():
     assert current_app.secret_key
 
+
 app.app_context().push()
 check_settings()

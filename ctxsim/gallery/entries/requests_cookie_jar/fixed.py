@@ -24,7 +24,10 @@ class Service(HTTPAdapter):
             body = f"page of {request.headers.get('Cookie', 'nobody')}"
         message = _Message(headers)
         raw = HTTPResponse(
-            BytesIO(body.encode()), headers, status=200, preload_content=False,
+            BytesIO(body.encode()),
+            headers,
+            status=200,
+            preload_content=False,
             original_response=message,
         )
         return self.build_response(request, raw)
@@ -46,9 +49,6 @@ def gateway_session():
     made.trust_env = False
     made.mount("http://service", Service())
     return made
-
-
-
 
 
 def app(environ, start_response):

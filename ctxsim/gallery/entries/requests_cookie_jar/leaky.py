@@ -28,7 +28,10 @@ class Service(HTTPAdapter):
             body = f"page of {request.headers.get('Cookie', 'nobody')}"
         message = _Message(headers)
         raw = HTTPResponse(
-            BytesIO(body.encode()), headers, status=200, preload_content=False,
+            BytesIO(body.encode()),
+            headers,
+            status=200,
+            preload_content=False,
             original_response=message,
         )
         return self.build_response(request, raw)

@@ -20,9 +20,7 @@ class Note(Base):
 
 
 # Nothing is flushed before the commit: the database is not the subject here, only the session is.
-engine = create_engine(
-    "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
-)
+engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
 Session = scoped_session(sessionmaker(engine, autoflush=False))
 
 

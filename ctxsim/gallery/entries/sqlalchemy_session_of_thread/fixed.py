@@ -22,9 +22,7 @@ class Note(Base):
     text: Mapped[str] = mapped_column(String, primary_key=True)
 
 
-engine = create_engine(
-    "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
-)
+engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
 Session = scoped_session(sessionmaker(engine, autoflush=False), scopefunc=getcurrent)
 
 

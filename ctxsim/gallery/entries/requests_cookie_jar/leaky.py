@@ -16,7 +16,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from ctxsim import pause
 
 
-class Service(HTTPAdapter):
+class Upstream(HTTPAdapter):
     """The service behind, in this process: it knows its users by a cookie."""
 
     def send(self, request, **options):
@@ -51,7 +51,7 @@ class _Message:
 def gateway_session():
     made = requests.Session()
     made.trust_env = False
-    made.mount("http://service", Service())
+    made.mount("http://service", Upstream())
     return made
 
 

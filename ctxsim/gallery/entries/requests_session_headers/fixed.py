@@ -10,7 +10,7 @@ from requests.adapters import BaseAdapter
 from ctxsim import pause
 
 
-class Service(BaseAdapter):
+class Upstream(BaseAdapter):
     """The service behind, in this process: it tells whose token it was shown."""
 
     def send(self, request, **options):
@@ -25,7 +25,7 @@ class Service(BaseAdapter):
 
 session = requests.Session()
 session.trust_env = False
-session.mount("http://", Service())
+session.mount("http://", Upstream())
 
 
 def account_of(token):

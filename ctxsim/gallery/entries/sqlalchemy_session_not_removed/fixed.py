@@ -9,11 +9,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, scoped_sessio
 from sqlalchemy.pool import StaticPool
 
 
-class Base(DeclarativeBase):
+class Table(DeclarativeBase):
     pass
 
 
-class Note(Base):
+class Note(Table):
     __tablename__ = "note"
 
     text: Mapped[str] = mapped_column(String, primary_key=True)

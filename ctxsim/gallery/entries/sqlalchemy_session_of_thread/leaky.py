@@ -15,11 +15,11 @@ from sqlalchemy.pool import StaticPool
 from ctxsim import pause
 
 
-class Base(DeclarativeBase):
+class Table(DeclarativeBase):
     pass
 
 
-class Note(Base):
+class Note(Table):
     __tablename__ = "note"
 
     text: Mapped[str] = mapped_column(String, primary_key=True)

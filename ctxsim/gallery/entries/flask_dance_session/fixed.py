@@ -11,7 +11,7 @@ from requests.adapters import BaseAdapter
 from ctxsim import pause
 
 
-class Provider(BaseAdapter):
+class AccountServer(BaseAdapter):
     """The provider, in this process: it tells whose token was shown."""
 
     def send(self, prepared, **options):
@@ -50,7 +50,7 @@ def dashboard():
     provider = OAuth2Session(
         client_id="dashboard", blueprint=blueprint, base_url=blueprint.base_url
     )
-    provider.mount("https://", Provider())
+    provider.mount("https://", AccountServer())
     if not provider.authorized:
         return "please log in", 401
     first = provider.get("/account").text

@@ -15,7 +15,7 @@ from requests.adapters import BaseAdapter
 from ctxsim import pause
 
 
-class Provider(BaseAdapter):
+class AccountServer(BaseAdapter):
     """The provider, in this process: it tells whose token was shown."""
 
     def send(self, prepared, **options):
@@ -52,7 +52,7 @@ def log_in():
 @app.get("/dashboard")
 def dashboard():
     provider = blueprint.session
-    provider.mount("https://", Provider())
+    provider.mount("https://", AccountServer())
     if not provider.authorized:
         return "please log in", 401
     first = provider.get("/account").text

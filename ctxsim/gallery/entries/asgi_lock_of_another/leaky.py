@@ -1,0 +1,50 @@
+"""A label printer that one request at a time may use; who waits too long gives up.
+
+An `asyncio.Lock` does not know who holds it. Its release stands in `finally`, where those come by
+as well who gave up: they open the lock of the one inside, and the next one writes over its label.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qs
+
+PATIENCE = 24
+
+lock = asyncio.Lock()
+printer = {"text": ""}
+
+
+async def took_lock():
+    """Wait for the printer, but not for ever: a number of turns of the loop."""
+    for _ in range(PATIENCE):
+        if not lock.locked():
+            return await lock.acquire()
+        await asyncio.sleep(0)
+    return False
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    said = parse_qs(scope["query_string"].decode())
+    taken = False
+    try:
+        taken = await took_lock()
+        text = await printed(said) if taken else None
+    finally:
+        if lock.locked():
+            lock.release()
+    await answer(send, text)
+
+
+async def printed(said):
+    printer["text"] = said["text"][0]
+    for _ in range(int(said.get("pages", ["1"])[0])):
+        await asyncio.sleep(0)
+    return printer["text"]
+
+
+async def answer(send, text):
+    status = 503 if text is None else 200
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": (text or "the printer is busy").encode()})

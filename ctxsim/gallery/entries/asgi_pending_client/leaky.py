@@ -1,0 +1,52 @@
+"""A gateway with one client for each tenant, made when the tenant is first seen.
+
+While it connects, the new client stands in an attribute of the registry, which there is only one
+of. Two tenants who are new at the same moment get one of the two clients, and it is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qs
+
+
+class Client:
+    """Speaks to a service in the name of one tenant."""
+
+    def __init__(self, tenant):
+        self.tenant = tenant
+
+    async def connect(self):
+        await asyncio.sleep(0)
+
+
+class Clients:
+    """One client for each tenant, made when it is first needed; the last thousand are kept."""
+
+    def __init__(self):
+        self.made = {}
+        self.pending = None
+
+    async def of(self, tenant):
+        if tenant not in self.made:
+            self.pending = Client(tenant)
+            await self.pending.connect()
+            self.made[tenant] = self.pending
+            if len(self.made) > 1000:
+                self.made.pop(next(iter(self.made)))
+        return self.made[tenant]
+
+
+clients = Clients()
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    said = parse_qs(scope["query_string"].decode())
+    client = await clients.of(said["tenant"][0])
+    await answer(send, f"{said['tag'][0]} by the client of {client.tenant}")
+
+
+async def answer(send, text):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})

@@ -374,7 +374,8 @@ def _grouped(case: Case, cells: Sequence[JudgedCell]) -> Iterator[FindingResult]
 def _finding(
     case: Case, id_of_cause: str, together: Sequence[tuple[JudgedCell, Finding]]
 ) -> FindingResult:
-    cell, first = together[0]
+    # The first cell that could tell where the value came from, else the first of all.
+    cell, first = next((each for each in together if each[1].has_origin), together[0])
     return FindingResult(
         id=id_of_cause,
         code=first.code,

@@ -115,6 +115,13 @@ class FindingResult:
     # Whether replaying the schedule shows it again; known for controlled schedules alone.
     confirmed: None = None
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The places in source code, in words, that the story does not name already."""
+        told = "\n".join(self.story)
+        shown = (f"{each.file}:{each.line} in {each.function}" for each in self.where)
+        return tuple(f"at {place}" for place in shown if place not in told)
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:

@@ -120,5 +120,5 @@ def _stories(findings: Iterable[FindingResult]) -> Iterator[str]:
         where = ", ".join(finding.cells)
         yield f"{finding.code} {finding.title} ({finding.count:,} times in {where})"
         yield from (f"  {line}" for line in finding.story)
-        yield from (f"  at {each.file}:{each.line} in {each.function}" for each in finding.where)
+        yield from (f"  {place}" for place in finding.places)
         yield f"  again: {finding.replay}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
 
-from ctxsim.cell.history import Where
 from ctxsim.report.document import (
     CLEAN,
     CellResult,
@@ -140,13 +139,9 @@ def _finding(page: Page, finding: FindingResult) -> None:
     page.add(f"in {', '.join(finding.cells)}", indent=2, hanging=3)
     for line in finding.story:
         page.add(line, indent=2, hanging=4)
-    for where in finding.where:
-        page.add(_place(where), indent=2, hanging=4, tone="quiet")
+    for place in finding.places:
+        page.add(place, indent=2, hanging=4, tone="quiet")
     page.add()
-
-
-def _place(where: Where) -> str:
-    return f"at {where.file}:{where.line} in {where.function}"
 
 
 def _ended_early(cells: Iterable[CellResult]) -> Iterator[CellResult]:

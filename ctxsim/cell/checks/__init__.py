@@ -63,6 +63,8 @@ class Finding:
     source: Who | None
     story: tuple[str, ...]
     where: tuple[Where, ...] = ()
+    # Whether it could be told where the value is kept, or who wrote it.
+    has_origin: bool = False
 
 
 Check = Callable[[History, History | None], Iterable[Finding]]
@@ -80,6 +82,7 @@ def finding_of(code: str, event: Event, history: History, story: Iterable[str]) 
         source=event.source,
         story=(*story, *_origin_told(origin)),
         where=(*origin.where, *event.where),
+        has_origin=origin != Origin(),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from ctxsim.cell.history import Event, Origin, Where, Who
@@ -132,7 +132,9 @@ class Origins:
             marks = self._marks.in_object(text)
             return [mark.text for mark in marks if not mark.torn and _fits(mark, of_users)]
 
-        tree = Walk("", found).from_([root.thing for root in roots], most)
+        # A function leads to all of its module, and so to everything there is.
+        barred = [vars(each) for each in list(sys.modules.values()) if type(each) is ModuleType]
+        tree = Walk("", found, barred).from_([root.thing for root in roots], most)
         return [store for root in roots for store in stores(tree, root)]
 
     def begin(self, request: Request) -> None:

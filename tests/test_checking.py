@@ -108,7 +108,7 @@ CLEAN = {
     "not pushed": PUSHED.replace("app.app_context().push()", ""),
     "bottle": CACHED.replace("bottle.request.path", "bottle.request.get_cookie('uid')"),
     "django": DJANGO.replace('last.setdefault("note", ', "str("),
-    "runtime": RUNTIME.replace("last or [name]", "[name]"),
+    "runtime": RUNTIME.replace("    last[:] = last or [name]\n", "").replace("last[0]", "name"),
 }
 
 

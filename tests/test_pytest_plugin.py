@@ -32,6 +32,7 @@ steps: [{get: "/?tag={canary}"}]
 workers: [sync, "threads:2"]
 load: {requests: 40}
 """
+EXPECTED = "expect: [CTX201, CTX204, CTX402]\n"
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_seed_and_number_of_requests_can_be_given(folder):
 
 
 def test_known_findings_pass_where_the_scenario_expects_them(folder):
-    write(folder, SCENARIO.replace("shop:app", "shop:leaky") + "expect: [CTX201, CTX204]\n")
+    write(folder, SCENARIO.replace("shop:app", "shop:leaky") + EXPECTED)
     run(folder).assert_outcomes(passed=2)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from ctxsim import switchpoint
-from ctxsim.cell import lending, looking, patching
+from ctxsim.cell import lending, patching
 from ctxsim.cell.history import Ending
 from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.plan import Plan
@@ -80,6 +80,8 @@ def _carry_out(
     lending.lend(plan.lent, plan.lent_from)
     patching.patch_before(plan.workers)
     if plan.look is not None:
+        from ctxsim.cell import looking  # noqa: PLC0415 - most cells carry, and none must be slow
+
         plan = looking.settled(plan)
     model = models.of(plan.workers)
     pauses = Pauses()

@@ -215,8 +215,9 @@ def test_a_shutdown_or_task_that_never_ends_holds_nobody_up(application):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": scope["query_string"]})
     """
-    lived = carried(application, source, "GET /?{canary}", load=Load(requests=30)).finished()
-    assert (lived.findings, lived.tally.compared) == ([], 30)
+    keys = {"load": Load(requests=30), "keeps": ("app:left",)}
+    lived = carried(application, source, "GET /?{canary}", **keys).finished()
+    assert (lived.findings, lived.tally.compared) == ([], 30), lived.told()
 
 
 def test_an_application_that_ends_its_process_ends_its_cell(application):

@@ -38,6 +38,7 @@ EXPECTS = st.builds(
     contains=TUPLES,
     absent=TUPLES,
     json=st.lists(st.tuples(TEXTS, JSONS), max_size=2).map(tuple),
+    unique=st.none() | TEXTS,
 )
 STEPS = st.builds(
     Step,
@@ -63,10 +64,12 @@ PLANS = st.builds(
     process=st.integers(0, 9),
     seed=st.integers(0, 2**64),
     target=st.builds(Target, TEXTS, path=TUPLES),
+    probes=TUPLES,
+    keeps=TUPLES,
     workers=st.sampled_from(WORDS).map(Workers.parse),
     flows=st.lists(FLOWS, max_size=2).map(tuple),
-    users=st.builds(Users, st.integers(0, 9), st.booleans(), PAIRS),
-    faults=st.builds(Faults, st.floats(0, 1), st.floats(0, 1)),
+    users=st.builds(Users, st.integers(0, 9), st.booleans(), st.integers(1, 9), PAIRS),
+    faults=st.builds(Faults, *[st.floats(0, 1)] * 3),
     load=st.builds(Load, st.none() | st.integers(1, 9), st.none() | st.floats(0.1, 9)),
     shared=st.builds(Shared, TUPLES, TUPLES),
     only_user=st.none() | st.integers(0, 9),
@@ -132,7 +135,7 @@ def test_a_worker_word_is_read(word, model, count, variant, threads, in_flight, 
         ("threads", "'threads' does not say how many; write for example 'threads:8'"),
         ("tasks", "'tasks' does not say how many; write for example 'tasks:8'"),
         ("threads:8:late", "unknown variant 'late' of threads; there are threads:8:fresh"),
-        ("tasks:8:fresh", "there are tasks:8:to_thread, tasks:8:executor"),
+        ("tasks:8:fresh", "there are tasks:8:empty, tasks:8:to_thread, tasks:8:executor"),
     ],
 )
 def test_a_wrong_worker_word_is_refused_with_what_to_write(word, said):

@@ -49,7 +49,11 @@ CODES = [
     ("escape.used", {}, "CTX301"),
     ("escape.lost", {}, "CTX302"),
     ("residue", {}, "CTX401"),
+    ("retained", {"source": None}, "CTX402"),
+    ("answer.otherwise", {"place": "status 500", "source": None}, "CTX208"),
 ]
+# Enough requests alone, of which none was answered otherwise.
+ALONE = History(tally=Tally(requests=100_000))
 
 
 @pytest.mark.parametrize(("kind", "keys", "code"), CODES)
@@ -58,7 +62,7 @@ def test_an_event_gives_exactly_its_finding(kind, keys, code):
     made = event(kind, **keys)
     history = history_of(made)
     history.counts[made.cause] = 12
-    [finding] = verdict.judge(history)
+    [finding] = verdict.judge(history, ALONE)
     assert (finding.code, finding.count, finding.at_request) == (code, 12, 17)
     assert (finding.victim, finding.source) == (made.victim, made.source)
     assert finding.cause[0] == code
@@ -69,7 +73,8 @@ def test_an_event_gives_exactly_its_finding(kind, keys, code):
 @pytest.mark.parametrize(("kind", "keys", "code"), CODES)
 def test_a_story_is_a_sentence_of_both_sides(kind, keys, code):
     """It begins with a word, not with a gap that nobody filled."""
-    [finding] = verdict.judge(history_of(event(kind, seen="an app context", **keys)))
+    history = history_of(event(kind, seen="an app context", **keys))
+    [finding] = verdict.judge(history, ALONE)
     assert finding.story[0] == finding.story[0].strip()
     assert str(finding.victim) in " ".join(finding.story)
 

@@ -83,6 +83,7 @@ def test_what_is_not_cleaned_after_a_blocking_call_is_found(application, name, k
             target=application(pool(body, APPS[name])),
             workers=word,
             faults=faults,
+            keeps=("app:free",),
         )
         lived = live(plan).finished()
         assert lived.codes == codes, lived.told()
@@ -100,6 +101,7 @@ def test_a_sleep_is_a_blocking_call_however_it_was_imported(application, word, p
         target=application(pool(CARELESS, APPS["flask"], pause)),
         workers=word,
         faults=Faults(cancel=0.3),
+        keeps=("app:free",),
     )
     lived = live(plan).finished()
     assert lived.codes == {"CTX201"}, lived.told()

@@ -108,6 +108,10 @@ class Holder:
     def __init__(self, held):
         self.held = held
 
+    def __repr__(self):
+        # Names the tests of one process as those of another.
+        return f"Holder({self.held!r})"
+
 
 @pytest.mark.parametrize(
     "thing",

@@ -123,6 +123,7 @@ def test_users_with_parallel_requests_are_carried_clean(application, word):
         users=Users(count=4, visitor=False, parallel=5, vars=(("name", "user{n}"),)),
         faults=DEFAULT_FAULTS,
         load=Load(requests=300),
+        keeps=("app:last",),
     )
     lived = live(plan).finished()
     assert lived.findings == [], lived.told()

@@ -146,14 +146,16 @@ TWO = (
 def test_what_tells_users_apart_is_compared(application, body, found):
     """Variables that differ by user, as text or number, and canaries in any value."""
     source = RETURNING.format(body=body)
-    lived = probed(application, source, *TWO, probe="app:probe", workers="sync")
+    keys = {"probe": "app:probe", "workers": "sync", "keeps": ("app:last",)}
+    lived = probed(application, source, *TWO, **keys)
     assert lived.codes == ({"CTX202"} if found else set()), lived.told()
 
 
 def test_a_probe_that_waits_is_asked_once_and_killed_never(application):
     """Its own switch point neither asks it again nor lets a fault befall it."""
     body = 'import time; time.sleep(0); return request.args.get("id")'
-    lived = probed(application, RETURNING.format(body=body), *TWO, probe="app:probe")
+    keys = {"probe": "app:probe", "keeps": ("app:last",)}
+    lived = probed(application, RETURNING.format(body=body), *TWO, **keys)
     assert lived.findings == [], lived.told()
 
 

@@ -98,7 +98,7 @@ def test_the_words_of_the_status_line_are_looked_at(application):
         return [b"sorry"]
     """
     asked = step("GET /?{canary}", expect=Expect(status=(404,)))
-    lived = live(plan_of(asked, target=application(source))).finished()
+    lived = live(plan_of(asked, target=application(source), keeps=("app:last",))).finished()
     assert lived.codes == {"CTX201"}, lived.told()
 
 

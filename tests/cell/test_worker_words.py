@@ -91,7 +91,7 @@ def test_a_clean_application_has_no_findings(application, source, word):
 @pytest.mark.parametrize("word", WORDS)
 def test_a_value_of_all_requests_is_found_where_requests_overlap(application, word):
     """A module-level dict and a pause mix requests wherever two of them can be in flight."""
-    plan = plan_of("GET /?{canary}", target=application(MIXING), workers=word)
-    lived = live(plan).finished()
+    keys = {"workers": word, "keeps": ("app:last",)}
+    lived = live(plan_of("GET /?{canary}", target=application(MIXING), **keys)).finished()
     overlap = word not in ("sync", "tasks:10", "tasks:10:empty")
     assert lived.codes == ({"CTX201"} if overlap else set()), lived.told()

@@ -123,6 +123,7 @@ def _step(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Step:
     if auth == "bearer":
         headers.append(("Authorization", f"Bearer {USER}"))
     inside = [read for read in reads if read.place == body]
+    fields = {read.name: _text(read) for read in inside}
     holds_canary = CANARY in path or any(value == CANARY for _, value in query)
     if not holds_canary and not any(_value(read) == CANARY for read in inside):
         query.append((_TAG, CANARY))
@@ -131,7 +132,7 @@ def _step(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Step:
         method=route.method,
         path=path + _query(query),
         headers=tuple(headers),
-        form=tuple((read.name, _text(read)) for read in inside) if body == "form" else None,
+        form=tuple(fields.items()) if body == "form" else None,
         json={read.name: _value(read) for read in inside} if body == "json" else None,
         has_json=body == "json",
         auth=(USER, "password") if auth == "basic" else None,

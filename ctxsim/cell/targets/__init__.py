@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.inside import Inside, View
@@ -44,3 +44,8 @@ class AsyncTarget(Served, Protocol):
 
     def close(self) -> None:
         """Have the application shut down, and end what it left running."""
+
+
+def is_asynchronous(target: Target | AsyncTarget) -> TypeGuard[AsyncTarget]:
+    """Whether a target takes requests in tasks; asked without importing asyncio."""
+    return target.facts["kind"] == "asgi"

@@ -10,8 +10,7 @@ from typing import Any
 
 from ctxsim.cell.objects import instances
 from ctxsim.cell.plan import Target as TargetPlan
-from ctxsim.cell.targets import AsyncTarget, Target, flask, importing, kinds, quart
-from ctxsim.cell.targets.asgi import Asgi
+from ctxsim.cell.targets import AsyncTarget, Target, flask, importing, kinds
 from ctxsim.cell.targets.wsgi import Wsgi
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.record import Current
@@ -77,6 +76,10 @@ def _refuse_unless_wsgi(app: object, plan: TargetPlan) -> None:
 def _asgi(app: Any, plan: TargetPlan, current: Current, facts: dict[str, str]) -> AsyncTarget:
     if (why := kinds.why_not_asgi(app)) is not None:
         raise TargetError(f"{plan.app} is {why[0]}, and no application of ASGI 3", why[1])
+    # asyncio brings much with it that other cells do not need, and that gevent warns of.
+    from ctxsim.cell.targets import quart  # noqa: PLC0415 - see above
+    from ctxsim.cell.targets.asgi import Asgi  # noqa: PLC0415 - see above
+
     told = {"kind": "asgi", **facts}
     found = quart.quart_of()
     if found is None:

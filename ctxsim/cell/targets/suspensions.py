@@ -6,7 +6,6 @@ passed on, and what the loop sends or throws is passed in.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, TypeVar
@@ -45,9 +44,12 @@ class Cancelled:
         self._request = request
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        # Whoever has come here runs a loop; no other cell should load asyncio.
+        from asyncio import current_task  # noqa: PLC0415 - see above
+
         request = self._request
         left = request.fault_draw % _MOST_SUSPENSIONS + 1
-        task = asyncio.current_task()
+        task = current_task()
 
         def suspended() -> None:
             nonlocal left

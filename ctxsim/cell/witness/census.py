@@ -11,7 +11,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import copy_context
-from types import FrameType, ModuleType
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ctxsim.cell import canaries
@@ -39,6 +39,9 @@ _CACHES = (
     ("linecache", "cache"),
     ("warnings", "onceregistry"),
     ("warnings", "filters"),
+    # Django's caches in memory end what is kept in them, by age and by number.
+    ("django.core.cache.backends.locmem", "_caches"),
+    ("django.core.cache.backends.locmem", "_expire_info"),
 )
 _REGISTRY = "__warningregistry__"
 # How many requests' values a library must keep, in each quarter of the run, to be growing.
@@ -78,8 +81,9 @@ class Census:
         gc.collect()
         names = (*self._plan.keeps, *self._plan.shared.objects)
         kept = [each for name in names if (each := self._kept(name)) is not None]
-        classes = tuple(each for each in kept if issubclass(type(each), type))
-        walk = Walk(f"cx{self._plan.run}", self._of_requests, _barred(kept), classes)
+        classes = (each for each in kept if issubclass(type(each), type))
+        barred = (*classes, *_event_loops())
+        walk = Walk(f"cx{self._plan.run}", self._of_requests, _barred(kept), barred)
         roots = list(_roots(kept, names))
         tree = walk.from_([root.thing for root in roots])
         found = [store for root in roots for store in stores(tree, root)] if tree.canaries else []
@@ -141,11 +145,21 @@ def _barred(kept: Iterable[Any]) -> Iterator[object]:
             yield from _own_names(each)
     for module_name, name in _CACHES:
         if module_name in sys.modules:
-            yield vars(sys.modules[module_name]).get(name)
+            cache = vars(sys.modules[module_name]).get(name)
+            yield cache
+            if type(cache) is dict:
+                # Several caches, to each of which other ways may lead.
+                yield from list(cache.values())
     yield vars(sys.modules["builtins"])
     for module in _modules():
         # Each is a root by what its variables hold.
         yield from (vars(module), vars(module).get(_REGISTRY))
+
+
+def _event_loops() -> list[type]:
+    """What holds callbacks until their time has come, those that were cancelled too."""
+    events = sys.modules.get("asyncio.events")
+    return [] if events is None else [events.AbstractEventLoop]
 
 
 def _own_names(module: ModuleType) -> Iterator[object]:
@@ -159,7 +173,8 @@ def _own_names(module: ModuleType) -> Iterator[object]:
 
 
 def _is_code(value: object) -> bool:
-    return issubclass(type(value), type) or inspect.isroutine(value)
+    # By the class alone: to ask a proxy for anything asks what it leads to.
+    return issubclass(type(value), (type, FunctionType, BuiltinFunctionType, MethodType))
 
 
 def _modules() -> list[ModuleType]:

@@ -28,7 +28,9 @@ _KINDS = frozenset({"answer.foreign", "saw.foreign", "session.foreign", "residue
 _VARIABLE = "context variable "
 _MOST_OBJECTS = 20_000
 _MOST_OBJECTS_AGAIN = 2_000
+# A search takes some 30 ms. What one misses, since it was overwritten, the next few may find.
 _MOST_SEARCHES = 40
+_MOST_SEARCHES_OF_A_CAUSE = 6
 _ATTEMPTS = 20
 # A search takes less.
 _SEARCH_S = 0.05
@@ -54,7 +56,7 @@ class Origins:
 
     __slots__ = (
         "_alone", "_current", "_files", "_known", "_last", "_lock", "_marks", "_record",
-        "_searches", "_suspects", "fault", "traced", "wanted",
+        "_searches", "_searches_of", "_suspects", "fault", "traced", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +69,7 @@ class Origins:
         self._alone = allocate_lock()
         self._suspects: list[_Suspect] = []
         self._searches = 0
+        self._searches_of: dict[tuple[str, ...], int] = {}
         # The causes whose origin is known, or looked for.
         self._known: set[tuple[str, ...]] = set()
         self._files: dict[str, bool] = {}
@@ -80,9 +83,11 @@ class Origins:
         source = event.source
         if event.kind not in _KINDS or source is None or self._searches >= _MOST_SEARCHES:
             return
-        if event.cause in self._known:
+        of_cause = self._searches_of.get(event.cause, 0)
+        if event.cause in self._known or of_cause >= _MOST_SEARCHES_OF_A_CAUSE:
             return
         self._searches += 1
+        self._searches_of[event.cause] = of_cause + 1
         if event.kind == "residue":
             self._suspect_residue(event, source)
             return

@@ -67,6 +67,8 @@ class Residue:
         # What requests in flight found, and may yet overwrite before they end.
         self._suspects: dict[Request, list[tuple[Place, Mark]]] = {}
         self._kept = KeptByLibraries()
+        # The places whose values are residue beyond doubt: no library has them for all.
+        self._told: set[str] = set()
         self._milestones = Milestones(_SEARCH_AT, native.allocate_lock())
         # The thread-local in which the harness itself knows the current request.
         self._ours = ours
@@ -92,8 +94,9 @@ class Residue:
         if not self._suspects:
             return
         for place, mark in self._suspects.pop(request, ()):
-            if mark in self._marks.in_object(place.read(), self._kept.known):
-                self._note(request, place, mark)
+            value = place.read()
+            if mark in self._marks.in_object(value, self._kept.known):
+                self._note_unless_kept(request, place, value)
 
     def _compare_variables(
         self, request: Request, context: Context, baseline: Context | None
@@ -115,22 +118,30 @@ class Residue:
         if self._is_of_library(place.thing):
             self._suspects.setdefault(request, []).append((place, mark))
         else:
-            self._note(request, place, mark)
+            self._note_unless_kept(request, place, value)
 
     def _mark_in(self, value: object, request: Request) -> Mark | None:
-        """The first mark that not all may see, in no object that a library keeps for all."""
-        while True:
+        """The first mark that not all may see, in no object known to be kept for all."""
+        for mark in self._marks.in_object(value, self._kept.known):
+            if not self._owner.is_shared(mark, request):
+                return mark
+        return None
+
+    def _note_unless_kept(self, request: Request, place: Place, value: object) -> None:
+        """Note the first mark in `value` that is in no object that a library keeps for all.
+
+        To learn of such objects takes milliseconds, so it is done for no place that was told.
+        """
+        while (mark := self._mark_in(value, request)) is not None:
             known = len(self._kept.known)
-            for mark in self._marks.in_object(value, self._kept.known):
-                if not self._owner.is_shared(mark, request):
-                    break
-            else:
-                return None
             # Each turn knows of one more such object, so that there is an end; another thread may
             # have been the one to learn of it.
-            learnt = self._kept.learn(value, partial(self._is_in, mark))
+            learns = place.name not in self._told
+            learnt = learns and self._kept.learn(value, partial(self._is_in, mark))
             if not learnt and len(self._kept.known) == known:
-                return mark
+                self._told.add(place.name)
+                self._note(request, place, mark)
+                return
 
     def _is_in(self, mark: Mark, text: object) -> bool:
         return mark in self._marks.in_object(text)
@@ -188,7 +199,7 @@ def declared_by_library(thing: object) -> bool:
 
 
 def _source_file(holder: object) -> str | None:
-    if isinstance(holder, FunctionType):
+    if type(holder) is FunctionType:
         return holder.__code__.co_filename
     if issubclass(type(holder), type):
         return module_file(sys.modules.get(str(holder.__module__)))

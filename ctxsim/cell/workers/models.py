@@ -12,8 +12,7 @@ from ctxsim import switchpoint
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
-from ctxsim.cell.targets import AsyncTarget, Target, importing, opening
-from ctxsim.cell.targets.asgi import Asgi
+from ctxsim.cell.targets import AsyncTarget, Target, importing, is_asynchronous, opening
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
@@ -28,7 +27,6 @@ from ctxsim.cell.witness.own_words import OwnWords
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
-from ctxsim.cell.workers import asgi
 from ctxsim.cell.workers.carry import Crew
 from ctxsim.cell.workers.pauses import Pauses
 from ctxsim.errors import UnsuitedError
@@ -69,7 +67,9 @@ def of(workers: Workers) -> Model:
 
 def carry_all(crew: Crew, model: Model) -> None:
     """Have the crew carry all its requests."""
-    if isinstance(crew.target, Asgi):
+    if is_asynchronous(crew.target):
+        from ctxsim.cell.workers import asgi  # noqa: PLC0415 - only such targets need asyncio
+
         crew.target.run(asgi.carry_all(crew))
     else:
         model.run(crew)
@@ -77,7 +77,7 @@ def carry_all(crew: Crew, model: Model) -> None:
 
 def close(crew: Crew) -> None:
     """Have the application shut down, where it knows of such a thing."""
-    if isinstance(crew.target, Asgi):
+    if is_asynchronous(crew.target):
         crew.target.close()
 
 
@@ -92,7 +92,7 @@ def _refuse_unsuited(plan: Plan) -> None:
 def _opened(plan: Plan, model: Model, current: Current) -> Target | AsyncTarget:
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
-    is_asgi = isinstance(target, Asgi)
+    is_asgi = is_asynchronous(target)
     if is_asgi:
         _refuse_unsuited(plan)
     importing.check_names(plan)
@@ -130,7 +130,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         blocking=pauses.of(model.pause(native)), listening=inside.listen if inside else None
     )
     pauses.watch(current, inside, probes, kills=not model.greenlets)
-    if isinstance(target, Asgi):
+    if is_asynchronous(target):
         target.start()
     return Crew(
         plan=plan,

@@ -21,6 +21,11 @@ ROOT = Path(__file__).parents[1]
 JOIN_S = 2.0
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what one process must run on its own, since it takes longest."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 def pushed_contexts() -> list[str]:
     """Which of the runtime's contexts are pushed; none where no test has imported it."""
     runtime = sys.modules.get("ctxsim.runtime")

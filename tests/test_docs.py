@@ -22,7 +22,8 @@ from ctxsim.scenario import Scenario, json_schema
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+FINDINGS = ROOT / "ctxsim" / "report" / "findings.md"
+PAGES = {path.name: path.read_text() for path in [*(ROOT / "docs").glob("*.md"), FINDINGS]}
 ALL = {"README.md": README, **PAGES}
 # What `make run` runs; make itself would set up an environment first.
 MADE = {"make run": "ctxsim run scenarios/quickstart.yaml"}
@@ -60,6 +61,7 @@ def normalised(output: str) -> str:
     return " ".join(re.sub(r"\d[\d,.]*", "N", text).split())
 
 
+@pytest.mark.xdist_group("commands")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("line", "output"), list(shown_commands()))
 def test_a_shown_command_prints_what_is_shown(console: Any, line: str, output: str) -> None:

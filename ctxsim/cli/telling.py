@@ -39,12 +39,23 @@ def explain(codes: Sequence[str]) -> int:
         page.add(f"{code}  {TITLES[code]}", hanging=8)
         page.add()
         for paragraph in texts[code]:
-            page.add(paragraph, indent=2, hanging=0)
+            _add(page, paragraph)
         for line in _examples(code):
             page.add(line, indent=2, hanging=9)
         page.add()
     result(page.text)
     return ExitCode.OK
+
+
+def _add(page: Page, paragraph: str) -> None:
+    if "\n" not in paragraph:
+        page.add(paragraph, indent=2)
+        return
+    page.add()
+    for line in paragraph.splitlines():
+        source = line.lstrip()
+        page.add(source, indent=6 + len(line) - len(source))
+    page.add()
 
 
 def _code(word: str) -> str:

@@ -23,7 +23,10 @@ class Stacks:
         selection.follow(self)
 
     def __rebind__(self) -> None:
-        app, request = selection.make_slot("app_context"), selection.make_slot("request_context")
+        app, request = (
+            selection.make_slot("ctxsim.app_context"),
+            selection.make_slot("ctxsim.request_context"),
+        )
         self.app_get: Callable[[], Any] = app.get
         self.app_set: Callable[[Any], object] = app.set
         self.request_get: Callable[[], Any] = request.get

@@ -34,7 +34,7 @@ target: {app: endless:app, kind: wsgi}
 steps: [{get: "/?tag={canary}"}]
 workers: [sync]
 # Without CTX208, since requests that are carried alone are part of no cell.
-checks: [values]
+checks: [crosstalk]
 load: {duration: 1m}
 """
 

@@ -8,27 +8,14 @@ import re
 import pytest
 
 from ctxsim.cell.plan import Workers
-from ctxsim.cli.gallery_running import Ran
+from ctxsim.cells import Halt
+from ctxsim.cli.gallery_running import check_all
 from ctxsim.gallery import Entry, entries
 from ctxsim.scenario import Scenario, codes
 
 ENTRIES = entries()
 AT_HAND = [each for each in ENTRIES if each.packages is None and not each.needs]
 SHOWN = [each for each in AT_HAND if each.is_shown_by_chance]
-# Their checks are not there; strict, so that this list ends with them.
-WITHOUT_CHECK = {
-    "thread_outlives_request": "CTX301 is not looked for",
-    "job_without_context": "CTX302 is not looked for",
-    "audit_list_grows": "CTX402 is not looked for",
-    "lost_update": "`expect.unique` is not looked at",
-}
-
-
-def named_param(entry: Entry) -> object:
-    reason = WITHOUT_CHECK.get(entry.name)
-    marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-    return pytest.param(entry, id=entry.name, marks=marks)
-
 
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 
@@ -98,12 +85,10 @@ def test_a_rare_entry_says_within_how_many_requests_it_shows(entry: Entry) -> No
         assert entry.found_within is not None
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("entry", [named_param(each) for each in SHOWN])
-def test_the_leaky_twin_is_found_and_the_fixed_one_is_clean(
-    entry: Entry, gallery_runs: dict[str, Ran]
-) -> None:
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("entry", SHOWN, ids=lambda entry: entry.name)
+def test_the_leaky_twin_is_found_and_the_fixed_one_is_clean(entry: Entry) -> None:
     """In each cell that the entry names: its codes where it shows, nothing anywhere else."""
-    ran = gallery_runs[entry.name]
+    [ran] = check_all([entry], seed=7, halt=Halt(), jobs=1)
     assert ran.skipped == ""
     assert ran.differences == ()

@@ -95,8 +95,8 @@ class Residue:
             return
         for place, mark in self._suspects.pop(request, ()):
             value = place.read()
-            if mark in self._marks.in_object(value, self._kept.known):
-                self._note_unless_kept(request, place, value)
+            if self._is_in(mark, value) and not self._is_kept(place, value, mark):
+                self._note(request, place, mark)
 
     def _compare_variables(
         self, request: Request, context: Context, baseline: Context | None
@@ -112,13 +112,13 @@ class Residue:
             self._compare(request, place, value)
 
     def _compare(self, request: Request, place: Place, value: object) -> None:
-        mark = self._mark_in(value, request)
-        if mark is None:
-            return
-        if self._is_of_library(place.thing):
-            self._suspects.setdefault(request, []).append((place, mark))
-        else:
-            self._note_unless_kept(request, place, value)
+        while (mark := self._mark_in(value, request)) is not None:
+            if self._is_of_library(place.thing):
+                self._suspects.setdefault(request, []).append((place, mark))
+                return
+            if not self._is_kept(place, value, mark):
+                self._note(request, place, mark)
+                return
 
     def _mark_in(self, value: object, request: Request) -> Mark | None:
         """The first mark that not all may see, in no object known to be kept for all."""
@@ -127,26 +127,27 @@ class Residue:
                 return mark
         return None
 
-    def _note_unless_kept(self, request: Request, place: Place, value: object) -> None:
-        """Note the first mark in `value` that is in no object that a library keeps for all.
+    def _is_kept(self, place: Place, value: object, mark: Mark) -> bool:
+        """Whether `mark` is nowhere in `value` but in objects that a library keeps for all.
 
         To learn of such objects takes milliseconds, so it is done for no place that was told.
         """
-        while (mark := self._mark_in(value, request)) is not None:
+        while place.name not in self._told:
             known = len(self._kept.known)
+            if not self._is_in(mark, value):
+                return True
             # Each turn knows of one more such object, so that there is an end; another thread may
             # have been the one to learn of it.
-            learns = place.name not in self._told
-            learnt = learns and self._kept.learn(value, partial(self._is_in, mark))
+            learnt = self._kept.learn(value, partial(self._is_in, mark))
             if not learnt and len(self._kept.known) == known:
-                self._told.add(place.name)
-                self._note(request, place, mark)
-                return
+                break
+        return False
 
-    def _is_in(self, mark: Mark, text: object) -> bool:
-        return mark in self._marks.in_object(text)
+    def _is_in(self, mark: Mark, thing: object) -> bool:
+        return mark in self._marks.in_object(thing, self._kept.known)
 
     def _note(self, request: Request, place: Place, mark: Mark) -> None:
+        self._told.add(place.name)
         self._record.note(
             Event(
                 kind="residue",

@@ -9,7 +9,7 @@ APPLICATION = '''
 import itertools, random, threading, time, uuid
 
 shared, carts, seen, half = {}, {}, set(), set()
-orders, stock = itertools.count(1), threading.Semaphore(90)
+orders, stock, counters = itertools.count(1), threading.Semaphore(90), threading.Semaphore(2)
 COIN = random.choice(["heads", "tails"])
 
 def app(environ, start_response):
@@ -58,6 +58,14 @@ def transaction(user, environ):
     environ["wsgi.input"].read()
     shared["open"] = False
     return "200 OK", "done"
+
+def busy(user, environ):
+    """Serves two at a time, and turns the others away."""
+    if not counters.acquire(blocking=False):
+        return "503 Service Unavailable", "come back later"
+    time.sleep(0.002)
+    counters.release()
+    return "200 OK", f"served, {user}"
 
 # What changes with a past of one's own, with time, with chance, with the worker: nobody's matter.
 
@@ -126,8 +134,9 @@ def application(tmp_path, monkeypatch):
     return tmp_path
 
 
-def scenario(folder, *pages, workers="threads:8", more=""):
-    steps = "{post: '/%s', headers: {X-User: '{user.name}', X-Tag: '{canary}'}}"
+def scenario(folder, *pages, workers="threads:8", more="", expect="{}"):
+    sent = "headers: {X-User: '{user.name}', X-Tag: '{canary}'}"
+    steps = f"{{post: '/%s', {sent}, expect: {expect}}}"
     flows = ", ".join(f"{page}: {{steps: [{steps % page}]}}" for page in pages)
     return Scenario.parse(
         "version: 1\ntarget: {app: 'app:app', kind: wsgi}\n"
@@ -171,6 +180,16 @@ def test_answers_that_are_as_alone_and_not_as_others_are_compared(application):
     """So an application that echoes no canary can be called clean; if all get the same, not."""
     assert found(application, "tokens")[0].exit_code == 0
     assert found(application, "coin")[0].exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("expect", "told"),
+    [("{status: [200, 503]}", set()), ("{}", {("CTX208", "POST /busy")})],
+)
+def test_a_status_that_the_scenario_names_is_expected_of_visitors_too(application, expect, told):
+    """That a server may be unable to serve; of no other status, since users get it by right."""
+    _, codes, stories = found(application, "busy", expect=expect)
+    assert codes == told, stories
 
 
 def test_routes_that_are_shared_are_not_compared(application):

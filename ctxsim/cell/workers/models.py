@@ -164,11 +164,7 @@ def _examiner(
     if plan.learnt is None:
         return None, None
     comparison = Comparison(
-        plan.learnt,
-        OwnWords(plan, traffic),
-        record,
-        len(traffic.users),
-        owner.is_shared_route,
+        plan, OwnWords(plan, traffic), record, len(traffic.users), owner.is_shared_route
     )
     return None, Settled(comparison) if plan.one_by_one else comparison
 

@@ -14,8 +14,10 @@ waiting: dict[str, int] = {"first aid": 1, "x-ray": 1}
 def visit() -> str:
     patient = request.form["patient"]
     waiting[patient] = 1
-    pause(0.001)
-    del waiting[patient]
+    try:
+        pause(0.001)
+    finally:
+        del waiting[patient]
     return f"{patient} was seen"
 
 

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from threading import Lock
 
 from flask import Flask, request
 
 app = Flask(__name__)
 queue: deque[tuple[str, str]] = deque()
 imported: OrderedDict[str, str] = OrderedDict()
+working = Lock()
+
+
+@app.before_request
+def work() -> None:
+    with working:
+        while queue:
+            job, title = queue.popleft()
+            imported[job] = title
+        while len(imported) > 60:
+            imported.popitem(last=False)
 
 
 @app.post("/uploads")
 def upload() -> str:
     job = request.form["title"]
     queue.append((job, job))
-    if len(queue) > 2:
-        work()
     return f"queued {job}"
-
-
-def work() -> None:
-    while queue:
-        job, title = queue.popleft()
-        imported[job] = title
-    while len(imported) > 60:
-        imported.popitem(last=False)
 
 
 @app.get("/uploads")

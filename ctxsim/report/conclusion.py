@@ -273,7 +273,7 @@ def _notes_on_workers(cells: Sequence[JudgedCell]) -> Iterator[str]:
         if 0 < most < workers.in_flight:
             yield f"{word} could have {most:,} requests in flight at once; raise users.count"
         # A synchronous application in a task holds up all others: there, one at a time is meant.
-        elif peak == 1 < most and (workers.model, workers.variant) != ("tasks", None):
+        elif peak == 1 < most and not workers.suits_asgi:
             yield (
                 f"{word} never had two requests in flight at once: none waited while it was "
                 "answered, or there were too few"

@@ -50,13 +50,18 @@ class _Suspect:
     is_sure: bool
     attempts: int = _ATTEMPTS
 
+    @property
+    def slot(self) -> tuple[str, bool]:
+        """What is written to: causes that share it have one writer."""
+        return self.place, self.of_users
+
 
 class Origins:
     """Finds where values come from. `wanted` says whether requests should be traced."""
 
     __slots__ = (
         "_alone", "_current", "_files", "_known", "_last", "_lock", "_marks", "_record",
-        "_searches", "_searches_of", "_suspects", "fault", "traced", "wanted",
+        "_searches", "_searches_of", "_suspects", "_writers", "fault", "traced", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +77,7 @@ class Origins:
         self._searches_of: dict[tuple[str, ...], int] = {}
         # The causes whose origin is known, or looked for.
         self._known: set[tuple[str, ...]] = set()
+        self._writers: dict[tuple[str, bool], Origin] = {}
         self._files: dict[str, bool] = {}
         self._last: tuple[Where, ...] = ()
         self.wanted = False
@@ -120,9 +126,13 @@ class Origins:
     def _add(self, suspect: _Suspect) -> None:
         with self._lock:
             self._known.add(suspect.cause)
-            self._suspects.append(suspect)
-            # A tracer that is there already, such as a debugger's, is left alone.
-            self.wanted = sys.gettrace() is None
+            written = self._writers.get(suspect.slot)
+            if written is None:
+                self._suspects.append(suspect)
+                # A tracer that is there already, such as a debugger's, is left alone.
+                self.wanted = sys.gettrace() is None
+        if written is not None:
+            self._record.tell_origin(suspect.cause, written)
 
     def _kept(self, of_users: bool) -> Iterator[tuple[Store, list[Mark]]]:
         roots = [Root(dict(vars(each)), each.__name__) for each in application_modules()]
@@ -202,12 +212,16 @@ class Origins:
         suspect = self._suspects[0]
         if not self._holds(suspect, request):
             return
-        self._record.tell_origin(suspect.cause, Origin(_kept_in(suspect), self._last))
         sys.settrace(None)
+        written = Origin(_kept_in(suspect), self._last)
         with self._lock:
             self.traced = None
-            self._suspects.pop(0)
+            self._writers[suspect.slot] = written
+            told = [each for each in self._suspects if each.slot == suspect.slot]
+            self._suspects = [each for each in self._suspects if each.slot != suspect.slot]
             self.wanted = bool(self._suspects)
+        for each in told:
+            self._record.tell_origin(each.cause, written)
 
     def _holds(self, suspect: _Suspect, request: Request) -> bool:
         """Whether a value of the request's own is now where the other one was found."""

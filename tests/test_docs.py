@@ -61,6 +61,7 @@ def normalised(output: str) -> str:
     return " ".join(re.sub(r"\d[\d,.]*", "N", text).split())
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("commands")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("line", "output"), list(shown_commands()))

@@ -162,7 +162,9 @@ class User:
 class Lane:
     """One visit after the other of a user; of each lane one request is in flight at a time."""
 
-    __slots__ = ("chance", "place", "sent", "steps", "user", "visit", "visits")
+    __slots__ = (
+        "chance", "place", "sent", "settling", "steps", "unsettled", "user", "visit", "visits",
+    )  # fmt: skip
 
     def __init__(self, user: User, place: int, chance: int) -> None:
         self.user = user
@@ -173,6 +175,9 @@ class Lane:
         self.steps: tuple[Prepared, ...] = ()
         self.visit: dict[str, str] = _NO_CANARIES
         self.visits = 0
+        # Whether a fault befell the user since this visit began, or since the one before did: what
+        # it left undone, such as a login, shows in the user's own next visit.
+        self.unsettled = self.settling = False
         # Which step each of its requests was, in order.
         self.sent = array("H")
 
@@ -280,6 +285,9 @@ class Traffic:
             for name, value in response.headers:
                 if name.lower() == "set-cookie":
                     jar.take(value)
+        if request.faulted:
+            for each in request.user.lanes:
+                each.unsettled = True
         if request.faulted or not kept_promise:
             lane.steps = ()
         if self.plan.one_by_one:
@@ -350,6 +358,7 @@ class Traffic:
         if not lane.steps:
             lane.steps = self._begin_visit(lane)
             lane.visit = _NO_CANARIES
+            lane.settling, lane.unsettled = lane.unsettled, False
         prepared = lane.steps[0]
         lane.steps = lane.steps[1:]
         request = Request(lane, prepared, self._number(lane, prepared.index))

@@ -253,7 +253,11 @@ def schema() -> int:
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--fixed", is_flag=True, help="Run the fixed twin instead.")
 @click.option("--all", is_flag=True, help="Run all, with their twins, and say which differ.")
-@click.option("--no-download", is_flag=True, help="Leave out what needs packages of its own.")
+@click.option(
+    "--download/--no-download",
+    default=None,
+    help="Only what needs packages of its own, or only what needs none.",
+)
 @click.option("--table", is_flag=True, help="Measure all beside plain loops of requests.")
 @_OPTIONS["--workers"]
 @_OPTIONS["--seed"]

@@ -22,12 +22,15 @@ from ctxsim.simulation import Options, Outcome, simulate
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the command line said; `name` is None for the list, or for all."""
+    """What the command line said; `name` is None for the list, or for all.
+
+    `download` keeps only the entries that need packages, or only the others; None keeps both.
+    """
 
     name: str | None
     fixed: bool
     all: bool
-    no_download: bool
+    download: bool | None
     table: bool
     workers: Sequence[str]
     seed: int | None
@@ -62,7 +65,7 @@ def _refuse_contradictions(words: Words) -> None:
 
 
 def _chosen(words: Words) -> list[Entry]:
-    return [each for each in entries() if not (words.no_download and each.packages is not None)]
+    return [each for each in entries() if words.download in (None, each.packages is not None)]
 
 
 def _list(chosen: Sequence[Entry]) -> int:

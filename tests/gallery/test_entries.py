@@ -85,6 +85,7 @@ def test_a_rare_entry_says_within_how_many_requests_it_shows(entry: Entry) -> No
         assert entry.found_within is not None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("entry", SHOWN, ids=lambda entry: entry.name)
 def test_the_leaky_twin_is_found_and_the_fixed_one_is_clean(entry: Entry) -> None:

@@ -22,6 +22,9 @@ def test_what_needs_a_download_is_marked_and_can_be_left_out(console: Any) -> No
     assert "downloads packages" not in listed
     with_packages = [each for each in entries() if each.packages is not None]
     assert console.run("ctxsim gallery").stdout.count("downloads packages") == len(with_packages)
+    only = console.run("ctxsim gallery --download").stdout
+    assert only.count("downloads packages") == len(with_packages)
+    assert f"{len(with_packages)} entries" in only
 
 
 def test_an_entry_is_run_and_told_with_its_story(console: Any) -> None:

@@ -1,5 +1,7 @@
 """Flask applications, since 2.2: their contexts as Flask's own proxies show them.
 
+Older ones are served as any other WSGI application.
+
 Up to 3.1 a request has two contexts, one of the application and one of its own. From 3.2 on it has
 one, which an app context that is pushed already does not take the place of.
 
@@ -112,11 +114,11 @@ def applications(kind: type) -> list[Any]:
 
 
 def flask_of() -> Any | None:
-    """The Flask that the application imported; None if there is no Flask application."""
+    """The Flask that the application imported; None if it serves nothing, or is too old."""
     flask = sys.modules.get("flask")
     if flask is None or not applications(getattr(flask, "Flask", type(None))):
         return None
-    return flask
+    return flask if {"request_ctx", "app_ctx"} & vars(flask.globals).keys() else None
 
 
 def session_cookie(flask: Any) -> str:

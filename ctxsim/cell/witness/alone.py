@@ -94,7 +94,8 @@ class Comparison:
         }
 
     def examine(self, request: Request, response: Response, body: bytes) -> bool:
-        if request.faulted:
+        lane = request.lane
+        if request.faulted or lane.settling or lane.unsettled:
             return False
         user = request.user.number
         known = self._known.get((request.prepared.index, user == 0, response.status))

@@ -18,7 +18,7 @@ from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.record import Milestones, Record, is_application_file, module_file
 
 # After so many requests; a search of a large application takes some milliseconds.
-_SEARCH_AT = (3, 30, 300, 3_000, 30_000, 300_000)
+_SEARCH_AT = (3, 10, 30, 100, 300, 1_000, 3_000, 30_000, 300_000)
 
 
 class Bindings:

@@ -6,7 +6,8 @@ from bottle import Bottle, HTTPResponse, request
 
 from ctxsim import pause
 
-app = Bottle()
+# Errors are left to the server: the page that Bottle makes of one shows whose turn it is by then.
+app = Bottle(catchall=False)
 
 
 @app.get("/hello")

@@ -35,7 +35,7 @@ class FlaskView:
         self._proxies = {"request": flask.request, "g": flask.g, "session": flask.session}
         self._request = flask.request._get_current_object
         self.g: Callable[[], object] = flask.g._get_current_object
-        self._context: Callable[[], object] = _request_context(flask)._get_current_object
+        self._context: Callable[[], object] = request_context(flask)._get_current_object
         self._request_class = flask.Request
         self.owners_of_g = OwnersOfG()
         self.has_request: Callable[[], bool] = flask.has_request_context
@@ -51,9 +51,7 @@ class FlaskView:
         return found
 
     def session(self) -> object | None:
-        # Not by the proxy, which marks the session as accessed: a response then varies by cookie.
-        held = vars(self._context())
-        return held["_session"] if "_session" in held else held.get("session")
+        return held_session(self._context())
 
     def belongs_to(self, thing: object) -> Request | None:
         # By its type, not by isinstance: a proxy would pass for what it leads to.
@@ -70,11 +68,20 @@ class FlaskView:
         return iter(())
 
 
-def _request_context(flask: Any) -> Any:
-    """The proxy to the context in which the current request is."""
-    names = vars(flask.globals)
+def request_context(framework: Any) -> Any:
+    """The proxy to the context in which the current request is, in Flask and in Quart."""
+    names = vars(framework.globals)
     # By the module's names, since to ask for it where it has gone gives a warning.
     return names["request_ctx" if "request_ctx" in names else "app_ctx"]
+
+
+def held_session(context: object) -> object | None:
+    """The session that a context holds; None before it is opened.
+
+    Not by the proxy, which marks the session as accessed: a response then varies by cookie.
+    """
+    held = vars(context)
+    return held["_session"] if "_session" in held else held.get("session")
 
 
 class FlaskHooks:

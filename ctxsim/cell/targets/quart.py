@@ -1,5 +1,7 @@
 """Quart applications: their contexts as Quart's own proxies show them, which are Flask's.
 
+Up to 0.22 a request has two contexts, one of the application and one of its own; from then on one.
+
 Quart runs each request in a child task of the server's, so its contexts are looked at from inside:
 when a request's dispatch begins, whenever it goes on after an await, and in its teardowns.
 """
@@ -13,6 +15,7 @@ from typing import Any
 
 from ctxsim.cell.objects import instances
 from ctxsim.cell.targets.faults import not_injected
+from ctxsim.cell.targets.flask import held_session, request_context
 from ctxsim.cell.targets.moments import Moments
 from ctxsim.cell.targets.suspensions import Resumed
 from ctxsim.cell.targets.wsgi import CARRIED
@@ -31,7 +34,7 @@ class QuartView:
         self._proxies = {"request": quart.request, "g": quart.g, "session": quart.session}
         self._request = quart.request._get_current_object
         self.g: Callable[[], object] = quart.g._get_current_object
-        self.session: Callable[[], object | None] = quart.session._get_current_object
+        self._context: Callable[[], object] = request_context(quart)._get_current_object
         self._request_class = quart.Request
         self.owners_of_g = OwnersOfG()
         self.has_request: Callable[[], bool] = quart.has_request_context
@@ -41,6 +44,9 @@ class QuartView:
         if not self.has_request() or self._request().scope.get(CARRIED) is not request:
             return False
         return not self.session() and self.owners_of_g.claim(self.g(), request) is request
+
+    def session(self) -> object | None:
+        return held_session(self._context())
 
     def carried(self) -> Request | None:
         found: Request | None = self._request().scope.get(CARRIED)
@@ -101,10 +107,11 @@ def _watched(
 def _torn_down(
     method: Callable[..., Any], inside: Inside, dispatched: weakref.WeakSet[Any]
 ) -> Callable[..., Any]:
-    def tell(_error: object = None, context: object = None) -> None:
-        # Of a copy of the context, which a stream or a task of the request's has, the teardown is
-        # that of the copy.
-        if context is None or context in dispatched:
+    def tell(*args: object) -> None:
+        # The error and the context, in this order up to 0.22; either may be left out. Of a copy of
+        # the context, which a stream or a task of the request's has, the teardown is the copy's.
+        contexts = [each for each in args if not isinstance(each, (BaseException, type(None)))]
+        if not contexts or contexts[0] in dispatched:
             inside.teardown("request")
 
     return _followed(method, tell)

@@ -17,6 +17,7 @@ from ctxsim.cell.checks.alone import (
     differs,
     requests_needed,
     unconfirmed,
+    unexplained,
 )
 from ctxsim.cell.history import Event, History, Tally
 from ctxsim.cell.learnt import Learnt, together
@@ -221,7 +222,8 @@ def _all_users(jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int) 
 
 
 def _confirmable(history: History) -> Iterator[Event]:
-    for event in _differing(history):
+    # What another finding explains needs no time: it is no finding of its own.
+    for event in unexplained(history):
         if requests_needed(history, event) <= _MOST_REQUESTS:
             yield event
 

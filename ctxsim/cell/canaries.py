@@ -3,7 +3,8 @@
 A canary is 25 lower-case letters and digits, so that URLs, JSON, HTML, headers and cookies leave it
 unchanged: `cx`, 8 hexadecimal digits that name the run, 3 the process, 4 the user (0: a visitor), 6
 the request of that user (0: the user's own canary), and 2 that check the rest. No look-up table is
-needed, so it works across processes and machines; the run's 8 digits rule out chance.
+needed, so it works across processes and machines; the run's 8 digits rule out chance. In capitals,
+or as a title, it is the same canary.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ def read(text: str) -> Origin | None:
 
 
 class Scanner:
-    """Finds the canaries of one run in texts and bytes, also inside base64."""
+    """Finds the canaries of one run in texts and bytes, also inside base64.
+
+    They are told in lower case, whatever an application has made of them.
+    """
 
     def __init__(self, run: str) -> None:
         self._prefix = f"cx{run}"
@@ -60,23 +64,25 @@ class Scanner:
 
     def in_text(self, text: str) -> list[str]:
         """All canaries in `text`, in their order."""
-        return self._text.findall(text) if self._prefix in text else []
+        lower = text.lower()
+        return self._text.findall(lower) if self._prefix in lower else []
 
     def beside(self, data: bytes, canary: str) -> bytes | None:
         """`data` without `canary`; None if it is not there, or if `in_bytes` would find others."""
         # Each search passes over all bytes of every response, so there are as few as can be.
         rest = data.replace(canary.encode(), b"")
-        if len(rest) == len(data) or self._prefix_bytes in rest:
+        if len(rest) == len(data) or self._prefix_bytes in rest.lower():
             return None
         first, second, third = self._coded
         whole = _unwrapped(rest)
         return None if first in whole or second in whole or third in whole else rest
 
     def in_bytes(self, data: bytes) -> list[str]:
-        """All canaries in `data`, as they stand or inside base64 (either alphabet)."""
+        """All canaries in `data`; also inside base64 (either alphabet), but there in lower case."""
         found = []
-        if self._prefix_bytes in data:
-            found = [each.decode() for each in self._bytes.findall(data)]
+        lower = data.lower()
+        if self._prefix_bytes in lower:
+            found = [each.decode() for each in self._bytes.findall(lower)]
         data = _unwrapped(data)
         if any(mark in data for mark in self._coded):
             found += self._in_base64(data)

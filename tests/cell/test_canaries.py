@@ -69,6 +69,17 @@ def test_a_canary_survives_every_coding_of_text(before, origin, after, coding):
     assert made in scanner.in_bytes(coded.encode())
 
 
+@given(st.text(), ORIGINS, st.sampled_from([str.upper, str.title, str.capitalize]))
+def test_a_canary_is_known_in_capitals(before, origin, changed):
+    """Templates write names in capitals, or with a capital letter in front."""
+    scanner, made = Scanner("0badcafe"), canary_of("0badcafe", origin)
+    text = before.encode(errors="replace").decode() + " " + changed(made)
+    own = canary_of("0badcafe", Origin(0xFFF, 0xFFFF, 1))
+    assert made in scanner.in_text(text)
+    assert made in scanner.in_bytes(text.encode())
+    assert scanner.beside(f"{own} {text}".encode(), own) is None
+
+
 @given(st.binary(), ORIGINS, st.binary(), st.booleans(), st.booleans())
 def test_a_canary_is_found_inside_base64(before, origin, after, urlsafe, padded):
     """In either alphabet, padded or not, at every offset."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctxsim.cell.checks import GROUPS, SEVERITY, TITLES, verdict
+from ctxsim.cell.checks import GROUPS, SEVERITY, TITLES, alone, verdict
 from ctxsim.cell.history import KINDS, Event, History, Tally, Who
 
 ANN, BEN, VISITOR = Who(1, 4, "GET /cart"), Who(2, 9, "GET /login"), Who(0, 3, "GET /cart")
@@ -161,3 +161,20 @@ def test_the_same_cause_is_one_finding_however_often():
     for user in range(1, 50):
         history.add(event("answer.foreign", victim=Who(user, 1, "GET /cart"), relation="request"))
     assert len(verdict.judge(history)) == 1
+
+
+OTHERWISE = event("answer.otherwise", "body", source=None)
+
+
+@pytest.mark.parametrize(
+    ("beside", "left"),
+    [
+        ((), [OTHERWISE]),
+        ((event("answer.foreign"),), []),
+        ((event("answer.foreign", victim=BEN),), [OTHERWISE]),
+        ((event("saw.foreign", victim=BEN),), []),
+    ],
+)
+def test_what_another_finding_explains_is_not_carried_again(beside, left):
+    """An answer that differs where more is known of the route, or of the whole process."""
+    assert list(alone.unexplained(history_of(OTHERWISE, *beside))) == left

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from driving import live, plan_of
 
+from ctxsim.cell.plan import Users
+
 SOURCE = """
 from asgiref.local import Local
 from django.conf import settings
@@ -42,3 +44,28 @@ def test_a_cache_that_a_context_leads_to_is_no_residue(application, word, line, 
     target = application(SOURCE.replace("LINE", line))
     found = live(plan_of("GET /say?tag={canary}", target=target, workers=word)).finished()
     assert found.codes == codes, found.told()
+
+
+BOTTLE = """
+import bottle
+
+app = bottle.Bottle()
+
+@app.get("/enter")
+def enter():
+    bottle.response.set_cookie("user", bottle.request.query.user)
+    return bottle.request.query.user
+"""
+
+
+@pytest.mark.parametrize("word", ["sync", "threads:2"])
+def test_what_a_user_sends_again_was_not_left_over(application, word):
+    """Bottle keeps a thread's last response, and each of the user's own sets the same cookie."""
+    plan = plan_of(
+        "GET /enter?user={user.canary}",
+        target=application(BOTTLE),
+        workers=word,
+        users=Users(count=2, visitor=False),
+    )
+    found = live(plan).finished()
+    assert found.codes == set(), found.told()

@@ -123,6 +123,22 @@ def test_every_way_to_send_a_route_is_tried_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Tenant", "{user.canary}"),
+        ("X-Api-Key", "{user.canary}"),
+        ("X-Auth-Token", "{user.canary}"),
+        ("X-Csrf-Token", "{canary}"),
+        ("X-Trace", "{canary}"),
+    ],
+)
+def test_what_tells_a_user_is_the_same_in_all_its_requests(name, value):
+    """A key or token is known by it; what stands for one request alone is not."""
+    tried = attempts(Route("GET", "/"), [Read("header", name)])
+    assert dict(tried[0].step.headers)[name] == value
+
+
 def test_a_password_is_no_canary_and_a_body_is_sent_as_it_is_read():
     route = Route("POST", "/in", (Read("json", "email"), Read("json", "password")))
     step = attempts(route, ())[0].step

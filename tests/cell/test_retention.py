@@ -143,6 +143,15 @@ def test_a_users_own_name_is_no_request(application):
     assert live(plan_of(asked, target=target)).finished().codes == set()
 
 
+@pytest.mark.parametrize(("made", "codes"), [("maxlen=500", set()), ("", {"CTX402"})])
+def test_a_deque_that_is_bounded_is_no_retention(application, made, codes):
+    """A log of the last requests, whose length is written beside it."""
+    source = APP.format(keep="LOG.append((tag, 1))")
+    target = application(f"{source}\nLOG = collections.deque({made})\n")
+    found = live(plan_of(SAY, target=target)).finished()
+    assert found.codes == codes, found.told()
+
+
 def test_a_value_of_a_workers_own_is_told_where_several_gather(application):
     """One value that waits for the next request is residue; a list that grows is retention."""
     found = carried(application, "local.__dict__.setdefault('all', []).append(tag)")

@@ -44,14 +44,22 @@ def at_elapsed_s(history: History, event: Event) -> float:
 def check(history: History, alone: History | None) -> Iterable[Finding]:
     if alone is None:
         return
-    explained = {e.victim.route for e in history.events if e.kind in _OF_ROUTE and not differs(e)}
-    if any(event.kind in _OF_ALL for event in history.events):
-        return
+    told: set[str] = set()
     # An answer of another user tells more than an error, this more than a text.
     for event in sorted(confirmed(history, alone), key=_rank):
-        if event.victim.route not in explained:
-            explained.add(event.victim.route)
+        if event.victim.route not in told:
+            told.add(event.victim.route)
             yield finding_of(_code(event), event, history, _story(event))
+
+
+def unexplained(history: History) -> Iterator[Event]:
+    """The events that say that an answer is not as it is alone, where nothing tells more of it."""
+    if any(event.kind in _OF_ALL for event in history.events):
+        return
+    explained = {e.victim.route for e in history.events if e.kind in _OF_ROUTE and not differs(e)}
+    for event in filter(differs, history.events):
+        if event.victim.route not in explained:
+            yield event
 
 
 def requests_needed(history: History, event: Event) -> int:
@@ -76,22 +84,22 @@ def is_far_enough(history: History, event: Event, alone: Tally) -> bool:
 
 
 def confirmed(history: History, alone: History) -> Iterator[Event]:
-    """The events that say that an answer is not as it is alone, and that do not show alone."""
-    for event in _unexplained(history, alone):
+    """The events that nothing else explains, and that do not show alone."""
+    for event in _only_under_load(history, alone):
         if is_far_enough(history, event, alone.tally):
             yield event
 
 
 def unconfirmed(history: History, alone: History) -> Iterator[Event]:
     """Those of which what was carried alone does not tell."""
-    for event in _unexplained(history, alone):
+    for event in _only_under_load(history, alone):
         if not is_far_enough(history, event, alone.tally):
             yield event
 
 
-def _unexplained(history: History, alone: History) -> Iterator[Event]:
+def _only_under_load(history: History, alone: History) -> Iterator[Event]:
     shown = {(event.victim.route, _what(event)) for event in alone.events if differs(event)}
-    for event in filter(differs, history.events):
+    for event in unexplained(history):
         if (event.victim.route, _what(event)) not in shown:
             yield event
 

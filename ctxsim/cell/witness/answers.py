@@ -342,7 +342,7 @@ def _short(text: str) -> str:
 
 
 def _excerpt(data: bytes, text: str) -> str:
-    at = data.find(text.encode())
+    at = data.lower().find(text.lower().encode())
     if at < 0:
         return text
     part = data[max(0, at - _EXCERPT) : at + len(text) + _EXCERPT]

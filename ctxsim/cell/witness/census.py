@@ -83,7 +83,8 @@ class Census:
         kept = [each for name in names if (each := self._kept(name)) is not None]
         classes = (each for each in kept if issubclass(type(each), type))
         barred = (*classes, *_event_loops())
-        walk = Walk(f"cx{self._plan.run}", self._of_requests, _barred(kept), barred)
+        prefix = f"cx{self._plan.run}"
+        walk = Walk(prefix, self._of_requests, _barred(kept), barred, bounded=False)
         roots = list(_roots(kept, names))
         tree = walk.from_([root.thing for root in roots])
         found = [store for root in roots for store in stores(tree, root)] if tree.canaries else []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import gc
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import (
@@ -68,7 +69,8 @@ class Tree:
 class Walk:
     """Searches texts for `prefix`, and tells by `found` what they hold.
 
-    What is in `barred`, an instance of one of `barred_classes`, or ctxsim's own, is not entered.
+    What is in `barred`, an instance of one of `barred_classes`, or ctxsim's own, is not entered; a
+    deque that has a `maxlen` is entered only if `bounded`.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class Walk:
         found: Found,
         barred: Iterable[object] = (),
         barred_classes: tuple[type, ...] = (),
+        *,
+        bounded: bool = True,
     ) -> None:
         self._prefix = prefix
         self._found = found
         self._barred = list(barred)
-        self._roles = _Roles(barred_classes)
+        self._roles = _Roles(barred_classes, () if bounded else (deque,))
 
     def from_(self, roots: Sequence[object], most: float = float("inf")) -> Tree:
         """What is found from `roots`, which must be containers; at most `most` objects are seen."""
@@ -201,9 +205,10 @@ def _up(
 class _Roles(dict[type, int]):
     """What is done with the instances of each class; told once for each class."""
 
-    def __init__(self, barred: tuple[type, ...]) -> None:
+    def __init__(self, barred: tuple[type, ...], asked: tuple[type, ...]) -> None:
         super().__init__()
         self._barred = barred
+        self._asked = asked
 
     def __missing__(self, kind: type) -> int:
         role = self[kind] = self._role(kind)
@@ -216,8 +221,10 @@ class _Roles(dict[type, int]):
             return _HOLDS
         if issubclass(kind, _LEAVES) or issubclass(kind, self._barred) or _is_our_class(kind):
             return _LEAF
+        asked: tuple[type, ...]
         asked = (FunctionType, FrameType, GeneratorType, CoroutineType, AsyncGeneratorType)
-        return _ASK if issubclass(kind, (*asked, ModuleType, type, CACHED)) else _WALK
+        asked += (ModuleType, type, CACHED, *self._asked)
+        return _ASK if issubclass(kind, asked) else _WALK
 
 
 def _is_our_class(kind: type) -> bool:
@@ -250,10 +257,13 @@ def _is_our_code(file: str) -> bool:
 
 
 def _is_barred(thing: Any) -> bool:
-    """Whether something is ctxsim's, is searched anyway, or is a library's bounded cache."""
+    """Whether something is ctxsim's, is searched anyway, or is a deque or a cache with a bound."""
     kind = type(thing)
     if kind is CACHED:
         return _is_bounded_by_library(thing)
+    if issubclass(kind, deque):
+        # Whoever made it has said how much it may keep.
+        return deque.maxlen.__get__(thing) is not None
     if (code := _CODES.get(kind)) is not None:
         return _is_our_code(code(thing).co_filename)
     if issubclass(kind, type):

@@ -3,7 +3,7 @@ takes the next one.
 
 Only a value that carries a mark is residue: what a library keeps for itself in a worker's context
 (a decimal context, a connection) belongs to nobody. And what a library declares, such as Bottle's
-`request`, may be bound anew by each request before anyone reads it; it counts where the next
+`request`, may be bound anew by each request before anyone reads it; it counts where another user's
 request came to its end with the old value still there.
 """
 
@@ -94,6 +94,9 @@ class Residue:
         if not self._suspects:
             return
         for place, mark in self._suspects.pop(request, ()):
+            if self._owner.is_own(mark, request):
+                # Its user sends it again, in a cookie for instance, and so it may be bound anew.
+                continue
             value = place.read()
             if self._is_in(mark, value) and not self._is_kept(place, value, mark):
                 self._note(request, place, mark)

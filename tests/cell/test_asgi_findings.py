@@ -361,7 +361,7 @@ def test_background_work_of_quart_is_its_requests(application):
         "        await asyncio.sleep(0)\n"
         "    assert request.query_string.decode() == tag\n"
         "tag = g.tag\n"
-        "app.add_background_task(later)\n"
+        "g.task = asyncio.create_task(later())\n"
         "await asyncio.sleep(0)\n"
         "return tag"
     )

@@ -28,7 +28,7 @@ _LOOKS = 4
 _LOOK_SHARE = 0.25
 _TRIAL_S = 3.0
 # What of the time that is left goes to loads; the rest is for what follows them.
-_LOAD_SHARE = 0.75
+_LOAD_SHARE = 0.6
 _LEAST_LOAD_S = 0.5
 _RUN = "00000000"
 _FIRST_PROCESS = 1
@@ -108,6 +108,7 @@ def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
     return scenario, replace(
         options,
         most_s=_load_s(wish, options, seen.elapsed_s, len(scenario.workers)),
+        until=time.monotonic() + wish.budget_s - seen.elapsed_s,
         stall_s=min(options.stall_s, wish.budget_s / 2),
         origin=_origin(wish, sight, made, missing),
     )

@@ -8,6 +8,8 @@ by the same workers, one by one, and what shows there too is no matter of isolat
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +21,7 @@ from ctxsim.cell.checks.alone import (
     unconfirmed,
     unexplained,
 )
-from ctxsim.cell.history import Event, History, Tally
+from ctxsim.cell.history import Event, History, Tally, in_what
 from ctxsim.cell.learnt import Learnt, together
 from ctxsim.cell.plan import Load, Plan, Workers
 from ctxsim.cell.visits import user_count
@@ -40,10 +42,27 @@ _STALL_S = 10.0
 _MARGIN = 1.5
 _MOST_REQUESTS = 30_000
 _LONGEST_S, _LONGEST_WAIT_S = 20.0, 10.0
+# What a cell takes besides its requests, with what is carried in other processes afterwards.
+_START_S = 2.0
+# However late it is: a cell that starts must be able to tell something.
+_LEAST_S = 2.0
 # An application that tosses a coin when it is imported passes for another one half of the time.
 _OTHER_PROCESSES = 6
 
 Run = Callable[[Sequence[Job]], list[CellOutcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Until when, by `time.monotonic`, and how many side by side, cells are carried alone."""
+
+    until: float = math.inf
+    at_once: int = 1
+
+    def each_s(self, cells: int, most_s: float) -> float:
+        """How long each of so many cells may take."""
+        rounds = max(1, -(-cells // self.at_once))
+        return min(most_s, max(_LEAST_S, (self.until - time.monotonic()) / rounds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +152,16 @@ def _one_by_one(plan: Plan, process: int, users: int) -> Plan:
 
 
 def rehearse(
-    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome], run: Run
+    scenario: Scenario,
+    jobs: Sequence[Job],
+    carried: Sequence[CellOutcome],
+    run: Run,
+    bounds: Bounds,
 ) -> Alone:
     """Carry alone what was answered otherwise than expected, or than alone."""
     # Together, since both kinds are short.
     visits = _visits(scenario, jobs, carried)
-    every = _all_users(jobs, carried, first=len(jobs) * 3 + len(visits) + 1)
+    every = _all_users(jobs, carried, len(jobs) * 3 + len(visits) + 1, bounds)
     outcomes = run([*visits.values(), *every.values()])
     # One that ended early tells nothing of how requests are answered alone.
     histories = [o.history if o.history.ending is None else None for o in outcomes]
@@ -147,7 +170,7 @@ def rehearse(
     all_users = {cell: history for cell, history in of_all if history is not None}
     return Alone(
         {key: history for key, history in of_visits if history is not None},
-        _with_other_processes(jobs, carried, all_users, run),
+        _with_other_processes(jobs, carried, all_users, run, bounds),
     )
 
 
@@ -156,6 +179,7 @@ def _with_other_processes(
     carried: Sequence[CellOutcome],
     all_users: dict[Cell, History],
     run: Run,
+    bounds: Bounds,
 ) -> dict[Cell, History]:
     """Add what a few more processes answer alone: at its start, each may have drawn its own lot."""
     left = {
@@ -164,8 +188,9 @@ def _with_other_processes(
         if job.cell in all_users and any(confirmed(outcome.history, all_users[job.cell]))
     }
     first = len(jobs) * 5 + 1
+    each_s = bounds.each_s(len(left) * _OTHER_PROCESSES, _LONGEST_LESSON_S)
     short = [
-        _short(job, first + _OTHER_PROCESSES * i + nth)
+        _short(job, first + _OTHER_PROCESSES * i + nth, each_s)
         for i, job in enumerate(left.values())
         for nth in range(_OTHER_PROCESSES)
     ]
@@ -178,9 +203,9 @@ def _with_other_processes(
     }
 
 
-def _short(job: Job, process: int) -> Job:
+def _short(job: Job, process: int, longest_s: float) -> Job:
     clients = min(user_count(job.plan), _MOST_USERS)
-    load = Load(requests=2 * clients * len(job.plan.steps), duration_s=_LONGEST_LESSON_S)
+    load = Load(requests=2 * clients * len(job.plan.steps), duration_s=longest_s)
     return replace(job, plan=replace(_one_by_one(job.plan, process, clients), load=load))
 
 
@@ -209,16 +234,34 @@ def _differing(history: History) -> Iterator[Event]:
     return (event for event in history.events if differs(event))
 
 
-def _all_users(jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int) -> dict[Cell, Job]:
+def _all_users(
+    jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int, bounds: Bounds
+) -> dict[Cell, Job]:
     wanted = [
         (job, outcome.history, events)
         for job, outcome in zip(jobs, carried, strict=True)
         if (events := list(_confirmable(outcome.history)))
     ]
-    return {
+    again = {
         job.cell: _again(job, history, events, process)
         for process, (job, history, events) in enumerate(wanted, first)
     }
+    expected_s = {job.cell: _expected_s(again[job.cell], history) for job, history, _ in wanted}
+    # What is found in one cell is found: where time is short, fewer are carried, but to their end.
+    left_s = bounds.at_once * (bounds.until - time.monotonic())
+    chosen: dict[Cell, Job] = {}
+    for cell in sorted(again, key=expected_s.__getitem__):
+        left_s -= expected_s[cell]
+        if left_s >= 0 or not chosen:
+            chosen[cell] = again[cell]
+    return chosen
+
+
+def _expected_s(job: Job, history: History) -> float:
+    """How long a cell will be carried alone, by how long its requests took under load."""
+    tally, load = history.tally, job.plan.load
+    mean_s = sum(us * n for us, n in tally.latency_us.items()) / max(1, tally.requests) / 1e6
+    return _START_S + min(_LONGEST_S, max(load.least_s, mean_s * (load.requests or 0)))
 
 
 def _confirmable(history: History) -> Iterator[Event]:
@@ -236,4 +279,6 @@ def _again(job: Job, history: History, events: Sequence[Event], process: int) ->
         least_s=min(_LONGEST_WAIT_S, _MARGIN * longest_s),
     )
     plan = _one_by_one(job.plan, process, user_count(job.plan))
-    return replace(job, plan=replace(plan, workers=job.plan.workers, load=load))
+    awaited = tuple({(event.victim.route, in_what(event.place)) for event in events})
+    again = replace(plan, workers=job.plan.workers, load=load, awaited=awaited)
+    return replace(job, plan=again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shlex
 import sys
@@ -20,7 +21,7 @@ from ctxsim.cell.plan import Plan
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import TargetError, UnsuitedError
-from ctxsim.rehearsing import learn, rehearse
+from ctxsim.rehearsing import Bounds, learn, rehearse
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
 from ctxsim.report.masks import mask
@@ -62,7 +63,8 @@ class Options:
     `jobs` is how many cells run at a time, None for one per core; `stall_s` how long a cell may go
     without ending a request; `only` leaves out all other cells. A command that repeats the run
     needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
-    the command line named. `most_s` ends the load of each cell, however much it was to send.
+    the command line named. `most_s` ends the load of each cell, however much it was to send;
+    `until`, by `time.monotonic`, is when all should be over.
     """
 
     jobs: int | None = None
@@ -75,6 +77,7 @@ class Options:
     again: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     most_s: float | None = None
+    until: float = math.inf
     origin: Origin | None = None
 
 
@@ -127,7 +130,8 @@ def simulate(
     carried = _carry(scenario, jobs, options, progress)
     jobs, carried = _suited(scenario, jobs, carried)
     _refuse_unstarted(carried)
-    alone = rehearse(scenario, jobs, carried, run_alone)
+    bounds = Bounds(options.until, options.jobs or cores())
+    alone = rehearse(scenario, jobs, carried, run_alone, bounds)
     judged = [
         _judge(scenario, outcome, alone.beside(job, outcome.history))
         for job, outcome in zip(jobs, carried, strict=True)

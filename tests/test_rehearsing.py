@@ -59,13 +59,16 @@ def transaction(user, environ):
     shared["open"] = False
     return "200 OK", "done"
 
-def busy(user, environ):
+def busy(user, environ, refusal="503 Service Unavailable"):
     """Serves two at a time, and turns the others away."""
     if not counters.acquire(blocking=False):
-        return "503 Service Unavailable", "come back later"
+        return refusal, "come back later"
     time.sleep(0.002)
     counters.release()
     return "200 OK", f"served, {user}"
+
+def limited(user, environ):
+    return busy(user, environ, "429 Too Many Requests")
 
 # What changes with a past of one's own, with time, with chance, with the worker: nobody's matter.
 
@@ -190,6 +193,11 @@ def test_a_status_that_the_scenario_names_is_expected_of_visitors_too(applicatio
     """That a server may be unable to serve; of no other status, since users get it by right."""
     _, codes, stories = found(application, "busy", expect=expect)
     assert codes == told, stories
+
+
+def test_to_be_asked_for_patience_is_no_finding(application):
+    _, codes, stories = found(application, "limited")
+    assert not codes, stories
 
 
 def test_routes_that_are_shared_are_not_compared(application):

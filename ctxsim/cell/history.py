@@ -35,6 +35,12 @@ KINDS = {
 # The place of an answer that is, word for word, what another user is answered alone.
 AS_ANOTHER = "body, as it is answered to another user alone"
 
+
+def in_what(place: str) -> str:
+    """In what an answer differs from those alone: a status, or the text in whichever way."""
+    return place if place.startswith("status") else "text"
+
+
 # The others have one cause whichever route shows them: a context pushed at import, a thread-local.
 _BY_ROUTE = frozenset(
     kind

@@ -221,6 +221,8 @@ class Plan:
     # Say how requests were answered; what an earlier cell said, to compare the answers with.
     learning: bool = False
     learnt: Learnt | None = None
+    # It ends when each of these was answered otherwise: a route, and in what (`history.in_what`).
+    awaited: tuple[tuple[str, str], ...] = ()
     # Packages lent by the harness: top-level module names, and the folder to find them in.
     lent: tuple[str, ...] = ()
     lent_from: str | None = None

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from ctxsim.cell.checks import Finding, finding_of
-from ctxsim.cell.history import AS_ANOTHER, Event, History, Tally
+from ctxsim.cell.history import AS_ANOTHER, Event, History, Tally, in_what
 
 # How likely it may be that what came by chance under load never came alone.
 _BY_CHANCE = 0.001
@@ -98,15 +98,10 @@ def unconfirmed(history: History, alone: History) -> Iterator[Event]:
 
 
 def _only_under_load(history: History, alone: History) -> Iterator[Event]:
-    shown = {(event.victim.route, _what(event)) for event in alone.events if differs(event)}
+    shown = {(event.victim.route, in_what(event.place)) for event in alone.events if differs(event)}
     for event in unexplained(history):
-        if (event.victim.route, _what(event)) not in shown:
+        if (event.victim.route, in_what(event.place)) not in shown:
             yield event
-
-
-def _what(event: Event) -> str:
-    """In what an answer differs: a status, or the text in whichever way."""
-    return event.place if event.place.startswith("status") else "text"
 
 
 def _rank(event: Event) -> int:

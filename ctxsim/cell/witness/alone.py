@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ctxsim.cell.history import AS_ANOTHER, Event, Who
+from ctxsim.cell.history import AS_ANOTHER, Event, Who, in_what
 from ctxsim.cell.learnt import Answered, Learnt
 from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
 from ctxsim.cell.plan import Plan
@@ -21,6 +21,7 @@ _CLOSE_LOOKS = 256
 _THEN_EVERY = 16
 _SHOWN = 160
 _SERVER_ERRORS = 500
+_TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
 
 
 class Examiner(Protocol):
@@ -49,6 +50,14 @@ class Settled:
             self._left_over = bool(request.lane.steps)
             return False
         return self._inner.examine(request, response, body)
+
+
+def _asks_for_patience(response: Response) -> bool:
+    """Whether an application says that it is asked too much at once (RFC 6585, RFC 9110)."""
+    if response.status == _TOO_MANY_REQUESTS:
+        return True
+    later = any(name.lower() == "retry-after" for name, _ in response.headers)
+    return response.status == _UNAVAILABLE and later
 
 
 class _Known:
@@ -85,6 +94,9 @@ class Comparison:
         self._record = record
         self._users = users
         self._is_shared = is_shared
+        self._awaited = set(plan.awaited)
+        # Called when the last of the answers that were awaited has come.
+        self.on_all_seen: Callable[[], object] = lambda: None
         learnt = plan.learnt or Learnt()
         # The steps of visitors say nothing of what is expected.
         self._expected = [step.expect.status for step in plan.steps]
@@ -161,6 +173,8 @@ class Comparison:
             expected = response.status in self._expected[step]
             if expected and (not visitor or response.status >= _SERVER_ERRORS):
                 return
+            if _asks_for_patience(response):
+                return
             of_users = self._known.get((step, False, response.status))
             if visitor and of_users is not None and self._see_another(of_users, request, data):
                 return
@@ -220,6 +234,10 @@ class Comparison:
                 at_request=self._record.ended + 1,
             )
         )
+        if self._awaited:
+            self._awaited.discard((request.step.route, in_what(place)))
+            if not self._awaited:
+                self.on_all_seen()
 
 
 def _short(text: str) -> str:

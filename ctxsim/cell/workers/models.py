@@ -166,6 +166,7 @@ def _examiner(
     comparison = Comparison(
         plan, OwnWords(plan, traffic), record, len(traffic.users), owner.is_shared_route
     )
+    comparison.on_all_seen = traffic.stop
     return None, Settled(comparison) if plan.one_by_one else comparison
 
 

@@ -90,8 +90,20 @@ def hello(name):
     last[:] = last or [name]
     return f"hello {last[0]}"
 """
+BRANCH = """
+from flask import Flask, request
+app = Flask("checked")
+lines = []
+@app.get("/report")
+def report():
+    if request.args.get("format") == "csv":
+        lines.append(request.args["owner"])
+        return lines[0]
+    return "write format=csv"
+"""
 LEAKY = {
     "global": (GLOBAL, {}, {"CTX201", "CTX204"}),
+    "branch": (BRANCH, {}, {"CTX201"}),
     "thread-local": (THREAD_LOCAL, {}, {"CTX201", "CTX204", "CTX401"}),
     "pushed": (PUSHED, {}, {"CTX102", "CTX201"}),
     "cached": (CACHED, {}, {"CTX201"}),

@@ -17,11 +17,15 @@ SAFE = ("GET", "HEAD")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A name that source code reads from a request; `kind` is what it makes of the text."""
+    """A name that source code reads from a request; `kind` is what it makes of the text.
+
+    `words` are the texts that it compares it with: each may lead to another answer.
+    """
 
     place: Place
     name: str
     kind: Literal["text", "int", "float", "bool"] = "text"
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,9 @@ class Route:
 class Trial:
     """One way to send a route, and how it was answered when it was sent alone.
 
-    `variant` is "full" (every name that the source reads), "own" (only those that tell who the user
-    is), "same" and "again" (all, on a page that others ask for too), or "bare" (none).
+    `variant` is "full" (every name that the source reads), "word" (so, with one of them as a text
+    that the source compares it with), "own" (only those that tell who the user is), "same" and
+    "again" (all, on a page that others ask for too), or "bare" (none).
     `echoes`: the answer held a canary of the request.
     """
 

@@ -135,6 +135,8 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
         of_variant = [trial for trial in well if trial.variant == variant]
         if of_variant:
             yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
+    # Each such text may lead to an answer of its own.
+    yield from (trial for trial in well if trial.variant == "word" and trial.is_good)
 
 
 def _odd(tried: Tried) -> Iterator[Trial]:

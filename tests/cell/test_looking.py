@@ -75,7 +75,7 @@ def test_starlettes_converters_are_filled():
 def reads_of(text):
     tree = ast.parse(textwrap.dedent(text))
     sources._follow_variables(tree)
-    return set(sources._unique(sources._reads(tree)))
+    return set(sources._unique(sources._reads(tree), sources._words([tree])))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,16 @@ def reads_of(text):
         ("def f():\n    q = dict(parse_qsl(s))\n    return q.get('x')", Read("query", "x")),
         ("async def f():\n    d = await request.json()\n    return d['x']", Read("json", "x")),
         ("'x' in request.args", Read("query", "x")),
+        ("request.args.get('x') == 'csv'", Read("query", "x", words=("csv",))),
+        ("request.args.get('x') in ('a', 'b')", Read("query", "x", words=("a", "b"))),
+        (
+            "def f():\n    x = request.args['x']\n    return x != 'a'",
+            Read("query", "x", words=("a",)),
+        ),
+        (
+            "def f():\n    match request.form['x']:\n        case 'a' | 'b': pass",
+            Read("form", "x", words=("a", "b")),
+        ),
     ],
 )
 def test_the_source_tells_which_names_are_read(text, read):
@@ -109,6 +119,14 @@ def test_the_source_tells_which_names_are_read(text, read):
 @pytest.mark.parametrize("text", ["environ['PATH_INFO']", "headers['Content-Type']", "other['x']"])
 def test_what_no_client_sends_is_no_name(text):
     assert reads_of(text) == set()
+
+
+def test_each_text_that_is_compared_with_is_sent_once():
+    """With everything else that is read, since the answer to it may hold the user's values."""
+    reads = (Read("query", "q"), Read("query", "as", words=("csv", "a b", "{x}", "json")))
+    tried = attempts(Route("GET", "/x", reads), [Read("query", "as")])
+    paths = [each.step.path for each in tried if each.variant == "word"]
+    assert paths == ["/x?q={canary}&as=csv", "/x?q={canary}&as=json"]
 
 
 def test_every_way_to_send_a_route_is_tried_once():

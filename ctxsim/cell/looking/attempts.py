@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from urllib.parse import quote_plus
 
 from ctxsim.cell.plan import Json, Step
@@ -31,6 +32,8 @@ _NAME, _FIELD = re.compile(r"[\w.-]+", re.ASCII), re.compile(r"[^{}]+")
 _KINDS: dict[str, Json] = {"int": 2, "float": 1.5, "bool": True}
 _MOST_NAMES = 16
 _MOST_ALONE = 4
+_MOST_WORDS = 6
+_NO_WORDS: Mapping[Read, str] = MappingProxyType({})
 _BODIES = ("form", "json")
 
 
@@ -57,12 +60,14 @@ def attempts(route: Route, common: Iterable[Read], *, session: Iterable[str] = (
 
 
 def _sendable(route: Route, common: Iterable[Read], session: set[str]) -> tuple[Read, ...]:
-    together = dict.fromkeys((*route.reads, *common))
+    together: dict[tuple[str, str], Read] = {}
+    for each in (*route.reads, *common):
+        together.setdefault((each.place, each.name), each)
     bodies = () if route.is_safe else _BODIES
     known = ("query", "header", "auth", *bodies)
     return tuple(
         read
-        for read in together
+        for read in together.values()
         if (read.place in known or (read.place == "cookie" and read.name not in session))
         and (_NAME if read.place in ("cookie", "header") else _FIELD).fullmatch(read.name)
     )[:_MOST_NAMES]
@@ -74,6 +79,10 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
     for body in _bodies(route, reads):
         for auth in _credentials(reads):
             yield Attempt("full", _step(route, reads, body, auth))
+    body, auth = _bodies(route, reads)[0], _credentials(reads)[0]
+    for one, word in [(read, word) for read in reads for word in read.words][:_MOST_WORDS]:
+        if _NAME.fullmatch(word):
+            yield Attempt("word", _step(route, reads, body or _body_of(one), auth, {one: word}))
     if others:
         body, auth = _bodies(route, own)[0], _credentials(own)[0]
         yield Attempt("own", _step(route, own, body, auth))
@@ -112,11 +121,22 @@ def _tells_user(read: Read) -> bool:
     return read.place == "auth" or _OF_USER.search(read.name) is not None
 
 
-def _step(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Step:
-    query = [(read.name, _text(read)) for read in reads if read.place == "query"]
+def _step(
+    route: Route,
+    reads: tuple[Read, ...],
+    body: str,
+    auth: str,
+    words: Mapping[Read, str] = _NO_WORDS,
+) -> Step:
+    """One way to send `route`; what is in `words` is sent as that text."""
+
+    def text(read: Read) -> str:
+        return words[read] if read in words else _text(read)
+
+    query = [(read.name, text(read)) for read in reads if read.place == "query"]
     path = route.path.replace("{user.uuid}", _UUID)
-    cookies = [f"{read.name}={_text(read)}" for read in reads if read.place == "cookie"]
-    headers = [(read.name, _text(read)) for read in reads if read.place == "header"]
+    cookies = [f"{read.name}={text(read)}" for read in reads if read.place == "cookie"]
+    headers = [(read.name, text(read)) for read in reads if read.place == "header"]
     if not any(name.lower() == _TRACE[0].lower() for name, _ in headers):
         headers.append(_TRACE)
     if cookies:
@@ -124,7 +144,8 @@ def _step(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Step:
     if auth == "bearer":
         headers.append(("Authorization", f"Bearer {USER}"))
     inside = [read for read in reads if read.place == body]
-    fields = {read.name: _text(read) for read in inside}
+    fields = {read.name: text(read) for read in inside}
+    members = {read.name: words.get(read, _value(read)) for read in inside}
     holds_canary = CANARY in path or any(value == CANARY for _, value in query)
     if not holds_canary and not any(_value(read) == CANARY for read in inside):
         query.append((_TAG, CANARY))
@@ -134,7 +155,7 @@ def _step(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Step:
         path=path + _query(query),
         headers=tuple(headers),
         form=tuple(fields.items()) if body == "form" else None,
-        json={read.name: _value(read) for read in inside} if body == "json" else None,
+        json=members if body == "json" else None,
         has_json=body == "json",
         auth=(USER, "password") if auth == "basic" else None,
     )

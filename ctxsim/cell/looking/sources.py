@@ -6,8 +6,9 @@ import ast
 import functools
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ctxsim.cell.sights import Place, Read
@@ -75,6 +76,8 @@ _NOT_SENT = frozenset(
         "x-requested-with",
     ]
 )
+# By place and name: the texts that a read is compared with, in the order of the source.
+Words = dict[tuple[Place, str], dict[str, None]]
 # Places of variables that were made from a request's, by the identity of their nodes. The nodes are
 # kept, so that no other gets it.
 _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
@@ -141,7 +144,7 @@ class Names:
     def of_function(self, file: str, line: int) -> tuple[Read, ...] | None:
         """What the function or class at that line reads; None where it is not known."""
         node = self._functions.get((file, line))
-        return None if node is None else _unique(_reads(node))
+        return None if node is None else _unique(_reads(node), _words([node]))
 
     def mentions(self, file: str, line: int, word: str) -> bool:
         """Whether the function or class at that line holds the text `word`, or a name like it."""
@@ -152,7 +155,8 @@ class Names:
         """What is read outside of the given functions: in hooks, middleware, what views call."""
         left_out = {id(self._functions[each]) for each in views if each in self._functions}
         found = (read for each in self._sources for read in _reads(each.tree, left_out))
-        return _unique(found)
+        others = [node for node in self._functions.values() if id(node) not in left_out]
+        return _unique(found, _words(others))
 
 
 def mentions(tree: ast.AST, word: str) -> bool:
@@ -164,14 +168,54 @@ def mentions(tree: ast.AST, word: str) -> bool:
     )
 
 
-def _unique(reads: Iterator[Read]) -> tuple[Read, ...]:
+def _unique(reads: Iterator[Read], words: Words) -> tuple[Read, ...]:
     # The more exact kind counts where one name is read in two ways.
     kinds: dict[tuple[Place, str], Read] = {}
     for read in reads:
-        known = kinds.get((read.place, read.name))
+        key = (read.place, read.name)
+        known = kinds.get(key)
         if known is None or known.kind == "text":
-            kinds[read.place, read.name] = read
+            kinds[key] = replace(read, words=tuple(words.get(key, ())))
     return tuple(kinds.values())
+
+
+def _words(functions: Iterable[ast.AST]) -> Words:
+    """The texts with which functions compare what they read, at once or by way of a variable."""
+    words: Words = defaultdict(dict)
+    for function in functions:
+        held: dict[str, list[Read]] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                held.setdefault(node.targets[0].id, []).extend(_read_by(node.value))
+        for node in ast.walk(function):
+            for compared, text in _comparisons(node):
+                named = held.get(compared.id, []) if isinstance(compared, ast.Name) else ()
+                for read in (*named, *_read_by(compared)):
+                    if text and text.isprintable():
+                        words[read.place, read.name][text] = None
+    return words
+
+
+def _comparisons(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    """What is compared, with which text: by `==`, `!=`, `in`, or the cases of a `match`."""
+    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.In):
+        left, right = node.left, node.comparators[0]
+        for text in _texts(right):
+            yield left, text
+        for text in _texts(left):
+            yield right, text
+    elif isinstance(node, ast.Match):
+        for case in node.cases:
+            for each in ast.walk(case.pattern):
+                if isinstance(each, ast.MatchValue):
+                    for text in _texts(each.value):
+                        yield node.subject, text
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    for each in node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else (node,):
+        if (text := _text(each)) is not None:
+            yield text
 
 
 def _reads(node: ast.AST, left_out: set[int] | frozenset[int] = frozenset()) -> Iterator[Read]:

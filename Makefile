@@ -20,7 +20,7 @@ run: $(VENV)/.installed
 	@$(BIN)/ctxsim run scenarios/quickstart.yaml
 
 test: $(VENV)/.installed-all
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-all
 	@$(BIN)/ruff check $(CODE)

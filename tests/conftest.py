@@ -22,8 +22,13 @@ JOIN_S = 2.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what one process must run on its own, since it takes longest."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Begin with what shares long commands: of several processes, each takes a stretch of tests."""
+
+    def is_other(item: pytest.Item) -> bool:
+        shares = "console" in getattr(item, "fixturenames", ())
+        return not (shares and item.get_closest_marker("long"))
+
+    items.sort(key=is_other)
 
 
 def pushed_contexts() -> list[str]:

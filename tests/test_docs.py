@@ -62,7 +62,6 @@ def normalised(output: str) -> str:
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("commands")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("line", "output"), list(shown_commands()))
 def test_a_shown_command_prints_what_is_shown(console: Any, line: str, output: str) -> None:

@@ -16,8 +16,7 @@ SCENARIOS = Path(__file__).parents[1] / "scenarios"
 FILES = sorted(SCENARIOS.glob("*.yaml"), key=lambda path: path.name)
 MODELS = {"sync", "threads", "greenlets", "tasks", "threads x greenlets"}
 
-# Of one process, which runs each command once for all tests.
-pytestmark = [pytest.mark.timeout(240), pytest.mark.long, pytest.mark.xdist_group("commands")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 
 Results = Callable[[str], dict[str, Any]]

@@ -195,6 +195,18 @@ def test_a_status_that_the_scenario_names_is_expected_of_visitors_too(applicatio
     assert codes == told, stories
 
 
+def test_where_time_is_short_fewer_cells_are_confirmed_but_to_their_end(application):
+    """What is found in one is found; of the others a note says what could not be confirmed."""
+    late = Options(until=0.0)
+    outcome, codes, stories = found(
+        application, "race", "tokens", workers="threads:8', 'threads:6", options=late
+    )
+    assert codes == {("CTX208", "POST /race")}, stories
+    [confirmed] = outcome.findings[0].cells
+    [left] = {"app/threads:8", "app/threads:6"} - {confirmed}
+    assert any(note.startswith(f"{left}: POST /race was") for note in outcome.document.notes)
+
+
 def test_to_be_asked_for_patience_is_no_finding(application):
     _, codes, stories = found(application, "limited")
     assert not codes, stories

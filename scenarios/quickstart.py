@@ -10,7 +10,7 @@ from ctxsim.runtime import App, Response, abort, g, request, session
 app = App(__name__)
 app.secret_key = "for trying things out"
 
-QUERY_S = 2.0
+QUERY_S = 3.0
 
 
 @app.before_request

@@ -184,7 +184,8 @@ class History:
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
-        """Take up an event that was reported whole."""
-        if event.cause not in self.counts:
+        """Take up an event that was reported whole, the first of its cause."""
+        # That its cause has a count says nothing: a tally may overtake the event on its way here.
+        if not any(each.cause == event.cause for each in self.events):
             self.events.append(event)
-            self.counts[event.cause] = 1
+            self.counts.setdefault(event.cause, 1)

@@ -81,6 +81,15 @@ def leak():
     end()
 
 
+def overtaken():
+    """Another worker counts the cause while the event that shows it is still on its way."""
+    ready()
+    tally(50, counts=[[["answer.foreign", "GET /whoami", "body", "user"], 1]])
+    event()
+    tally(100, counts=[[["answer.foreign", "GET /whoami", "body", "user"], 40]])
+    end()
+
+
 def leak_if_threads():
     leak() if plan["workers"]["model"] == "threads" else clean()
 

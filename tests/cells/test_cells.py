@@ -58,6 +58,13 @@ def test_events_are_kept_whole_and_their_counts_are_the_tally_s():
     assert first.where[0].line == 17
 
 
+def test_an_event_counts_though_a_tally_overtook_it():
+    """It had been counted when it was said, and a tally in another thread was faster."""
+    [outcome] = run(job("overtaken"))
+    [event] = outcome.history.events
+    assert outcome.history.counts == {event.cause: 40}
+
+
 def test_outcomes_come_in_the_order_of_the_jobs():
     outcomes = run(job("leak"), job("clean"), job("crash"), job("leave"), at_once=3)
     assert [each.cell.name for each in outcomes] == ["leak", "clean", "crash", "leave"]

@@ -57,7 +57,8 @@ def main() -> int:
         print(runs[-1], flush=True)
         for line in _found(runs[-1]):
             print(f"  {line}", flush=True)
-    RESULTS.write_text("\n".join(_page(runs)), encoding="utf-8")
+        # After each, since the whole takes hours.
+        RESULTS.write_text("\n".join(_page(runs)), encoding="utf-8")
     print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
     return 0 if all(run.is_clean for run in runs) else 1
 

@@ -87,16 +87,15 @@ class Alone:
         # Which differences could be confirmed follows from how far all users came.
         return History(events=events, tally=every.tally if every else Tally())
 
-    def notes(self, jobs: Sequence[Job], carried: Sequence[CellOutcome]) -> Iterator[str]:
-        """What was answered otherwise, and could not be confirmed in the time there is."""
-        for job, outcome in zip(jobs, carried, strict=True):
-            every = self.all_users.get(job.cell, History())
-            for event in unconfirmed(outcome.history, every):
-                yield (
-                    f"{outcome.cell.name}: {event.victim.route} was answered otherwise than alone "
-                    f"({event.place}), first at request {event.at_request:,}; too seldom, or too "
-                    "late, to rule chance out"
-                )
+    def unconfirmed(self, job: Job, history: History) -> Iterator[str]:
+        """What a cell answered otherwise, and could not be confirmed in the time there is."""
+        every = self.all_users.get(job.cell, History())
+        for event in unconfirmed(history, every):
+            yield (
+                f"{job.cell.name}: {event.victim.route} was answered otherwise than alone "
+                f"({event.place}), first at request {event.at_request:,}; too seldom, or too "
+                "late, to rule chance out"
+            )
 
 
 def learn(jobs: Sequence[Job], run: Run) -> tuple[list[Job], tuple[str, ...]]:

@@ -16,12 +16,11 @@ from typing import Any
 import ctxsim
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import judge
-from ctxsim.cell.history import History
 from ctxsim.cell.plan import Plan
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import TargetError, UnsuitedError
-from ctxsim.rehearsing import Bounds, learn, rehearse
+from ctxsim.rehearsing import Alone, Bounds, learn, rehearse
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
 from ctxsim.report.masks import mask
@@ -133,11 +132,10 @@ def simulate(
     bounds = Bounds(options.until, options.jobs or cores())
     alone = rehearse(scenario, jobs, carried, run_alone, bounds)
     judged = [
-        _judge(scenario, outcome, alone.beside(job, outcome.history))
-        for job, outcome in zip(jobs, carried, strict=True)
+        _judge(scenario, job, outcome, alone) for job, outcome in zip(jobs, carried, strict=True)
     ]
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
-    case = replace(case, notes=(*case.notes, *notes, *alone.notes(jobs, carried)))
+    case = replace(case, notes=(*case.notes, *notes))
     return Outcome(conclude(case, judged), tuple(carried))
 
 
@@ -260,12 +258,14 @@ def _has_ending(outcome: CellOutcome, kind: str) -> bool:
     return outcome.history.ending is not None and outcome.history.ending.kind == kind
 
 
-def _judge(scenario: Scenario, outcome: CellOutcome, alone: History | None) -> JudgedCell:
+def _judge(scenario: Scenario, job: Job, outcome: CellOutcome, alone: Alone) -> JudgedCell:
+    history = outcome.history
     return JudgedCell(
         storage=outcome.cell.storage,
         workers=outcome.cell.workers.word,
-        history=outcome.history,
-        findings=tuple(judge(outcome.history, alone, codes(scenario))),
+        history=history,
+        findings=tuple(judge(history, alone.beside(job, history), codes(scenario))),
+        unconfirmed=tuple(alone.unconfirmed(job, history)),
         expected=_expected(scenario, outcome.cell),
         ready=outcome.ready,
         elapsed_s=outcome.elapsed_s,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ctxsim import rehearsing
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import Options, simulate
 
@@ -196,7 +197,7 @@ def test_a_status_that_the_scenario_names_is_expected_of_visitors_too(applicatio
 
 
 def test_where_time_is_short_fewer_cells_are_confirmed_but_to_their_end(application):
-    """What is found in one is found; of the others a note says what could not be confirmed."""
+    """What is found in one is found; the others are not clean, and it is said why."""
     late = Options(until=0.0)
     outcome, codes, stories = found(
         application, "race", "tokens", workers="threads:8', 'threads:6", options=late
@@ -204,7 +205,17 @@ def test_where_time_is_short_fewer_cells_are_confirmed_but_to_their_end(applicat
     assert codes == {("CTX208", "POST /race")}, stories
     [confirmed] = outcome.findings[0].cells
     [left] = {"app/threads:8", "app/threads:6"} - {confirmed}
-    assert any(note.startswith(f"{left}: POST /race was") for note in outcome.document.notes)
+    assert any(why.startswith(f"{left}: POST /race was") for why in outcome.document.reasons)
+    assert {cell.verdict for cell in outcome.cells} == {"findings", "inconclusive"}
+
+
+def test_a_difference_that_may_be_chance_is_neither_a_finding_nor_clean(application, monkeypatch):
+    """It came once in so many requests that sending as many alone would take too long."""
+    monkeypatch.setattr(rehearsing, "_MOST_REQUESTS", 10)
+    outcome, codes, stories = found(application, "race", "tokens")
+    assert not codes, stories
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert "POST /race was answered otherwise than alone" in " ".join(outcome.document.reasons)
 
 
 def test_to_be_asked_for_patience_is_no_finding(application):

@@ -56,12 +56,17 @@ _ADVICE = "let a route give back {canary}, or name a text that belongs to a user
 
 @dataclass(frozen=True, slots=True)
 class JudgedCell:
-    """What one cell's history came to. `expected`: the codes that the scenario expects of it."""
+    """What one cell's history came to. `expected`: the codes that the scenario expects of it.
+
+    `unconfirmed` tells of answers that were otherwise than alone, where it could not be found out
+    whether that was by chance: such a cell is not clean.
+    """
 
     storage: str
     workers: str
     history: History
     findings: tuple[Finding, ...]
+    unconfirmed: tuple[str, ...] = ()
     expected: frozenset[str] = frozenset()
     ready: bool = True
     elapsed_s: float = 0.0
@@ -221,6 +226,8 @@ def _doubts(cell: JudgedCell) -> Iterator[str]:
             f"{cell.name}: only {tally.compared:,} of {of_users:,} users' requests could be "
             f"compared; {_ADVICE}"
         )
+    if not cell.has_findings:
+        yield from cell.unconfirmed
     if cell.fails_mostly:
         yield f"{cell.name}: {tally.failed:,} of {tally.requests:,} requests failed{_why(tally)}"
 
@@ -250,6 +257,9 @@ def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         for cell in failing:
             tally = cell.history.tally
             yield some_failed(cell.name, tally.requests, tally.failed, tally.failures)
+    for cell in cells:
+        if cell.has_findings:
+            yield from cell.unconfirmed
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)

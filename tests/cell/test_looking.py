@@ -99,6 +99,13 @@ def reads_of(text):
         ("def f():\n    d = request.get_json()\n    return d['x']", Read("json", "x")),
         ("def f():\n    q = dict(parse_qsl(s))\n    return q.get('x')", Read("query", "x")),
         ("async def f():\n    d = await request.json()\n    return d['x']", Read("json", "x")),
+        (
+            "def f(scope):\n    q = parse_qs(scope['query_string'])\n    return g(q)\n"
+            "def g(q):\n    return q['x'][0]",
+            Read("query", "x"),
+        ),
+        ("dict(scope['headers']).get(b'x-user')", Read("header", "X-User")),
+        ("dict(scope['headers'])[b'authorization']", Read("auth", "header")),
         ("'x' in request.args", Read("query", "x")),
         ("request.args.get('x') == 'csv'", Read("query", "x", words=("csv",))),
         ("request.args.get('x') in ('a', 'b')", Read("query", "x", words=("a", "b"))),

@@ -115,17 +115,31 @@ def _parsed(file: str) -> Source | None:
 
 def _follow_variables(tree: ast.Module) -> None:
     """Note of each variable that a function makes of a request's part where it came from."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        made: dict[str, tuple[Place, ...]] = {}
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Name):
-                places = _places_of(inner.value)
-                if places:
-                    made[inner.targets[0].id] = places
-            elif isinstance(inner, ast.Name) and inner.id in made:
-                _MADE[id(inner)] = (inner, made[inner.id])
+    functions = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    everywhere: dict[str, tuple[Place, ...]] = {}
+    for function in functions:
+        everywhere |= _follow(function, {})
+    # Once more, since it may be handed on: to a parameter that mostly has the same name.
+    for function in functions:
+        parameters = {each.arg for each in (*function.args.args, *function.args.kwonlyargs)}
+        _follow(function, {name: everywhere[name] for name in parameters & everywhere.keys()})
+
+
+def _follow(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, known: dict[str, tuple[Place, ...]]
+) -> dict[str, tuple[Place, ...]]:
+    """The variables of a function that hold a part of a request, with those that are `known`."""
+    made = dict(known)
+    for inner in ast.walk(function):
+        if isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Name):
+            places = _places_of(inner.value)
+            if places:
+                made[inner.targets[0].id] = places
+        elif isinstance(inner, ast.Name) and inner.id in made:
+            _MADE[id(inner)] = (inner, made[inner.id])
+    return made
 
 
 class Names:
@@ -280,6 +294,9 @@ def _places_of(holder: ast.expr) -> tuple[Place, ...]:
             return _PLACES.get(name, ())
         case ast.Call(func=called):
             return _places_of_call(called, holder.args)
+        case ast.Subscript(slice=ast.Constant(value="headers")):
+            # Of an ASGI scope.
+            return ("header",)
         case ast.Name(id=name) if name in _VARIABLES:
             return (_VARIABLES[name],)
     return ()
@@ -316,7 +333,12 @@ def _read(place: Place, name: str, kind: str = "text") -> Iterator[Read]:
 
 
 def _text(node: ast.expr) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+    if not isinstance(node, ast.Constant):
+        return None
+    if isinstance(node.value, bytes):
+        # As an ASGI scope has the names of headers.
+        return node.value.decode("latin-1")
+    return node.value if isinstance(node.value, str) else None
 
 
 def literal_paths(sources: list[Source]) -> list[str]:

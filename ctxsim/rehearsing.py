@@ -92,9 +92,8 @@ class Alone:
         every = self.all_users.get(job.cell, History())
         for event in unconfirmed(history, every):
             yield (
-                f"{job.cell.name}: {event.victim.route} was answered otherwise than alone "
-                f"({event.place}), first at request {event.at_request:,}; too seldom, or too "
-                "late, to rule chance out"
+                f"{event.victim.route} was answered otherwise than alone ({event.place}); too "
+                "seldom, or too late, to rule chance out"
             )
 
 

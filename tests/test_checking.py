@@ -101,7 +101,56 @@ def report():
         return lines[0]
     return "write format=csv"
 """
+MISSING = """
+from flask import Flask, request
+app = Flask("checked")
+last = ["nobody"]
+@app.get("/account")
+def account():
+    last[0] = request.args["user"]
+    return request.args["user"]
+@app.errorhandler(404)
+def missing(error):
+    return f"nothing here; {last[0]} was told", 404
+"""
+ARGUMENT = """
+from flask import Flask, abort, request
+app = Flask("checked")
+taken = []
+@app.get("/statements/<number>")
+def statement(number):
+    if number == "none":
+        taken.append(request.args["owner"])
+        abort(404)
+    return f"{number} of {taken[0] if taken else request.args['owner']}"
+"""
+NOBODY = """
+from flask import Flask, request
+app = Flask("checked")
+last = ["public"]
+@app.get("/search")
+def search():
+    last[0] = request.args.get("tenant", last[0])
+    return f"{request.args['words']} for {last[0]}"
+"""
+HANDED_ON = """
+from urllib.parse import parse_qs
+last = []
+async def app(scope, receive, send):
+    given = parse_qs(scope["query_string"].decode())
+    await answer(send, dict(scope["headers"]).get(b"x-user", b"") + said(given))
+def said(given):
+    last[:] = last or given["text"]
+    return last[0].encode()
+async def answer(send, body):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
 LEAKY = {
+    "missing": (MISSING, {}, {"CTX201", "CTX204"}),
+    "argument": (ARGUMENT, {}, {"CTX201"}),
+    "nobody": (NOBODY, {}, {"CTX201", "CTX204"}),
+    "handed on": (HANDED_ON, {"workers": ["tasks:5"]}, {"CTX201"}),
     "global": (GLOBAL, {}, {"CTX201", "CTX204"}),
     "branch": (BRANCH, {}, {"CTX201"}),
     "thread-local": (THREAD_LOCAL, {}, {"CTX201", "CTX204", "CTX401"}),
@@ -121,6 +170,9 @@ CLEAN = {
     "bottle": CACHED.replace("bottle.request.path", "bottle.request.get_cookie('uid')"),
     "django": DJANGO.replace('last.setdefault("note", ', "str("),
     "runtime": RUNTIME.replace("    last[:] = last or [name]\n", "").replace("last[0]", "name"),
+    "missing": MISSING.replace("last[0] = ", "user = ").replace("{last[0]} was", "nobody was"),
+    "argument": ARGUMENT.replace("taken.append", "str"),
+    "nobody": NOBODY.replace("last[0] = ", "tenant = ").replace("{last[0]}", "{tenant}"),
 }
 
 

@@ -36,9 +36,13 @@ KINDS = {
 AS_ANOTHER = "body, as it is answered to another user alone"
 
 
+# Where an answer differs from those alone in nothing but a number.
+A_NUMBER = "a number"
+
+
 def in_what(place: str) -> str:
-    """In what an answer differs from those alone: a status, or the text in whichever way."""
-    return place if place.startswith("status") else "text"
+    """In what an answer differs from those alone: a status, a number, or another text."""
+    return place if place.startswith("status") or place == A_NUMBER else "text"
 
 
 # The others have one cause whichever route shows them: a context pushed at import, a thread-local.

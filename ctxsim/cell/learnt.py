@@ -18,6 +18,8 @@ from ctxsim.cell.likeness import Template, all_common, numberless
 LEAST_ANSWERS = 6
 LEAST_OF_ONE = 2
 LEAST_USERS = 3
+# A number that is no text of anybody's may be the same so many times by chance.
+LEAST_OF_NUMBERS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Answered:
     """How one step is answered alone with one status: to users, or to visitors.
 
     `template` fits every such answer, and `of_users` tells what each user alone is answered.
+    `numbers` is the template with its numbers, where these were the same in every answer.
     """
 
     step: int
@@ -64,6 +67,7 @@ class Answered:
     always: tuple[str, ...]
     template: Template | None
     of_users: tuple[OfUser, ...]
+    numbers: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +130,25 @@ def _answered(key: tuple[int, bool, int], by_cell: Sequence[Sequence[Heard]]) ->
     every = [heard for heard_in_cell in by_cell for heard in heard_in_cell]
     always = frozenset.intersection(*(frozenset(heard.always) for heard in every))
     alike = all_common(None if h.template is None else numberless(h.template) for h in every)
+    count = sum(heard.count for heard in every)
     return Answered(
         step=step,
         visitor=visitor,
         status=status,
-        count=sum(heard.count for heard in every),
+        count=count,
         always=tuple(sorted(always)),
         template=alike,
         of_users=() if visitor else _of_users(by_cell, alike),
+        numbers=_numbers(every, alike) if count >= LEAST_OF_NUMBERS else None,
     )
+
+
+def _numbers(every: Sequence[Heard], alike: Template | None) -> Template | None:
+    exact = all_common(heard.template for heard in every)
+    if exact is None or alike is None or exact == alike:
+        return None
+    # Open in both, or in none: where one number changes, others may be about to.
+    return exact if numberless(exact) == alike else None
 
 
 def _of_users(by_cell: Sequence[Sequence[Heard]], alike: Template | None) -> tuple[OfUser, ...]:

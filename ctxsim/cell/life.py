@@ -119,6 +119,8 @@ def _carry_out(
 
 
 def _look_at_what_is_left(plan: Plan, crew: Crew, sleep: Callable[[float], None]) -> None:
+    if crew.comparison is not None:
+        crew.comparison.tell_numbers()
     crew.background.wait(sleep)
     if plan.only_user is None and not plan.one_by_one and plan.look is None:
         crew.census.take(sleep)

@@ -32,7 +32,8 @@ class Read:
 class Route:
     """A route as the framework knows it; `path` has placeholders where the rule has arguments.
 
-    `wants` says why it cannot be sent, '' where it can. `view` names the function that answers it.
+    `wants` says why it cannot be sent, '' where it can. `view` names the function that answers it,
+    and `words` are the texts that it compares its arguments with.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Route:
     reads: tuple[Read, ...] = ()
     view: Where | None = None
     wants: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -50,13 +52,17 @@ class Route:
         return self.method in SAFE
 
 
+# What every application is asked for: what it says where it has nothing to say is seen by all.
+NO_SUCH_PAGE = Route("GET", "/no-such-page")
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One way to send a route, and how it was answered when it was sent alone.
 
     `variant` is "full" (every name that the source reads), "word" (so, with one of them as a text
-    that the source compares it with), "own" (only those that tell who the user is), "same" and
-    "again" (all, on a page that others ask for too), or "bare" (none).
+    that the source compares it with), "own" (only those that tell who the user is), "nobody" (only
+    the others), "same" and "again" (all, on a page that others ask for too), or "bare" (none).
     `echoes`: the answer held a canary of the request.
     """
 

@@ -163,7 +163,8 @@ class Lane:
     """One visit after the other of a user; of each lane one request is in flight at a time."""
 
     __slots__ = (
-        "chance", "place", "sent", "settling", "steps", "unsettled", "user", "visit", "visits",
+        "chance", "place", "sent", "settling", "steps", "turns", "unsettled", "user", "visit",
+        "visits",
     )  # fmt: skip
 
     def __init__(self, user: User, place: int, chance: int) -> None:
@@ -180,6 +181,8 @@ class Lane:
         self.unsettled = self.settling = False
         # Which step each of its requests was, in order.
         self.sent = array("H")
+        # And the how-manieth of the cell.
+        self.turns = array("I")
 
     def number_next(self, index: int) -> int:
         """The number of the next request, which is the step `index`.
@@ -215,6 +218,7 @@ class Traffic:
         self._not_before = float("-inf")
         self._handed_out = itertools.count()
         self._visitor_numbers = itertools.count(1)
+        self._turns = itertools.count()
         self._visitor_sent: dict[int, int] = {}
         # A rehearsal is carried alone, one request after the other.
         alone = plan.one_by_one or plan.only_user is not None
@@ -311,11 +315,13 @@ class Traffic:
         return "" if index is None else self._steps[index].route
 
     def share_of_run(self, user: int, request: int) -> float:
-        """How much of what a user (0: all visitors) has sent came before `request`, from 0 to 1."""
+        """How much of the run had been sent before a user's request (0: a visitor's), 0 to 1."""
         if user == 0:
             return (request - 1) / max(len(self._visitor_sent), 1)
-        sent = sum(len(lane.sent) for lane in self.users[user - 1].lanes)
-        return (request - 1) / max(sent, 1)
+        lanes = self.users[user - 1].lanes
+        turn, place = divmod(request - 1, len(lanes))
+        last = max(each.turns[-1] for user in self.users for each in user.lanes if each.turns)
+        return lanes[place].turns[turn] / (last + 1)
 
     def variables(self, number: int) -> dict[str, str]:
         """The variables of user `number`, `{n}` filled in."""
@@ -379,6 +385,7 @@ class Traffic:
     def _number(self, lane: Lane, index: int) -> int:
         if lane.user.number:
             self._unsent.discard(index)
+            lane.turns.append(next(self._turns))
             return lane.number_next(index)
         number = next(self._visitor_numbers)
         self._visitor_sent[number] = index

@@ -227,7 +227,7 @@ def _doubts(cell: JudgedCell) -> Iterator[str]:
             f"compared; {_ADVICE}"
         )
     if not cell.has_findings:
-        yield from cell.unconfirmed
+        yield from (f"{cell.name}: {each}" for each in cell.unconfirmed)
     if cell.fails_mostly:
         yield f"{cell.name}: {tally.failed:,} of {tally.requests:,} requests failed{_why(tally)}"
 
@@ -259,7 +259,7 @@ def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
             yield some_failed(cell.name, tally.requests, tally.failed, tally.failures)
     for cell in cells:
         if cell.has_findings:
-            yield from cell.unconfirmed
+            yield from (f"{cell.name}: {each}" for each in cell.unconfirmed)
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
-from ctxsim.cell.sights import Sight, Trial, Tried
+from ctxsim.cell.sights import NO_SUCH_PAGE, Sight, Trial, Tried
 
 WSGI_WORKERS = (
     "sync", "threads:8", "threads:8:fresh", "threads:8:copied", "greenlets:50", "tasks:20",
@@ -64,7 +64,7 @@ def suited(kind: str) -> tuple[str, ...]:
 def draft(sight: Sight, frame: Frame) -> Draft:
     """The scenario that sends the routes of `sight` in the ways that were answered best."""
     known = [each for each in sight.routes if not _is_no_route(each, sight)]
-    flows = _flows(known)
+    flows = _flows(known, _missing_page(sight))
     return Draft(
         text="".join(f"{line}\n" for line in _lines(sight, frame, flows)),
         sent=_sent(known),
@@ -75,6 +75,8 @@ def draft(sight: Sight, frame: Frame) -> Draft:
 
 def _is_no_route(tried: Tried, sight: Sight) -> bool:
     """Whether it is a text of the source that turned out to be no path of the application's."""
+    if tried.route == NO_SUCH_PAGE:
+        return True
     return (
         not sight.framework
         and bool(tried.trials)
@@ -82,7 +84,16 @@ def _is_no_route(tried: Tried, sight: Sight) -> bool:
     )
 
 
-def _flows(known: Sequence[Tried]) -> list[_Flow]:
+def _missing_page(sight: Sight) -> list[tuple[Tried, Trial]]:
+    asked = [(tried, trial) for tried in sight.routes for trial in tried.trials]
+    return [(t, trial) for t, trial in asked if t.route == NO_SUCH_PAGE and _is_missing(trial)]
+
+
+def _is_missing(trial: Trial) -> bool:
+    return trial.status == _NOT_FOUND and not trial.error
+
+
+def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_Flow]:
     fine, odd = [], []
     for tried in known:
         chosen = list(_chosen(tried))
@@ -98,8 +109,10 @@ def _flows(known: Sequence[Tried]) -> list[_Flow]:
     for number, each in enumerate(single, 1):
         weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
         flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
-    if odd:
-        flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd[:_MOST_ODD])))
+    if odd := odd[:_MOST_ODD]:
+        flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
+    if missing and flows:
+        flows.append(_Flow("missing", _ODD_WEIGHT, tuple(missing)))
     return flows
 
 
@@ -131,7 +144,7 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
     The last is what visitors send as well, who have nothing of a user's.
     """
     well = [trial for trial in tried.trials if trial.status and trial.status < _FIRST_ERROR]
-    for variant in ("full", "own", "same", "again", "bare"):
+    for variant in ("full", "own", "nobody", "same", "again", "bare"):
         of_variant = [trial for trial in well if trial.variant == variant]
         if of_variant:
             yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
@@ -238,6 +251,8 @@ def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
         yield f"        json: {json.dumps(step.json)}"
     if step.auth is not None:
         yield f"        auth: {json.dumps(list(step.auth))}"
+    if tried.route == NO_SUCH_PAGE:
+        yield f"        expect: {{status: {_NOT_FOUND}}}"
 
 
 def _mapping(pairs: Iterable[tuple[str, str]]) -> str:

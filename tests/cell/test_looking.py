@@ -14,7 +14,7 @@ from ctxsim.cell.looking import sources, suspects
 from ctxsim.cell.looking.attempts import attempts
 from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
 from ctxsim.cell.plan import Look, Target
-from ctxsim.cell.sights import Read, Route
+from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route
 
 VALUES = {"{canary}": "cx0123456789", "{user.number}": "7", "{user.uuid}": "0" * 8}
 UUID = "00000000-0000-4000-8000-000000000001"
@@ -128,6 +128,17 @@ def test_what_no_client_sends_is_no_name(text):
     assert reads_of(text) == set()
 
 
+def test_each_text_that_an_argument_is_compared_with_is_sent_in_its_place():
+    """Both what is found and what is not may be answered in a way of its own."""
+    text = "def page(number, name):\n    return 1 if number == '0' or name in ('a', 'b') else 2"
+    names = sources.Names([sources.Source("app.py", ast.parse(text))])
+    words = names.compared_arguments("app.py", 1)
+    assert words == ("0", "a", "b")
+    route = Route("GET", "/page/{canary}", words=words)
+    sent = [each.step.path for each in attempts(route, ()) if each.variant == "word"]
+    assert sent == [f"/page/{word}?tag={{canary}}" for word in words]
+
+
 def test_each_text_that_is_compared_with_is_sent_once():
     """With everything else that is read, since the answer to it may hold the user's values."""
     reads = (Read("query", "q"), Read("query", "as", words=("csv", "a b", "{x}", "json")))
@@ -142,6 +153,7 @@ def test_every_way_to_send_a_route_is_tried_once():
     assert paths == [
         "/x/{user.number}?user={user.canary}&n=2&tag={canary}",
         "/x/{user.number}?user={user.canary}&tag={canary}",
+        "/x/{user.number}?n=2&tag={canary}",
         "/x/2?user={user.canary}&n=2&tag={canary}",
         "/x/3?user={user.canary}&n=2&tag={canary}",
         "/x/1?tag={canary}",
@@ -253,6 +265,7 @@ def app(environ, start_response):
 """
     sight = look(text).finished().sight
     statuses = {each.route.path: each.trials[0].status for each in sight.routes}
+    assert statuses.pop(NO_SUCH_PAGE.path) == 404
     assert statuses == {"/": 404, "/a": 200, "/b": 200, "/c/": 200, "/c/{canary}": 200}
 
 

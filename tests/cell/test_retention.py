@@ -152,6 +152,48 @@ def test_a_deque_that_is_bounded_is_no_retention(application, made, codes):
     assert found.codes == codes, found.told()
 
 
+@pytest.mark.parametrize(
+    ("keep", "codes"),
+    [
+        ("CACHE[tag] = 1; len(CACHE) > 60 and CACHE.pop(next(iter(CACHE)))", set()),
+        ("CACHE[tag[:-2]] = tag", {"CTX402"}),
+        ("small(tag)", set()),
+    ],
+)
+def test_what_gives_way_to_newer_values_is_no_retention(application, keep, codes):
+    """A cache that ends what it keeps is bounded; what holds values of the whole run is not."""
+    source = APP.format(keep=keep)
+    target = application(f"{source}\nsmall = functools.lru_cache(maxsize=40)(str.upper)\n")
+    found = live(plan_of(SAY, target=target)).finished()
+    assert found.codes == codes, found.told()
+
+
+CONSUMER = """
+import queue, threading
+jobs = queue.Queue()
+def consume():
+    while True:
+        {hold}
+        written.set()
+threading.Thread(target=consume, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize(
+    ("hold", "codes"),
+    [
+        ("job, written = jobs.get()", set()),
+        ("job, written = jobs.get(); first = locals().get('first', job)", {"CTX402"}),
+    ],
+)
+def test_the_last_value_in_the_variable_of_a_loop_is_no_retention(application, hold, codes):
+    """It stays until the next one comes; the first one of a run stays for good."""
+    keep = "written = threading.Event(); jobs.put((tag, written)); written.wait()"
+    target = application(CONSUMER.format(hold=hold) + APP.format(keep=keep))
+    found = live(plan_of(SAY, target=target)).finished()
+    assert found.codes == codes, found.told()
+
+
 def test_a_value_of_a_workers_own_is_told_where_several_gather(application):
     """One value that waits for the next request is residue; a list that grows is retention."""
     found = carried(application, "local.__dict__.setdefault('all', []).append(tag)")

@@ -23,7 +23,7 @@ from ctxsim.cell.looking.suspects import notes_of
 from ctxsim.cell.looking.trials import Trials
 from ctxsim.cell.messages import Message
 from ctxsim.cell.plan import Look, Plan, Workers
-from ctxsim.cell.sights import Note, Read, Route, Sight
+from ctxsim.cell.sights import NO_SUCH_PAGE, Note, Read, Route, Sight
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers import models
 from ctxsim.cell.workers.carry import Crew
@@ -58,7 +58,7 @@ class Looking:
             facts=tuple(facts(crew.target.facts).items()) if plan.look.doctor else (),
         )
         self.trials = Trials(
-            [] if plan.look.doctor else routes,
+            [] if plan.look.doctor else [*routes, NO_SUCH_PAGE],
             common,
             plan.look,
             session=(crew.target.session_cookie, *_OWN_COOKIES),
@@ -91,7 +91,8 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
             reads = tuple(dict.fromkeys((*each.reads, *(read or ()))))
             wants = each.wants or ("" if is_filled(each.path) else _UNFILLED)
             known = view if read is not None else None
-            routes.append(Route(each.method, each.path, reads, known, wants))
+            words = () if known is None else names.compared_arguments(known.file, known.line)
+            routes.append(Route(each.method, each.path, reads, known, wants, words))
     return list({route.name: route for route in routes}.values())
 
 

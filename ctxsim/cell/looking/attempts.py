@@ -80,14 +80,13 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
         for auth in _credentials(reads):
             yield Attempt("full", _step(route, reads, body, auth))
     body, auth = _bodies(route, reads)[0], _credentials(reads)[0]
-    for one, word in [(read, word) for read in reads for word in read.words][:_MOST_WORDS]:
-        if _NAME.fullmatch(word):
-            yield Attempt("word", _step(route, reads, body or _body_of(one), auth, {one: word}))
+    yield from (Attempt("word", step) for step in _with_words(route, reads, body, auth))
     if others:
         body, auth = _bodies(route, own)[0], _credentials(own)[0]
         yield Attempt("own", _step(route, own, body, auth))
         for read in [read for read in others if len(others) > 1][:_MOST_ALONE]:
             yield Attempt("own", _step(route, (*own, read), body or _body_of(read), auth))
+        yield Attempt("nobody", _step(route, tuple(others), _bodies(route, tuple(others))[0], ""))
     plain = replace(route, path=route.path.replace(NUMBER, "1"))
     if route.is_safe and reads:
         # Pages that all users ask for: only there a cache can give one what it keeps of another.
@@ -97,6 +96,17 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
             step = _step(replace(route, path=same), reads, "", _credentials(reads)[0])
             yield Attempt(variant, step)
     yield Attempt("bare", _step(plain, (), _bodies(route, ())[0], ""))
+
+
+def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
+    """The route with each text that its source compares with, in a read or in its path."""
+    for one, word in [(read, word) for read in reads for word in read.words][:_MOST_WORDS]:
+        if _NAME.fullmatch(word):
+            yield _step(route, reads, body or _body_of(one), auth, {one: word})
+    if CANARY in route.path:
+        for text in filter(_NAME.fullmatch, route.words[:_MOST_WORDS]):
+            path = route.path.replace(CANARY, text)
+            yield _step(replace(route, path=path), reads, body, auth)
 
 
 def _bodies(route: Route, reads: tuple[Read, ...]) -> list[str]:

@@ -160,6 +160,16 @@ class Names:
         node = self._functions.get((file, line))
         return None if node is None else _unique(_reads(node), _words([node]))
 
+    def compared_arguments(self, file: str, line: int) -> tuple[str, ...]:
+        """The texts that the function at that line compares its parameters with."""
+        node = self._functions.get((file, line))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return ()
+        parameters = {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}
+        compared = (pair for inner in ast.walk(node) for pair in _comparisons(inner))
+        texts = (t for n, t in compared if isinstance(n, ast.Name) and n.id in parameters)
+        return tuple(dict.fromkeys(texts))
+
     def mentions(self, file: str, line: int, word: str) -> bool:
         """Whether the function or class at that line holds the text `word`, or a name like it."""
         node = self._functions.get((file, line))
@@ -294,11 +304,9 @@ def _places_of(holder: ast.expr) -> tuple[Place, ...]:
             return _PLACES.get(name, ())
         case ast.Call(func=called):
             return _places_of_call(called, holder.args)
-        case ast.Subscript(slice=ast.Constant(value="headers")):
-            # Of an ASGI scope.
-            return ("header",)
-        case ast.Name(id=name) if name in _VARIABLES:
-            return (_VARIABLES[name],)
+        # The one is a variable, the other of an ASGI scope.
+        case ast.Name(id=name) | ast.Subscript(slice=ast.Constant(value="headers" as name)):
+            return (_VARIABLES[name],) if name in _VARIABLES else ()
     return ()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ctxsim.cell.looking.attempts import VARS, Attempt, attempts
 from ctxsim.cell.messages import Message
 from ctxsim.cell.plan import Look
-from ctxsim.cell.sights import Read, Route, Sight, Trial, Tried
+from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response, User
 
@@ -51,7 +51,8 @@ class Trials:
         for course in self._courses:
             course.why = self._why_not(course.route)
             if not course.why:
-                course.left.extend(attempts(course.route, common, session=session))
+                ways = attempts(course.route, common, session=session)
+                course.left.extend(ways[:1] if course.route == NO_SUCH_PAGE else ways)
         for course in [each for each in self._courses if not each.why][_MOST_ROUTES:]:
             course.why, course.left = "there are too many routes to try all of them", deque()
         self._order = sorted(self._courses, key=_turn)

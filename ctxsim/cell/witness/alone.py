@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
-from ctxsim.cell.history import AS_ANOTHER, Event, Who, in_what
+from ctxsim.cell.history import A_NUMBER, AS_ANOTHER, Event, Who, in_what
 from ctxsim.cell.learnt import Answered, Learnt
 from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
 from ctxsim.cell.plan import Plan
@@ -20,6 +21,9 @@ _MOST_FORMS = 2048
 _CLOSE_LOOKS = 256
 _THEN_EVERY = 16
 _SHOWN = 160
+# A default in place of a value is one number, and comes often. What changes with the load (how long
+# it took, how many are served) takes many values, or begins beside the one that it had alone.
+_OFTEN = 5
 _SERVER_ERRORS = 500
 _TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
 
@@ -60,10 +64,18 @@ def _asks_for_patience(response: Response) -> bool:
     return response.status == _UNAVAILABLE and later
 
 
+@dataclass(slots=True)
+class _Often:
+    """What was answered several times in the same way."""
+
+    first: Event
+    times: int = 0
+
+
 class _Known:
     """One way in which a step is answered alone, and the forms of it that were met."""
 
-    __slots__ = ("always", "answered", "close_looks", "forms", "of_users", "telling")
+    __slots__ = ("always", "answered", "close_looks", "forms", "numbers", "of_users", "telling")
 
     def __init__(self, answered: Answered) -> None:
         self.answered = answered
@@ -71,6 +83,8 @@ class _Known:
         self.of_users = {each.user: each.template for each in answered.of_users}
         self.forms: dict[int, set[int]] = {user: set() for user in (0, *self.of_users)}
         self.close_looks = 0
+        # By place in the template and by number: what was answered with it, in a load.
+        self.numbers: dict[int, dict[str, _Often]] = {}
         self.telling = any(mark != CANARY for mark in answered.always)
 
     def is_closed(self) -> bool:
@@ -95,6 +109,7 @@ class Comparison:
         self._users = users
         self._is_shared = is_shared
         self._awaited = set(plan.awaited)
+        self._one_by_one = plan.one_by_one
         # Called when the last of the answers that were awaited has come.
         self.on_all_seen: Callable[[], object] = lambda: None
         learnt = plan.learnt or Learnt()
@@ -121,7 +136,8 @@ class Comparison:
         form = None
         reduced = self._own_words.reduced(request, data)
         if reduced is not None:
-            form = hash(reduced if own else reduced.translate(None, _DIGITS))
+            exactly = own or known.answered.numbers is not None
+            form = hash(reduced if exactly else reduced.translate(None, _DIGITS))
             if form in known.forms[user if own else 0]:
                 return known.telling or own
         return not known.is_closed() and self._look_closely(known, request, data, form)
@@ -144,6 +160,8 @@ class Comparison:
         sample = words(text)
         at = first_difference(template, sample)
         if at < 0:
+            if user not in known.of_users and self._sees_numbers(known, request, sample):
+                return known.telling
             forms = known.forms[user if user in known.of_users else 0]
             if form is not None and len(forms) < _MOST_FORMS:
                 forms.add(form)
@@ -159,6 +177,29 @@ class Comparison:
         )
         self._note(request, place, seen, wanted, known)
         return False
+
+    def _sees_numbers(self, known: _Known, request: Request, sample: tuple[str, ...]) -> bool:
+        """Whether an answer that is as alone otherwise holds another number than it does alone."""
+        wanted = known.answered.numbers
+        at = -1 if wanted is None else first_difference(wanted, sample)
+        if wanted is None or at < 0 or self._is_shared(request):
+            return False
+        shown = (excerpt(self._own_words.as_sent(request, each), at) for each in (sample, wanted))
+        event = self._event(request, A_NUMBER, next(shown), _of(known, next(shown)))
+        if self._one_by_one:
+            self._tell(request.step.route, event)
+        else:
+            known.numbers.setdefault(at, {}).setdefault(sample[at], _Often(event)).times += 1
+        return True
+
+    def tell_numbers(self) -> None:
+        """Note, after a load, the numbers that stood in the place of another one."""
+        for known in self._known.values():
+            for at, others in known.numbers.items():
+                wanted = (known.answered.numbers or ())[at]
+                often = next(iter(others.values()))
+                if len(others) == 1 and often.times >= _OFTEN and _are_apart(wanted, *others):
+                    self._record.note(often.first, times=often.times)
 
     def _see_way(self, request: Request, response: Response, body: bytes) -> None:
         """An answer with a status that was hardly, or never, seen alone."""
@@ -213,31 +254,46 @@ class Comparison:
         yield from ((user, template) for user in sorted(named) if user <= self._users)
 
     def _note(self, request: Request, place: str, seen: str, wanted: str, known: _Known) -> None:
-        count = known.answered.count
-        self._add(request, place, seen, f"{_short(wanted)}, {count} of {count} times")
+        self._add(request, place, seen, _of(known, wanted))
 
     def _add(
         self, request: Request, place: str, seen: str, wanted: str, source: Who | None = None
     ) -> None:
-        if self._is_shared(request):
-            return
+        if not self._is_shared(request):
+            self._tell(request.step.route, self._event(request, place, seen, wanted, source))
+
+    def _event(
+        self, request: Request, place: str, seen: str, wanted: str, source: Who | None = None
+    ) -> Event:
         relation = "" if source is None else "user" if request.user.number else "visitor"
-        self._record.note(
-            Event(
-                kind="answer.otherwise" if source is None else "answer.foreign",
-                place=place,
-                victim=request.who,
-                source=source,
-                relation=relation,
-                seen=_short(seen),
-                expected=wanted,
-                at_request=self._record.ended + 1,
-            )
+        return Event(
+            kind="answer.otherwise" if source is None else "answer.foreign",
+            place=place,
+            victim=request.who,
+            source=source,
+            relation=relation,
+            seen=_short(seen),
+            expected=wanted,
+            at_request=self._record.ended + 1,
         )
+
+    def _tell(self, route: str, event: Event) -> None:
+        self._record.note(event)
         if self._awaited:
-            self._awaited.discard((request.step.route, in_what(place)))
+            self._awaited.discard((route, in_what(event.place)))
             if not self._awaited:
                 self.on_all_seen()
+
+
+def _of(known: _Known, wanted: str) -> str:
+    count = known.answered.count
+    return f"{_short(wanted)}, {count} of {count} times"
+
+
+def _are_apart(wanted: str | None, number: str) -> bool:
+    if wanted is None or not (wanted.isdecimal() and number.isdecimal()):
+        return True
+    return abs(int(wanted) - int(number)) > 1
 
 
 def _short(text: str) -> str:

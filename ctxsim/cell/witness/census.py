@@ -47,6 +47,8 @@ _REGISTRY = "__warningregistry__"
 # How many requests' values a library must keep, in each quarter of the run, to be growing.
 _GROWTH = 8
 _QUARTERS = 4
+# What a store holds that ends what it keeps, by number or by age, is all of the last part of a run.
+_EVICTING_SHARE, _LAST_SHARE = 0.5, 0.75
 # Work that runs in the background may be about to end when the last request has.
 _PATIENCE_S = 1.0
 
@@ -108,16 +110,31 @@ class Census:
         if store.per_worker:
             # One value that a worker keeps until its next request is residue, if anything.
             return len(store.canaries) > 1 and (not store.of_library or self._grows(store))
-        return not store.of_library or self._grows(store)
+        if store.of_library:
+            return self._grows(store)
+        return not self._is_replaced(store)
+
+    def _is_replaced(self, store: Store) -> bool:
+        """Whether what an application keeps gives way to newer values, by the age of what is there.
+
+        A single slot does so too, and is told: what was one request's is there for the next one.
+        """
+        oldest = min(map(self._share, store.canaries), default=0.0)
+        # The variable of a loop holds its last value until the next one comes.
+        if store.of_work:
+            return oldest >= _LAST_SHARE
+        return len(store.canaries) >= _GROWTH and oldest >= _EVICTING_SHARE
+
+    def _share(self, canary: str) -> float:
+        """At which share of the run the request of a canary was sent, from 0 to 1."""
+        origin = canaries.read(canary)
+        return 0.0 if origin is None else self._traffic.share_of_run(origin.user, origin.request)
 
     def _grows(self, store: Store) -> bool:
         """Whether values from the whole run are kept, and not from its end or beginning alone."""
         quarters = [0] * _QUARTERS
-        for canary in store.canaries:
-            origin = canaries.read(canary)
-            if origin is not None:
-                share = self._traffic.share_of_run(origin.user, origin.request)
-                quarters[min(int(share * _QUARTERS), _QUARTERS - 1)] += 1
+        for share in map(self._share, store.canaries):
+            quarters[min(int(share * _QUARTERS), _QUARTERS - 1)] += 1
         return sum(quarters) >= _GROWTH and min(quarters) * 2 * _QUARTERS >= sum(quarters)
 
     def _note(self, store: Store) -> None:

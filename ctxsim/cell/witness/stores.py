@@ -19,6 +19,7 @@ from ctxsim.cell.witness.record import is_application_file, module_file
 _MOST_STEPS = 8
 # What is built in, or code, belongs to whoever holds it.
 _CONTAINERS = (dict, list, tuple, set, frozenset)
+_WORK = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Store:
     """One place that keeps values. `place` is its path, with an open end where it keeps several.
 
     `named` is how a scenario's `keeps` would name it; '' where it cannot. `of_library` means that a
-    library, not the application, decides what is kept there.
+    library, not the application, decides what is kept there. `of_work`: what is kept are variables
+    of work that goes on, such as a thread or a coroutine.
     """
 
     place: str
@@ -55,6 +57,7 @@ class Store:
     named: str = ""
     of_library: bool = False
     per_worker: bool = False
+    of_work: bool = False
     where: tuple[Where, ...] = ()
     is_open: bool = False
 
@@ -152,25 +155,26 @@ def _is_one_store(tree: Tree, way: _Way, ahead: list[Step]) -> bool:
 
 
 def _store(tree: Tree, way: _Way, place: str, things: list[Any]) -> Store:
-    example, canary = _example(tree, way)
+    last, canary = _example(tree, way)
     return Store(
         place=place,
-        example=example,
+        example=last.example,
         canary=canary,
         canaries=frozenset(tree.below(*things)),
         named="" if way.root.is_frame or way.root.per_worker else way.named,
         of_library=way.of_library,
         per_worker=way.per_worker,
+        of_work=way.root.is_frame or any(issubclass(kind, _WORK) for kind in last.kinds),
         where=way.root.where,
         is_open=place.endswith(("[...]", "(...)")),
     )
 
 
-def _example(tree: Tree, way: _Way) -> tuple[str, str]:
-    """The path to one value of a store, and the value."""
+def _example(tree: Tree, way: _Way) -> tuple[_Way, str]:
+    """The way to one value of a store, and the value."""
     while (held := tree.canaries.get(id(way.thing))) is None:
         way = way.further(_ahead(tree, way)[0])
-    return way.example, held[0]
+    return way, held[0]
 
 
 def _made_by(thing: Any) -> str:

@@ -14,6 +14,7 @@ from ctxsim.cell.targets import AsyncTarget, Target
 from ctxsim.cell.targets.faults import was_killed
 from ctxsim.cell.targets.suspensions import Cancelled, Resumed
 from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.alone import Comparison
 from ctxsim.cell.witness.answers import Answers
 from ctxsim.cell.witness.background import Background
 from ctxsim.cell.witness.census import Census
@@ -71,6 +72,7 @@ class Crew:
     background: Background
     on_resume: list[Callable[[], object]] = field(default_factory=list)
     learner: Learner | None = None
+    comparison: Comparison | None = None
 
     @property
     def workers(self) -> Workers:

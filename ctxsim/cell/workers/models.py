@@ -107,8 +107,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     ours = native.thread_local()
     current = Current(ours)
     target = _opened(plan, model, current)
-    clock = time.perf_counter
-    traffic = Traffic(plan, clock)
+    traffic = Traffic(plan, time.perf_counter)
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
     origins = Origins(marks, record, current, native.allocate_lock)
@@ -116,16 +115,16 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
-    learner, examiner = _examiner(plan, traffic, record, owner)
+    learner = Learner(OwnWords(plan, traffic)) if plan.learning else None
+    comparison = _comparison(plan, traffic, record, owner)
+    examiner = _settled(plan, learner or comparison)
     inside, probes = None, _probes(plan, traffic, owner, record)
     background = Background(current, record, native)
     if target.view is not None:
         inside = Inside(target.view, current, record, owner, live, native)
         inside.probes = probes
         residue.more = target.view.held
-        target.watch(inside)
-        target.view.listen(Escapes(target.view, current, record, live).heard)
-        background.listen()
+        _listen(target, inside, Escapes(target.view, current, record, live), background)
     switchpoint.drive(
         blocking=pauses.of(model.pause(native)), listening=inside.listen if inside else None
     )
@@ -144,30 +143,39 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         probes=probes,
         record=record,
         current=current,
-        clock=clock,
+        clock=time.perf_counter,
         imported_in=copy_context(),
         live=live,
         tallies=[],
         background=background,
         on_resume=_asked_on_resume(probes, inside, current),
         learner=learner,
+        comparison=comparison,
     )
 
 
-def _examiner(
-    plan: Plan, traffic: Traffic, record: Record, owner: Owner
-) -> tuple[Learner | None, Examiner | None]:
-    """Who learns how requests are answered alone, and who looks at each answer."""
-    if plan.learning:
-        learner = Learner(OwnWords(plan, traffic))
-        return learner, Settled(learner)
-    if plan.learnt is None:
-        return None, None
+def _listen(
+    target: Target | AsyncTarget, inside: Inside, escapes: Escapes, background: Background
+) -> None:
+    assert target.view is not None
+    target.watch(inside)
+    target.view.listen(escapes.heard)
+    background.listen()
+
+
+def _settled(plan: Plan, examiner: Examiner | None) -> Examiner | None:
+    return Settled(examiner) if examiner is not None and plan.one_by_one else examiner
+
+
+def _comparison(plan: Plan, traffic: Traffic, record: Record, owner: Owner) -> Comparison | None:
+    """What compares each answer with what was learnt of those alone."""
+    if plan.learning or plan.learnt is None:
+        return None
     comparison = Comparison(
         plan, OwnWords(plan, traffic), record, len(traffic.users), owner.is_shared_route
     )
     comparison.on_all_seen = traffic.stop
-    return None, Settled(comparison) if plan.one_by_one else comparison
+    return comparison
 
 
 def _asked_on_resume(

@@ -23,6 +23,9 @@ from ctxsim.cell.steps import VISIT_CANARY, Prepared, basic, for_visitors, of_us
 
 _AT_LEAST_USERS = 20
 _VISITOR_SHARE = 8  # one visitor for this many users
+# One in so many requests may be a visitor's: who is refused at once would be back at once, and
+# leave little to users whose requests take time.
+_MOST_OF_VISITORS = 4
 _WORD_BITS = 32
 
 
@@ -217,6 +220,8 @@ class Traffic:
         self._limit = plan.load.requests
         self._not_before = float("-inf")
         self._handed_out = itertools.count()
+        # About how many requests were handed out: native threads may lose some.
+        self._sent = 0
         self._visitor_numbers = itertools.count(1)
         self._turns = itertools.count()
         self._visitor_sent: dict[int, int] = {}
@@ -274,9 +279,21 @@ class Traffic:
             return None
         try:
             lane = self.ready.popleft()
+            if not lane.user.number and len(self._visitor_sent) * _MOST_OF_VISITORS > self._sent:
+                lane = self._rather_a_user(lane)
         except IndexError:
             return None
+        self._sent += 1
         return self._next_of(lane)
+
+    def _rather_a_user(self, visitor: Lane) -> Lane:
+        """The lane of a user, if one is ready; visitors whose requests fail at once take turns."""
+        for _ in self.visitors:
+            self.ready.append(visitor)
+            visitor = self.ready.popleft()
+            if visitor.user.number:
+                break
+        return visitor
 
     def done(self, request: Request, response: Response, *, kept_promise: bool) -> None:
         """Take back a request: the user's jar is filled and the lane's next step becomes ready.

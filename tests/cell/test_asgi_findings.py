@@ -369,6 +369,30 @@ def test_background_work_of_quart_is_its_requests(application):
     assert (lived.codes, lived.tally.compared) == ({"CTX301"}, 200), lived.told()
 
 
+CONSUMER = """
+jobs, consumers = asyncio.Queue(), set()
+
+async def consume():
+    while True:
+        tag, answered = await jobs.get()
+        answered.set_result(tag)
+
+async def app(scope, receive, send):
+    if not consumers:
+        consumers.add(asyncio.create_task(consume()))
+    answered = asyncio.get_running_loop().create_future()
+    jobs.put_nowait((scope["query_string"], answered))
+    await reply(send, await answered)
+"""
+
+
+def test_a_task_that_a_request_starts_for_all_keeps_nothing_of_it(application):
+    """It lives in a copy of that request's context for as long as the application does."""
+    target = application(HELD + CONSUMER)
+    lived = live(plan_of("GET /?{canary}", target=target, workers="tasks:10")).finished()
+    assert lived.codes == set(), lived.told()
+
+
 def test_an_error_after_the_response_takes_nothing_back(application):
     """A background task that raises is told, and the answer is compared all the same."""
     source = (

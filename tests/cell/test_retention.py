@@ -158,11 +158,14 @@ def test_a_deque_that_is_bounded_is_no_retention(application, made, codes):
         ("CACHE[tag] = 1; len(CACHE) > 60 and CACHE.pop(next(iter(CACHE)))", set()),
         ("CACHE[tag[:-2]] = tag", {"CTX402"}),
         ("small(tag)", set()),
+        ("QUEUE.append(tag); len(QUEUE) > 1 and QUEUE.popleft()", set()),
+        ("QUEUE.append(tag); len(QUEUE) > 1 and QUEUE.pop()", {"CTX402"}),
     ],
 )
 def test_what_gives_way_to_newer_values_is_no_retention(application, keep, codes):
     """A cache that ends what it keeps is bounded; what holds values of the whole run is not."""
     source = APP.format(keep=keep)
+    source += "\nQUEUE = collections.deque()"
     target = application(f"{source}\nsmall = functools.lru_cache(maxsize=40)(str.upper)\n")
     found = live(plan_of(SAY, target=target)).finished()
     assert found.codes == codes, found.told()

@@ -200,6 +200,21 @@ def test_there_are_visitors_only_where_they_are_wanted(visitor):
     assert any(request.user.number == 0 for request in sent) is visitor
 
 
+def test_who_is_refused_at_once_does_not_crowd_out_users():
+    """Users wait for their answers; a visitor's request ends as soon as it is sent."""
+    traffic = traffic_of("GET /", users=Users(count=16), load=Load(requests=1000))
+    waiting, visitors = [], 0
+    while (request := traffic.take()) is not None:
+        if request.user.number:
+            waiting.append(request)
+        else:
+            visitors += 1
+            traffic.done(request, OK, kept_promise=True)
+        if len(waiting) > 12:
+            traffic.done(waiting.pop(0), OK, kept_promise=True)
+    assert 100 < visitors <= 260
+
+
 def test_flows_come_by_their_weights():
     """A flow of weight 3 is visited three times as often as one of weight 1."""
     flows = (flow("GET /often", name="often", weight=3), flow("GET /seldom", name="seldom"))

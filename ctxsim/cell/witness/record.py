@@ -23,9 +23,24 @@ _EARLY = 30
 _OWN_FILES = str(Path(__file__).resolve().parents[2])
 _LIBRARY_FILES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 
+
+class Carried:
+    """Holds the request that a context works for.
+
+    A context may live on, in a task that a request started. No search for what is kept of requests
+    enters an object of ours, and it must find no request there that only we have put in.
+    """
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: Request | None) -> None:
+        self.request = request
+
+
+_NOTHING = Carried(None)
 # In which the harness itself knows the current request, where it is known by context: no search of
 # an application's context variables may count it.
-IN_CONTEXT: ContextVar[Request | None] = ContextVar("ctxsim.current_request", default=None)
+IN_CONTEXT: ContextVar[Carried] = ContextVar("ctxsim.current_request", default=_NOTHING)
 
 
 class Record:
@@ -114,7 +129,7 @@ class Current:
     def settle(self, *, by_context: bool) -> None:
         """Call this once the application is imported, before any request."""
         if by_context:
-            self.get, self.set = IN_CONTEXT.get, IN_CONTEXT.set
+            self.get, self.set = _in_context, _put_in_context
             return
         greenlet = sys.modules.get("greenlet")
         if greenlet is None:
@@ -129,6 +144,14 @@ class Current:
             getcurrent().ctxsim_request = request
 
         self.get, self.set = get, put
+
+
+def _in_context() -> Request | None:
+    return IN_CONTEXT.get().request
+
+
+def _put_in_context(request: Request | None) -> None:
+    IN_CONTEXT.set(_NOTHING if request is None else Carried(request))
 
 
 def application_frames(frame: FrameType | None, most: int = 3) -> tuple[Where, ...]:

@@ -6,7 +6,7 @@ import functools
 import sys
 import types
 from _thread import _local
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +19,7 @@ from ctxsim.cell.witness.record import is_application_file, module_file
 _MOST_STEPS = 8
 # What is built in, or code, belongs to whoever holds it.
 _CONTAINERS = (dict, list, tuple, set, frozenset)
-_WORK = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+_WORK = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType, deque)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Store:
 
     `named` is how a scenario's `keeps` would name it; '' where it cannot. `of_library` means that a
     library, not the application, decides what is kept there. `of_work`: what is kept are variables
-    of work that goes on, such as a thread or a coroutine.
+    of work that goes on, such as a thread or a coroutine, or wait in a queue for it.
     """
 
     place: str

@@ -80,7 +80,7 @@ def _carry_out(
         plan = looking.settled(plan)
     model = models.of(plan.workers)
     pauses = Pauses()
-    switchpoint.drive(blocking=pauses.of(model.pause(native)))
+    switchpoint.drive(blocking=models.blocking(plan, native, model, pauses))
     pauses.stand_in()
     crew = models.crew(plan, channel, native, model, pauses)
     patching.patch_after(plan.workers)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ctxsim.cell import plan as plans
 from ctxsim.cell.plan import Look, Plan, Workers
 from ctxsim.cell.sights import Sight
-from ctxsim.cells import CellOutcome, Job, Tell, cores, run_cells
+from ctxsim.cells import CellOutcome, Job, Pace, Tell, run_cells
 from ctxsim.cells.interpreter import equip
 from ctxsim.errors import ScenarioError, TargetError, UsageError
 from ctxsim.report.masks import mask
@@ -27,9 +27,8 @@ STALL_S = 10.0
 _LOOKS = 4
 _LOOK_SHARE = 0.25
 _TRIAL_S = 3.0
-# What of the time that is left goes to loads; the rest is for what follows them.
-_LOAD_SHARE = 0.6
-_LEAST_LOAD_S = 0.5
+# What is still running then has the rest of the budget for its last word.
+_PLANNED_SHARE = 0.95
 _RUN = "00000000"
 _FIRST_PROCESS = 1
 
@@ -100,6 +99,7 @@ def check(
 
 def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
     """The scenario that a check runs, and how; the application is looked at for that."""
+    started = time.monotonic()
     seen = look(wish, Look(unsafe=wish.unsafe), options)
     sight = seen.sight
     words, missing = _served(wish, sight)
@@ -107,8 +107,8 @@ def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
     scenario = _with_options(Scenario.parse(made.text), wish)
     return scenario, replace(
         options,
-        most_s=_load_s(wish, options, seen.elapsed_s, len(scenario.workers)),
-        until=time.monotonic() + wish.budget_s - seen.elapsed_s,
+        until=started + _PLANNED_SHARE * wish.budget_s,
+        at_latest=started + wish.budget_s,
         stall_s=min(options.stall_s, wish.budget_s / 2),
         origin=_origin(wish, sight, made, missing),
     )
@@ -168,7 +168,7 @@ def _look_once(wish: Wish, how: Look, options: Options) -> CellOutcome:
     )
     limits = replace(options.limits, start_s=max(wish.budget_s, 1.0), stall_grace_s=0.5)
     job = Job(cell, plan, python(_shell(wish)))
-    [outcome] = run_cells([job], at_once=1, limits=limits, halt=options.halt, tell=lambda _: None)
+    [outcome] = run_cells([job], pace=Pace(), limits=limits, halt=options.halt, tell=lambda _: None)
     return outcome
 
 
@@ -266,14 +266,6 @@ def _unserved(shell: Scenario, words: Sequence[str]) -> Iterator[str]:
                 equip(Job(Cell("auto", workers), plan, python(shell)))
             except TargetError:
                 yield word
-
-
-def _load_s(wish: Wish, options: Options, spent_s: float, cells: int) -> float:
-    """How long each cell may send, so that all of them end within the budget."""
-    rounds = -(-cells // (options.jobs or cores()))
-    left = (wish.budget_s - spent_s) * _LOAD_SHARE / max(rounds, 1)
-    # Each cell has an import of its own, which takes at most what the look took.
-    return max(_LEAST_LOAD_S, left - spent_s)
 
 
 def _origin(wish: Wish, sight: Sight, made: Draft, missing: Sequence[str]) -> Origin:

@@ -8,8 +8,6 @@ by the same workers, one by one, and what shows there too is no matter of isolat
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +23,7 @@ from ctxsim.cell.history import Event, History, Tally, in_what
 from ctxsim.cell.learnt import Learnt, together
 from ctxsim.cell.plan import Load, Plan, Workers
 from ctxsim.cell.visits import user_count
-from ctxsim.cells import CellOutcome, Job
+from ctxsim.cells import CellOutcome, Job, Pace
 from ctxsim.scenario import Cell, Scenario, alone_plan
 
 _BROKEN = "expectation.broken"
@@ -34,7 +32,9 @@ _BROKEN = "expectation.broken"
 _VISITS = 4
 _FEWEST_USERS, _MOST_USERS = 4, 12
 _ENOUGH_REQUESTS = 400
-_LONGEST_LESSON_S = 5.0
+_SHORTEST_LESSON_S, _LONGEST_LESSON_S = 0.5, 5.0
+# What of the time that is left, where it is bounded, goes to learning.
+_LESSON_SHARE = 0.1
 # A cell that learns nothing for so long is given up: the load will tell more of it.
 _STALL_S = 10.0
 
@@ -42,27 +42,12 @@ _STALL_S = 10.0
 _MARGIN = 1.5
 _MOST_REQUESTS = 30_000
 _LONGEST_S, _LONGEST_WAIT_S = 20.0, 10.0
-# What a cell takes besides its requests, with what is carried in other processes afterwards.
-_START_S = 2.0
 # However late it is: a cell that starts must be able to tell something.
-_LEAST_S = 2.0
+_LEAST_S, _LEAST_OTHER_S = 2.0, 1.0
 # An application that tosses a coin when it is imported passes for another one half of the time.
 _OTHER_PROCESSES = 6
 
 Run = Callable[[Sequence[Job]], list[CellOutcome]]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Until when, by `time.monotonic`, and how many side by side, cells are carried alone."""
-
-    until: float = math.inf
-    at_once: int = 1
-
-    def each_s(self, cells: int, most_s: float) -> float:
-        """How long each of so many cells may take."""
-        rounds = max(1, -(-cells // self.at_once))
-        return min(most_s, max(_LEAST_S, (self.until - time.monotonic()) / rounds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +82,12 @@ class Alone:
             )
 
 
-def learn(jobs: Sequence[Job], run: Run) -> tuple[list[Job], tuple[str, ...]]:
+def learn(jobs: Sequence[Job], run: Run, pace: Pace) -> tuple[list[Job], tuple[str, ...]]:
     """The jobs with what was learnt of the answers alone, and notes on what could not be."""
     firsts = {job.cell.storage: job for job in reversed(jobs)}
+    longest_s = _lesson_s(2 * len(firsts), pace)
     lessons = [
-        replace(job, plan=_lesson(job.plan, len(jobs) + 2 * i + nth))
+        replace(job, plan=_lesson(job.plan, len(jobs) + 2 * i + nth, longest_s))
         for i, job in enumerate(firsts.values())
         for nth in (1, 2)
     ]
@@ -126,14 +112,20 @@ def _failures(pair: Sequence[CellOutcome]) -> Iterator[str]:
             yield f"carried alone, the target ended: {ending.kind}: {ending.message}"
 
 
-def _lesson(plan: Plan, process: int) -> Plan:
+def _lesson_s(lessons: int, pace: Pace) -> float:
+    rounds = max(1, -(-lessons // pace.at_once))
+    share_s = pace.left_s * _LESSON_SHARE / rounds
+    return min(_LONGEST_LESSON_S, max(_SHORTEST_LESSON_S, share_s))
+
+
+def _lesson(plan: Plan, process: int, longest_s: float) -> Plan:
     steps = max(1, len(plan.steps))
     few = max(_FEWEST_USERS, min(_MOST_USERS, _ENOUGH_REQUESTS // (_VISITS * steps)))
     users = min(user_count(plan), few)
     clients = users + (plan.users.visitor and -(-users // 8))
     return replace(
         _one_by_one(plan, process, users),
-        load=Load(requests=clients * _VISITS * steps, duration_s=_LONGEST_LESSON_S),
+        load=Load(requests=clients * _VISITS * steps, duration_s=longest_s),
         learning=True,
     )
 
@@ -154,12 +146,12 @@ def rehearse(
     jobs: Sequence[Job],
     carried: Sequence[CellOutcome],
     run: Run,
-    bounds: Bounds,
+    pace: Pace,
 ) -> Alone:
     """Carry alone what was answered otherwise than expected, or than alone."""
     # Together, since both kinds are short.
     visits = _visits(scenario, jobs, carried)
-    every = _all_users(jobs, carried, len(jobs) * 3 + len(visits) + 1, bounds)
+    every = _all_users(jobs, carried, len(jobs) * 3 + len(visits) + 1, pace)
     outcomes = run([*visits.values(), *every.values()])
     # One that ended early tells nothing of how requests are answered alone.
     histories = [o.history if o.history.ending is None else None for o in outcomes]
@@ -168,7 +160,7 @@ def rehearse(
     all_users = {cell: history for cell, history in of_all if history is not None}
     return Alone(
         {key: history for key, history in of_visits if history is not None},
-        _with_other_processes(jobs, carried, all_users, run, bounds),
+        _with_other_processes(jobs, carried, all_users, run, pace),
     )
 
 
@@ -177,7 +169,7 @@ def _with_other_processes(
     carried: Sequence[CellOutcome],
     all_users: dict[Cell, History],
     run: Run,
-    bounds: Bounds,
+    pace: Pace,
 ) -> dict[Cell, History]:
     """Add what a few more processes answer alone: at its start, each may have drawn its own lot."""
     left = {
@@ -186,18 +178,25 @@ def _with_other_processes(
         if job.cell in all_users and any(confirmed(outcome.history, all_users[job.cell]))
     }
     first = len(jobs) * 5 + 1
-    each_s = bounds.each_s(len(left) * _OTHER_PROCESSES, _LONGEST_LESSON_S)
+    each_s = max(_LEAST_OTHER_S, pace.each_s(len(left) * _OTHER_PROCESSES))
+    each_s = min(_LONGEST_LESSON_S, each_s)
     short = [
         _short(job, first + _OTHER_PROCESSES * i + nth, each_s)
         for i, job in enumerate(left.values())
         for nth in range(_OTHER_PROCESSES)
     ]
     told: dict[str, list[Event]] = {}
+    cut_short = set()
     for job, outcome in zip(short, run(short), strict=True):
         told.setdefault(job.cell.storage, []).extend(_differing(outcome.history))
+        ending = outcome.history.ending
+        if ending is not None and ending.kind == "stopped":
+            cut_short.add(job.cell.storage)
     return {
         cell: replace(history, events=[*history.events, *told.get(cell.storage, ())])
         for cell, history in all_users.items()
+        # Of fewer processes, each may have drawn the same lot: nothing was confirmed then.
+        if cell.storage not in cut_short
     }
 
 
@@ -233,33 +232,42 @@ def _differing(history: History) -> Iterator[Event]:
 
 
 def _all_users(
-    jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int, bounds: Bounds
+    jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int, pace: Pace
 ) -> dict[Cell, Job]:
     wanted = [
         (job, outcome.history, events)
         for job, outcome in zip(jobs, carried, strict=True)
         if (events := list(_confirmable(outcome.history)))
     ]
+    left_s = pace.left_s - _other_processes_s(pace)
+    longest_s = min(_LONGEST_S, max(_LEAST_S, left_s - pace.start_s))
     again = {
-        job.cell: _again(job, history, events, process)
+        job.cell: _again(job, history, events, process, longest_s)
         for process, (job, history, events) in enumerate(wanted, first)
     }
-    expected_s = {job.cell: _expected_s(again[job.cell], history) for job, history, _ in wanted}
+    expected_s = {
+        job.cell: pace.start_s + _needed_s(again[job.cell], history) for job, history, _ in wanted
+    }
     # What is found in one cell is found: where time is short, fewer are carried, but to their end.
-    left_s = bounds.at_once * (bounds.until - time.monotonic())
+    of_all_s = pace.at_once * left_s
     chosen: dict[Cell, Job] = {}
     for cell in sorted(again, key=expected_s.__getitem__):
-        left_s -= expected_s[cell]
-        if left_s >= 0 or not chosen:
+        of_all_s -= expected_s[cell]
+        if (of_all_s >= 0 and expected_s[cell] <= left_s) or not chosen:
             chosen[cell] = again[cell]
     return chosen
 
 
-def _expected_s(job: Job, history: History) -> float:
-    """How long a cell will be carried alone, by how long its requests took under load."""
+def _other_processes_s(pace: Pace) -> float:
+    """What the other processes take at least, for which time must be left."""
+    return -(-_OTHER_PROCESSES // pace.at_once) * (pace.start_s + _LEAST_OTHER_S)
+
+
+def _needed_s(job: Job, history: History) -> float:
+    """How long a cell needs to be carried alone, by how long its requests took under load."""
     tally, load = history.tally, job.plan.load
     mean_s = sum(us * n for us, n in tally.latency_us.items()) / max(1, tally.requests) / 1e6
-    return _START_S + min(_LONGEST_S, max(load.least_s, mean_s * (load.requests or 0)))
+    return min(_LONGEST_S, max(load.least_s, mean_s * (load.requests or 0)))
 
 
 def _confirmable(history: History) -> Iterator[Event]:
@@ -269,12 +277,14 @@ def _confirmable(history: History) -> Iterator[Event]:
             yield event
 
 
-def _again(job: Job, history: History, events: Sequence[Event], process: int) -> Job:
-    longest_s = max(at_elapsed_s(history, event) for event in events)
+def _again(
+    job: Job, history: History, events: Sequence[Event], process: int, longest_s: float
+) -> Job:
+    first_s = max(at_elapsed_s(history, event) for event in events)
     load = Load(
         requests=max(requests_needed(history, event) for event in events),
-        duration_s=_LONGEST_S,
-        least_s=min(_LONGEST_WAIT_S, _MARGIN * longest_s),
+        duration_s=longest_s,
+        least_s=min(_LONGEST_WAIT_S, _MARGIN * first_s),
     )
     plan = _one_by_one(job.plan, process, user_count(job.plan))
     awaited = tuple({(event.victim.route, in_what(event.place)) for event in events})

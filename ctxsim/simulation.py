@@ -16,11 +16,10 @@ from typing import Any
 import ctxsim
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import judge
-from ctxsim.cell.plan import Plan
-from ctxsim.cells import CellOutcome, Halt, Job, Limits, Progress, Tell, cores, run_cells
+from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import TargetError, UnsuitedError
-from ctxsim.rehearsing import Alone, Bounds, learn, rehearse
+from ctxsim.rehearsing import Alone, learn, rehearse
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
 from ctxsim.report.masks import mask
@@ -41,6 +40,8 @@ from ctxsim.scenario.plans import OWN_STORAGE, UNKNOWN_STORAGE
 _DRAWN_SEEDS = 1_000_000
 _RUNTIME_STORAGE = "contextvar"
 _ALONE = "CTX208"
+# What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
+_LOAD_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class Options:
     `jobs` is how many cells run at a time, None for one per core; `stall_s` how long a cell may go
     without ending a request; `only` leaves out all other cells. A command that repeats the run
     needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
-    the command line named. `most_s` ends the load of each cell, however much it was to send;
-    `until`, by `time.monotonic`, is when all should be over.
+    the command line named. All should be over by `until`, by `time.monotonic`, for which loads are
+    shortened; what still runs `at_latest` is stopped.
     """
 
     jobs: int | None = None
@@ -75,8 +76,8 @@ class Options:
     compare_alone: bool = True
     again: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
-    most_s: float | None = None
     until: float = math.inf
+    at_latest: float = math.inf
     origin: Origin | None = None
 
 
@@ -121,18 +122,23 @@ def simulate(
     jobs = _jobs(scenario, seed, options)
     notes: tuple[str, ...] = ()
 
+    pace = Pace(options.jobs or cores(), options.until, options.at_latest)
+
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
-        return _run(these, options, lambda _: None)
+        return _run(these, options, pace, lambda _: None)
 
     if options.compare_alone and _ALONE in codes(scenario):
-        jobs, notes = learn(jobs, run_alone)
-    carried = _carry(scenario, jobs, options, progress)
+        jobs, notes = learn(jobs, run_alone, pace)
+    carried = _carry(scenario, jobs, options, pace.for_loads(_LOAD_SHARE), progress)
     jobs, carried = _suited(scenario, jobs, carried)
     _refuse_unstarted(carried)
-    bounds = Bounds(options.until, options.jobs or cores())
-    alone = rehearse(scenario, jobs, carried, run_alone, bounds)
+    alone = rehearse(scenario, jobs, carried, run_alone, pace)
     judged = [
-        _judge(scenario, job, outcome, alone) for job, outcome in zip(jobs, carried, strict=True)
+        replace(
+            _judge(scenario, job, outcome, alone),
+            hurried=_is_hurried(job, outcome, options),
+        )
+        for job, outcome in zip(jobs, carried, strict=True)
     ]
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
     case = replace(case, notes=(*case.notes, *notes))
@@ -154,7 +160,9 @@ def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
     return [
         Job(
             cell,
-            _bounded(plan(scenario, cell, seed=seed, run=run, process=process), options),
+            replace(
+                plan(scenario, cell, seed=seed, run=run, process=process), stall_s=options.stall_s
+            ),
             interpreter_path,
             _environment_of_cells(scenario, seed),
         )
@@ -169,15 +177,8 @@ def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str
     return tuple({**chosen, **scenario.target.env}.items())
 
 
-def _bounded(made: Plan, options: Options) -> Plan:
-    bounded = replace(made, stall_s=options.stall_s)
-    if options.most_s is None:
-        return bounded
-    return replace(bounded, load=replace(made.load, duration_s=options.most_s))
-
-
 def _carry(
-    scenario: Scenario, jobs: Sequence[Job], options: Options, progress: Tell | None
+    scenario: Scenario, jobs: Sequence[Job], options: Options, pace: Pace, progress: Tell | None
 ) -> list[CellOutcome]:
     def tell(now: Progress) -> None:
         if progress is not None:
@@ -185,14 +186,13 @@ def _carry(
         if options.fail_fast and now.state == "event" and _differs(scenario, now):
             options.halt.enough()
 
-    carried = _run(jobs, options, tell)
+    carried = _run(jobs, options, pace, tell)
     options.halt.go_on()
     return [_renamed(outcome) for outcome in carried]
 
 
-def _run(jobs: Sequence[Job], options: Options, tell: Tell) -> list[CellOutcome]:
-    at_once = options.jobs or cores()
-    return run_cells(jobs, at_once=at_once, limits=options.limits, halt=options.halt, tell=tell)
+def _run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:
+    return run_cells(jobs, pace=pace, limits=options.limits, halt=options.halt, tell=tell)
 
 
 def _differs(scenario: Scenario, now: Progress) -> bool:
@@ -269,6 +269,16 @@ def _judge(scenario: Scenario, job: Job, outcome: CellOutcome, alone: Alone) -> 
         expected=_expected(scenario, outcome.cell),
         ready=outcome.ready,
         elapsed_s=outcome.elapsed_s,
+    )
+
+
+def _is_hurried(job: Job, outcome: CellOutcome, options: Options) -> bool:
+    """Whether a load was cut short because of the time that there is for the whole run."""
+    wanted = job.plan.load.requests
+    return (
+        math.isfinite(options.until)
+        and wanted is not None
+        and outcome.history.tally.requests < wanted
     )
 
 

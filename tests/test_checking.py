@@ -1,5 +1,6 @@
 """check(target): an application is enough, and what it leaks is found under the right workers."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,16 @@ async def answer(send, body):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
 """
+SLOW = """
+import time
+import flask
+app = flask.Flask(__name__)
+
+@app.get("/hello/<name>")
+def hello(name):
+    time.sleep(0.3)
+    return name
+"""
 LEAKY = {
     "missing": (MISSING, {}, {"CTX201", "CTX204"}),
     "argument": (ARGUMENT, {}, {"CTX201"}),
@@ -246,6 +257,18 @@ def test_routes_that_hang_or_end_the_process_are_left_out(checked):
         "GET /exit",
         "GET /hang",
     }
+
+
+def test_a_slow_application_is_checked_within_the_budget_and_not_called_clean_for_that(checked):
+    """What is too little to tell is told as such, cell by cell."""
+    started = time.monotonic()
+    outcome = checked(SLOW, workers=None, requests=2000, budget_s=8)
+    # On a busy machine, the last words of what was stopped and the reading of the scenario.
+    assert time.monotonic() - started < 8 + 4
+    assert len(outcome.cells) == 8
+    assert outcome.exit_code == 4
+    told = " ".join(outcome.document.reasons)
+    assert "in the time there was" in told or "the time was over" in told
 
 
 def test_an_application_without_routes_is_no_clean_one(checked):

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from ctxsim import switchpoint
 from ctxsim.cell import lending, patching
 from ctxsim.cell.history import Ending
-from ctxsim.cell.messages import Channel, Lines, Message
+from ctxsim.cell.messages import Channel, Message
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.ticker import Ticker
 from ctxsim.cell.workers import models
@@ -35,11 +35,13 @@ def live(channel_fd: int, stacks_fd: int) -> None:
     channel = Channel(end, native.allocate_lock(), end.sendall)
     os.register_at_fork(after_in_child=channel.close)
     exit_now = os._exit
-    lines = Lines()
-    plan = _plan(_first(end, lines))
+    ticker = Ticker(channel, native)
+    plan = _plan(ticker.first())
+    # Before anything of the application runs, because it may hang in its import already.
+    ticker.start()
     ending = None
     try:
-        ending = _carry_out(plan, channel, lines, native)
+        ending = _carry_out(plan, channel, ticker, native)
     except TargetError as error:
         ending = _import_ending(error)
     except UnsuitedError as error:
@@ -62,19 +64,12 @@ def _flush_outputs() -> None:
             output.flush()  # type: ignore[union-attr]
 
 
-def _first(end: socket.socket, lines: Lines) -> Message:
-    while data := end.recv(65536):
-        for message in lines.feed(data):
-            return message
-    raise SystemExit("ctxsim: the harness went away before it said what to do")
-
-
 def _plan(message: Message) -> Plan:
     return Plan.from_json(message["plan"])
 
 
 def _carry_out(
-    plan: Plan, channel: Channel, lines: Lines, native: patching.Native
+    plan: Plan, channel: Channel, ticker: Ticker, native: patching.Native
 ) -> Ending | None:
     sys.path[:0] = plan.target.path
     lending.lend(plan.lent, plan.lent_from)
@@ -85,7 +80,7 @@ def _carry_out(
         plan = looking.settled(plan)
     model = models.of(plan.workers)
     pauses = Pauses()
-    switchpoint.drive(blocking=pauses.of(model.pause(native)))
+    switchpoint.drive(blocking=models.blocking(plan, native, model, pauses))
     pauses.stand_in()
     crew = models.crew(plan, channel, native, model, pauses)
     patching.patch_after(plan.workers)
@@ -96,11 +91,11 @@ def _carry_out(
     if plan.look is not None:
         looker = looking.Looking(plan, crew, channel.say)
         crew.traffic, model = looker.trials, looking.model_for(crew)
-    ticker = Ticker(crew, channel, lines, plan.stall_s, native)
     _leave_last_words(ticker)
-    ticker.start()
     native.use_short_switches()
     crew.traffic.begin()
+    # Not earlier, because the load's beginning would undo a wish to stop.
+    ticker.follow(crew, plan.stall_s)
     started = time.perf_counter()
     elapsed_s = None
     try:

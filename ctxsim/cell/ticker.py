@@ -2,99 +2,134 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from ctxsim.cell import stacks
-from ctxsim.cell.messages import Channel, Lines
+from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.patching import Native
 from ctxsim.cell.targets.importing import leading_nowhere
 from ctxsim.cell.workers.carry import Crew, added_up
 
 _TICK_S = 0.25
+_CHUNK_BYTES = 64 * 1024
 
 
 class Ticker:
-    """Says the tally from time to time; sends stacks when nothing ends any more.
+    """Listens from the cell's start; once there is a crew, says its tally from time to time, and
+    stacks when nothing ends any more.
 
     It is a thread of the interpreter's own, in a patched process too: it must go on when the hub is
-    blocked. When the harness is gone, it ends the process.
+    blocked, and while the application hangs in its import. When the harness is gone, it ends the
+    process. One thread does both, because the application runs beside it.
     """
 
-    def __init__(
-        self, crew: Crew, channel: Channel, lines: Lines, stall_s: float, native: Native
-    ) -> None:
-        self._crew = crew
+    def __init__(self, channel: Channel, native: Native) -> None:
         self._channel = channel
-        self._lines = lines
-        self._stall_ticks = max(1, int(stall_s / _TICK_S))
+        self._lines = Lines()
         self._native = native
-        self._exit = os._exit
+        self._exit, self._pid = os._exit, os.getpid()
+        self._crew: Crew | None = None
+        self._stall_ticks = 1
         self._over = False
         self._saying = native.allocate_lock()
         self.stopped = False
 
+    def first(self) -> Message:
+        """What the harness says first, for which the caller waits."""
+        while data := self._channel.end.recv(_CHUNK_BYTES):
+            messages = list(self._lines.feed(data))
+            if messages:
+                self._obey(messages[1:])
+                return messages[0]
+        raise SystemExit("ctxsim: the harness went away before it said what to do")
+
     def start(self) -> None:
         self._native.start_thread(self._tick_on, ())
+
+    def follow(self, crew: Crew, stall_s: float) -> None:
+        """Tell how far `crew` is from now on."""
+        self._stall_ticks = max(1, int(stall_s / _TICK_S))
+        self._crew = crew
+        # The thread asks in the other order, so that one of both sees what the other has set.
+        if self.stopped:
+            crew.traffic.stop()
 
     def last(self, elapsed_s: float) -> None:
         """Say the final tally."""
         with self._saying:
             self._over = True
-            self._say_tally(elapsed_s, self._unknown_names())
+            if self._crew is not None:
+                self._say_tally(self._crew, elapsed_s, _unknown_names(self._crew))
 
     def last_words(self) -> None:
         """Say how far the cell came and where everything stands."""
-        self._say_tally(0.0)
-        self._say_stacks()
+        if self._crew is not None:
+            self._say_tally(self._crew, 0.0)
+            self._say_stacks(self._crew)
 
     def _tick_on(self) -> None:
         try:
             self._tick()
         except OSError:
-            # The harness is gone, in the middle of a word: nobody is left to end this process.
-            self._exit(1)
+            # The harness is gone, in the middle of a word.
+            self._end_process()
 
     def _tick(self) -> None:
         ended, still = 0, 0
-        while not self._over:
+        # To the end of the process: what the application does when it is closed may hang as well.
+        while True:
             self._listen()
+            crew = self._crew
+            if crew is None or self._over:
+                continue
             with self._saying:
                 # Not after the last tally, which counts more.
                 if not self._over:
-                    self._say_tally(0.0)
-            now = sum(tally.requests for tally in self._crew.tallies)
+                    self._say_tally(crew, 0.0)
+            now = sum(tally.requests for tally in crew.tallies)
             still = 0 if now != ended else still + 1
             ended = now
             if still == self._stall_ticks:
-                self._say_stacks()
+                self._say_stacks(crew)
 
     def _listen(self) -> None:
         end = self._channel.end
         ready, _, _ = self._native.select([end], [], [], _TICK_S)
         if not ready:
             return
-        data = end.recv(65536)
+        data = end.recv(_CHUNK_BYTES)
         if not data:
-            self._exit(1)
-        if any(message["say"] == "stop" for message in self._lines.feed(data)):
+            self._end_process()
+        self._obey(self._lines.feed(data))
+
+    def _end_process(self) -> None:
+        """End it with all that the application has started: nobody else is left to do so."""
+        # The cell leads a session of its own; where it leads none, there is no such group.
+        with contextlib.suppress(OSError):
+            os.killpg(self._pid, signal.SIGKILL)
+        self._exit(1)
+
+    def _obey(self, messages: Iterable[Message]) -> None:
+        if any(message["say"] == "stop" for message in messages):
             self.stopped = True
-            self._crew.traffic.stop()
+            if self._crew is not None:
+                self._crew.traffic.stop()
 
-    def _say_stacks(self) -> None:
-        told = stacks.all_stacks(self._crew.live)
-        self._channel.say({"say": "stacks", "stacks": told})
+    def _say_stacks(self, crew: Crew) -> None:
+        self._channel.say({"say": "stacks", "stacks": stacks.all_stacks(crew.live)})
 
-    def _unknown_names(self) -> list[str]:
-        plan = self._crew.plan
-        return leading_nowhere((*plan.shared.objects, *plan.keeps))
-
-    def _say_tally(self, elapsed_s: float, unknown_names: Sequence[str] = ()) -> None:
-        total = added_up(self._crew.tallies)
+    def _say_tally(self, crew: Crew, elapsed_s: float, unknown_names: Sequence[str] = ()) -> None:
+        total = added_up(crew.tallies)
         total.elapsed_s = elapsed_s
-        total.in_flight_most = min(self._crew.workers.in_flight, self._crew.traffic.width)
-        total.unsent = self._crew.traffic.unsent()
+        total.in_flight_most = min(crew.workers.in_flight, crew.traffic.width)
+        total.unsent = crew.traffic.unsent()
         total.unknown_names = list(unknown_names)
-        counts = self._crew.record.counts()
-        self._channel.say({"say": "tally", "tally": asdict(total), "counts": counts})
+        self._channel.say({"say": "tally", "tally": asdict(total), "counts": crew.record.counts()})
+
+
+def _unknown_names(crew: Crew) -> list[str]:
+    return leading_nowhere((*crew.plan.shared.objects, *crew.plan.keeps))

@@ -14,13 +14,15 @@ import os
 import selectors
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ctxsim.cell.history import Ending, History
 from ctxsim.cells.interpreter import equip
 from ctxsim.cells.job import CellOutcome, Halt, Job, Limits, Progress, Tell
+from ctxsim.cells.pace import Pace
 from ctxsim.cells.process import Process
 
-__all__ = ["CellOutcome", "Halt", "Job", "Limits", "Progress", "Tell", "cores", "run_cells"]
+__all__ = ["CellOutcome", "Halt", "Job", "Limits", "Pace", "Progress", "Tell", "cores", "run_cells"]
 
 _TICK_S = 0.1
 # Between the end of a channel and that of its process lies less than a millisecond.
@@ -35,9 +37,9 @@ def cores() -> int:
 
 
 def run_cells(
-    jobs: Sequence[Job], *, at_once: int, limits: Limits, halt: Halt, tell: Tell
+    jobs: Sequence[Job], *, pace: Pace, limits: Limits, halt: Halt, tell: Tell
 ) -> list[CellOutcome]:
-    """Run each job's cell in a process of its own, `at_once` of them at a time.
+    """Run each job's cell in a process of its own, at the given pace.
 
     Returns the outcomes in the order of `jobs`, however the cells ended; no process outlives the
     call. Raises TargetError, before anything is started, if an interpreter cannot serve.
@@ -46,33 +48,61 @@ def run_cells(
     started: list[Process] = []
     with selectors.DefaultSelector() as selector:
         try:
-            while (waiting and not halt.asked) or not all(each.gone for each in started):
-                while waiting and not halt.asked and _running(started) < at_once:
-                    started.append(Process(waiting.popleft(), limits, tell))
+            while (waiting and not _stops(halt, pace)) or _running(started):
+                while waiting and not _stops(halt, pace) and len(_running(started)) < pace.at_once:
+                    job = pace.sized(waiting[0], len(waiting))
+                    started.append(Process(job, limits, tell))
                     started[-1].register(selector)
-                _turn(selector, [each for each in started if not each.gone], halt)
+                    waiting.popleft()
+                running = _running(started)
+                _turn(selector, running, _stops(halt, pace))
+                _learn(pace, running)
         finally:
             for process in started:
                 process.close()
-    return [*(each.outcome() for each in started), *map(_not_started, waiting)]
+    told = "the run was ended" if halt.asked else "the time was over"
+    return [
+        *(_with_reason(each.outcome(), told) for each in started),
+        *(_not_started(job, told) for job in waiting),
+    ]
 
 
-def _running(started: Sequence[Process]) -> int:
-    return sum(not process.gone for process in started)
+def _running(started: Sequence[Process]) -> list[Process]:
+    return [process for process in started if not process.gone]
 
 
-def _turn(selector: selectors.BaseSelector, running: Sequence[Process], halt: Halt) -> None:
+def _stops(halt: Halt, pace: Pace) -> int:
+    """How often cells are told to stop."""
+    return halt.asked or int(pace.is_over)
+
+
+def _learn(pace: Pace, ran: Sequence[Process]) -> None:
+    for process in ran:
+        if process.gone:
+            outcome = process.outcome()
+            pace.ended(process.job, outcome.history, outcome.elapsed_s)
+
+
+def _turn(selector: selectors.BaseSelector, running: Sequence[Process], stops: int) -> None:
     """Wait until something happens or a tick has passed, and see to every running cell."""
     hushed = any(process.hushed for process in running)
     for key, _ in selector.select(_HUSHED_TICK_S if hushed else _TICK_S):
         key.data(selector)
     for process in running:
-        process.look(halt.asked)
+        process.look(stops)
         if process.gone:
             process.unregister(selector)
             process.close()
 
 
-def _not_started(job: Job) -> CellOutcome:
-    ending = Ending("stopped", "the run was ended before this cell was started")
+def _with_reason(outcome: CellOutcome, told: str) -> CellOutcome:
+    """The outcome; one that was stopped tells why, which the cell itself does not know."""
+    ending = outcome.history.ending
+    if ending is not None and ending.kind == "stopped":
+        outcome.history.ending = replace(ending, message=f"{told} before its last request")
+    return outcome
+
+
+def _not_started(job: Job, told: str) -> CellOutcome:
+    ending = Ending("stopped", f"{told} before this cell was started")
     return CellOutcome(job.cell, History(ending=ending))

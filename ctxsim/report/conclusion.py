@@ -49,6 +49,8 @@ _NOTHING_COMPARED = "CTX901"
 # Below this share of the users' requests, what was compared is a few lucky answers: a leak that
 # shows in one of twenty would be missed, and `clean` would be said of requests nobody looked at.
 _LEAST_COMPARED = 0.05
+# Nor is a cell clean that came to compare fewer answers before its time was over.
+_FEWEST_COMPARED = 10
 # Above this number of cells one note tells of the failed requests of all.
 _MOST_TOLD = 4
 _ADVICE = "let a route give back {canary}, or name a text that belongs to a user with `mine`"
@@ -70,6 +72,8 @@ class JudgedCell:
     expected: frozenset[str] = frozenset()
     ready: bool = True
     elapsed_s: float = 0.0
+    # Its load was cut short, because the time for the whole run is bounded.
+    hurried: bool = False
 
     @property
     def name(self) -> str:
@@ -228,6 +232,11 @@ def _doubts(cell: JudgedCell) -> Iterator[str]:
         )
     if not cell.has_findings:
         yield from (f"{cell.name}: {each}" for each in cell.unconfirmed)
+    if cell.hurried and 0 < tally.compared < _FEWEST_COMPARED and not cell.has_findings:
+        yield (
+            f"{cell.name}: only {tally.compared} answers could be compared in the time there was; "
+            "raise the budget"
+        )
     if cell.fails_mostly:
         yield f"{cell.name}: {tally.failed:,} of {tally.requests:,} requests failed{_why(tally)}"
 
@@ -243,8 +252,9 @@ def _not_covered(cells: Sequence[JudgedCell]) -> Iterator[str]:
     for cell in cells:
         for route in dict.fromkeys(cell.history.tally.unsent):
             places.setdefault(route, []).append(cell.name)
+    more = "the budget" if any(cell.hurried for cell in cells) else "load.requests"
     for route, names in places.items():
-        yield f"{route} was sent by no user in {', '.join(names)}; raise load.requests"
+        yield f"{route} was sent by no user in {', '.join(names)}; raise {more}"
 
 
 def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:

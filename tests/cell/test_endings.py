@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import signal
+import socket
+import subprocess
+import sys
 
 import pytest
 from driving import RUN, live, plan_of
 
 from ctxsim.cell import canaries
+from ctxsim.cell.messages import Lines, encode
 from ctxsim.cell.plan import Load, Users
+from ctxsim.cells.process import PROGRAM
 
 ENDING = """
 import ctypes, os, signal, sys, threading
@@ -185,6 +190,22 @@ def test_a_cell_that_is_told_to_stop_finishes_what_is_in_flight(application, wor
     assert lived.returncode == 0
     assert lived.tally.requests == lived.tally.compared > 0
     assert lived.codes == set()
+
+
+@pytest.mark.parametrize("word", ["sync", "greenlets:20:late"])
+def test_a_cell_that_is_told_to_stop_before_its_load_begins_sends_nothing(application, word):
+    """`stop` counts from the first word on, while the application is still being imported."""
+    ours, theirs = socket.socketpair()
+    target = application(ENDING.format(statement="pass"))
+    plan = plan_of("GET /?{canary}", target=target, workers=word, load=Load(duration_s=60))
+    with ours, theirs:
+        ours.sendall(encode({"say": "plan", "plan": plan.to_json()}) + encode({"say": "stop"}))
+        code = [sys.executable, "-P", str(PROGRAM), str(theirs.fileno()), "2"]
+        subprocess.run(code, pass_fds=[theirs.fileno()], check=True, timeout=30)
+        theirs.close()
+        said = list(Lines().feed(b"".join(iter(lambda: ours.recv(65536), b""))))
+    assert said[-1]["ending"]["kind"] == "stopped"
+    assert [each["tally"]["requests"] for each in said if each["say"] == "tally"][-1] == 0
 
 
 def test_an_application_may_replace_its_stdout(application):

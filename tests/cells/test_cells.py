@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctxsim.cell.plan import Plan, Target, Workers
-from ctxsim.cells import Halt, Job, Limits, Progress, cores, process, run_cells
+from ctxsim.cells import Halt, Job, Limits, Pace, Progress, cores, process, run_cells
 
 PRETEND = Path(__file__).with_name("pretend.py")
 
@@ -38,7 +38,9 @@ def job(app, workers="threads:8", stall_s=30.0):
 
 
 def run(*jobs, at_once=2, halt=None, tell=lambda _: None, **limits):
-    return run_cells(jobs, at_once=at_once, limits=Limits(**limits), halt=halt or Halt(), tell=tell)
+    return run_cells(
+        jobs, pace=Pace(at_once), limits=Limits(**limits), halt=halt or Halt(), tell=tell
+    )
 
 
 def test_a_cell_that_finishes_has_no_ending():
@@ -182,6 +184,23 @@ def test_cells_that_wait_are_not_started_after_a_stop():
     first, second = run(job("obedient"), job("clean"), at_once=1, halt=halt, tell=tell)
     assert first.history.ending.kind == second.history.ending.kind == "stopped"
     assert second.history.tally.requests == 0
+
+
+def test_when_the_time_is_over_cells_are_stopped_and_none_is_started():
+    def seen(progress):
+        if progress.state == "tally":
+            over.append(True)
+
+    class Over(Pace):
+        is_over = property(lambda _: bool(over))
+
+    over = []
+    jobs = [job("obedient"), job("clean")]
+    first, second = run_cells(jobs, pace=Over(1), limits=Limits(), halt=Halt(), tell=seen)
+    assert first.history.tally.requests > 0
+    assert first.history.ending.kind == second.history.ending.kind == "stopped"
+    assert first.history.ending.message == "the time was over before its last request"
+    assert second.history.ending.message == "the time was over before this cell was started"
 
 
 def test_no_process_of_the_application_outlives_its_cell(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ctxsim.cell.plan import Plan, Target, Workers
-from ctxsim.cells import Halt, Job, Limits, process, run_cells
+from ctxsim.cells import Halt, Job, Limits, Pace, process, run_cells
 from ctxsim.cells import interpreter as interpreters
 from ctxsim.cells.interpreter import Interpreter, equip, interpreter
 from ctxsim.errors import TargetError
@@ -132,6 +132,8 @@ def test_a_cell_hears_what_it_is_lent(tmp_path, monkeypatch):
     monkeypatch.setattr(process, "PROGRAM", Path(__file__).with_name("pretend.py"))
     bare = script(tmp_path, f'exec {sys.executable} -S "$@"')
     jobs = [replace(job("greenlets:8"), python=bare), replace(job("sync"), python=bare)]
-    greenlets, sync = run_cells(jobs, at_once=2, limits=Limits(), halt=Halt(), tell=lambda _: None)
+    greenlets, sync = run_cells(
+        jobs, pace=Pace(2), limits=Limits(), halt=Halt(), tell=lambda _: None
+    )
     assert greenlets.target_facts["lent"] == ["gevent", "greenlet", "zope"]
     assert sync.target_facts["lent"] == []

@@ -38,6 +38,17 @@ checks: [crosstalk]
 load: {duration: 1m}
 """
 
+HANGS = {
+    "a fifo that nobody writes to": "open('never')",
+    "a sleep": "import time; time.sleep(3600)",
+    "a lock": "threading.Event().wait()",
+    "a process of its own": """
+import subprocess
+subprocess.run(["sleep", "3600"], pass_fds=[told])
+""",
+}
+WORDS = ["sync", "greenlets:2", "greenlets:2:late", "greenlets:2:partial"]
+
 
 def command(*words):
     return [sys.executable, "-m", "ctxsim", *words]
@@ -54,7 +65,7 @@ def endless(tmp_path):
 
 
 def serving(folder, *words):
-    """Start a run, and return it once its application has answered a request, with the fifo."""
+    """Start a run, and return it once its application has written to the fifo, with the fifo."""
     run = subprocess.Popen(
         command("run", "endless.ctxsim.yaml", "-q", *words),
         cwd=folder,
@@ -96,15 +107,33 @@ def test_a_second_ctrl_c_ends_the_run_at_once(endless):
     assert "stopped" in out
 
 
-@pytest.mark.timeout(20)  # less than the run lasts, or a cell that lives on would go unnoticed
-def test_no_cell_outlives_a_harness_that_is_killed(endless):
-    run, fifo = serving(endless)
+def killed_and_over(folder):
+    """Kill a run in the middle, and wait for the end of all that has the fifo open."""
+    run, fifo = serving(folder)
     run.kill()
     run.communicate()
-    # Its end shows as the end of the fifo, which only the cell's process had open.
     while os.read(fifo, 65536):
         pass
     os.close(fifo)
+
+
+# Less than the run lasts, or a cell that lives on would go unnoticed.
+@pytest.mark.timeout(20)
+def test_no_cell_outlives_a_harness_that_is_killed(endless):
+    killed_and_over(endless)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("hang", [*HANGS])
+def test_no_cell_outlives_a_harness_that_is_killed_while_the_cell_imports(endless, hang, words):
+    told = APP.partition("\n\n")[0].format(fifo=str(endless / "fifo"))
+    hanging = f"{told}\nos.write(told, b'x')\n{HANGS[hang]}\n"
+    (endless / "endless.py").write_text(hanging, encoding="utf-8")
+    os.mkfifo(endless / "never")
+    scenario = SCENARIO.replace("[sync]", f"[{words!r}]")
+    (endless / "endless.ctxsim.yaml").write_text(scenario, encoding="utf-8")
+    killed_and_over(endless)
 
 
 def test_a_reader_that_goes_away_is_no_error(endless):

@@ -28,7 +28,7 @@ from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.carry import Crew
-from ctxsim.cell.workers.pauses import Pauses
+from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
 from ctxsim.errors import UnsuitedError
 
 
@@ -102,6 +102,12 @@ def _opened(plan: Plan, model: Model, current: Current) -> Target | AsyncTarget:
     return target
 
 
+def blocking(plan: Plan, native: Native, model: Model, pauses: Pauses) -> Sleep:
+    """What `ctxsim.pause` does in this cell."""
+    sleep = model.pause(native)
+    return pauses.of(brief(sleep) if plan.learning else sleep)
+
+
 def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pauses) -> Crew:
     """Import the application and put everything together that carries and watches its requests."""
     ours = native.thread_local()
@@ -126,7 +132,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         residue.more = target.view.held
         _listen(target, inside, Escapes(target.view, current, record, live), background)
     switchpoint.drive(
-        blocking=pauses.of(model.pause(native)), listening=inside.listen if inside else None
+        blocking=blocking(plan, native, model, pauses), listening=inside.listen if inside else None
     )
     pauses.watch(current, inside, probes, kills=not model.greenlets)
     if is_asynchronous(target):

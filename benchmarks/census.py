@@ -31,7 +31,7 @@ def census_s(entries: list[Entry]) -> float:
     started = time.process_time()
     gc.collect()
     tree = Walk(_PREFIX, lambda text: [text], [globals(), vars(builtins)]).from_([root.thing])
-    found = list(stores(tree, root))
+    found = stores(tree, root)
     took_s = time.process_time() - started
     assert len(found) == bool(tree.canaries)
     return took_s

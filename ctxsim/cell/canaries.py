@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ctxsim.cell.rarity import rank
+
 MAX_PROCESS = 0xFFF
 MAX_USER = 0xFFFF
 MAX_REQUEST = 0xFFFFFF
@@ -56,37 +58,32 @@ class Scanner:
 
     def __init__(self, run: str) -> None:
         self._prefix = f"cx{run}"
-        self._prefix_bytes = self._prefix.encode()
-        tail = f"[0-9a-f]{{{LENGTH - 2 - len(run)}}}"
-        self._text = re.compile(self._prefix + tail)
-        self._bytes = re.compile(self._prefix_bytes + tail.encode())
-        self._coded = _base64_marks(self._prefix_bytes)
+        hexadecimal = LENGTH - 2 - len(run)
+        self._text = re.compile(f"{self._prefix}[0-9a-f]{{{hexadecimal}}}")
+        digits = "".join(map(_either_case, run)) + f"[0-9a-fA-F]{{{hexadecimal}}}"
+        # From the `x` on, since a pattern that begins with a certain letter is searched for three
+        # times as fast as a page is turned into lower case, and twice as fast as with `in`.
+        self._bytes = re.compile(f"x{digits}(?<=[cC].{{{LENGTH - 1}}})".encode())
+        self._capital = re.compile(f"X{digits}".encode())
+        self._coded = InBase64(self._prefix.encode())
 
     def in_text(self, text: str) -> list[str]:
         """All canaries in `text`, in their order."""
         lower = text.lower()
         return self._text.findall(lower) if self._prefix in lower else []
 
-    def beside(self, data: bytes, canary: str) -> bytes | None:
-        """`data` without `canary`; None if it is not there, or if `in_bytes` would find others."""
-        # Each search passes over all bytes of every response, so there are as few as can be.
-        rest = data.replace(canary.encode(), b"")
-        if len(rest) == len(data) or self._prefix_bytes in rest.lower():
-            return None
-        first, second, third = self._coded
-        whole = _unwrapped(rest)
-        return None if first in whole or second in whole or third in whole else rest
-
     def in_bytes(self, data: bytes) -> list[str]:
         """All canaries in `data`; also inside base64 (either alphabet), but there in lower case."""
-        found = []
-        lower = data.lower()
-        if self._prefix_bytes in lower:
-            found = [each.decode() for each in self._bytes.findall(lower)]
-        data = _unwrapped(data)
-        if any(mark in data for mark in self._coded):
-            found += self._in_base64(data)
+        found = self._plain(data)
+        if self._coded.may_be_in(data):
+            found += self._in_base64(_unwrapped(data))
         return found
+
+    def _plain(self, data: bytes) -> list[str]:
+        # Few pages have a capital X at all, and to look for one byte costs next to nothing.
+        if b"X" in data and self._capital.search(data):
+            data = data.lower()
+        return [f"c{each.decode().lower()}" for each in self._bytes.findall(data)]
 
     def _in_base64(self, data: bytes) -> Iterator[str]:
         for word in re.findall(rb"[A-Za-z0-9+/_-]{24,}", data):
@@ -95,8 +92,39 @@ class Scanner:
             for start in range(4):
                 part = plain[start : start + (len(plain) - start) // 4 * 4]
                 rest = plain[start + len(part) :]
-                decoded = base64.b64decode(part + _padded(rest))
-                yield from (each.decode() for each in self._bytes.findall(decoded))
+                yield from self._plain(base64.b64decode(part + _padded(rest)))
+
+
+class InBase64:
+    """Tells whether a text may be inside base64, at whichever of the three offsets it begins.
+
+    The text is of ASCII letters and digits. There is no answer but yes for a very short one.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        self._marks = [(*_rarest(mark), mark) for mark in _base64_marks(text)]
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Whether `data`, or `data` without its line ends, holds the text in base64."""
+        whole = b""
+        for one, two, three, mark in self._marks:
+            # Few pages of text have all the capitals that a mark consists of.
+            if one in data and two in data and three in data:
+                whole = whole or _unwrapped(data)
+                if mark in whole:
+                    return True
+        return False
+
+
+def _either_case(digit: str) -> str:
+    return f"[{digit}{digit.upper()}]" if digit.isalpha() else digit
+
+
+def _rarest(mark: bytes) -> tuple[bytes, bytes, bytes]:
+    """The three rarest bytes of `mark`; b'', which is everywhere, in place of what it has not."""
+    letters = sorted(set(mark.decode()), key=rank)[:3]
+    one, two, three = (*(each.encode() for each in letters), b"", b"", b"")[:3]
+    return one, two, three
 
 
 def _unwrapped(data: bytes) -> bytes:
@@ -114,11 +142,11 @@ def _padded(rest: bytes) -> bytes:
     return rest + b"=" * (4 - len(rest)) if len(rest) > 1 else b""
 
 
-def _base64_marks(prefix: bytes) -> tuple[bytes, ...]:
-    """What the prefix looks like in base64 at each of the three offsets, less the unsure ends."""
+def _base64_marks(text: bytes) -> tuple[bytes, ...]:
+    """What a text looks like in base64 at each of the three offsets, less the unsure ends."""
     marks = []
     for offset in range(3):
-        coded = base64.b64encode(b"\0" * offset + prefix)
+        coded = base64.b64encode(b"\0" * offset + text)
         first = (offset * 8 + 5) // 6
-        marks.append(coded[first : (offset + len(prefix)) * 8 // 6])
+        marks.append(coded[first : (offset + len(text)) * 8 // 6])
     return tuple(marks)

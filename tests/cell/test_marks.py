@@ -97,6 +97,32 @@ def test_a_mark_says_whose_it_is():
     assert text == Mark("user4", 4, 0, process=None)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        CANARY.upper(),
+        OWN.title(),
+        base64.b64encode(CANARY.encode()).decode(),
+        base64.b64encode(b"1" + CANARY.encode()).decode(),
+        base64.b64encode(b"12" + CANARY.encode()).decode(),
+        "user4",
+        "Sign%20in:%20user4",
+        base64.b64encode(b"signed in is user4").decode(),
+    ],
+)
+def test_a_response_s_own_canary_is_told_from_all_others(other):
+    """What is beside it is found, whether it stands there once, often or in capitals."""
+    own = canaries.canary(canaries.user_prefix(RUN, 1, 3), 6)
+    marks = marks_of()
+    wanted = marks.in_bytes(other.encode())
+    assert len(wanted) == 1
+    for text in (f"{own} {other}", f"{other} {own} {own}", f"{own.upper()} {other}"):
+        assert marks.beside(text.encode(), own) == (wanted, True)
+    assert marks.beside(other.encode(), own) == (wanted, False)
+    assert marks.beside(f"{own} and {own}".encode(), own) == ([], True)
+    assert marks.beside(f"{own[:-1]} and".encode(), own) == ([], False)
+
+
 def test_a_torn_canary_is_a_mark_of_nobody():
     """A mixture of two is wrong wherever it is seen, though its origin cannot be told."""
     torn = CANARY[:-1] + ("0" if CANARY[-1] != "0" else "1")

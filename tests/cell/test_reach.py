@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import re
 import types
 
 from hypothesis import given
@@ -77,6 +78,60 @@ def test_a_key_is_found_like_a_value():
     root = Root({"seen": {f"{PREFIX}-key": 1}}, "module")
     tree = Walk(PREFIX, lambda text: [text], BARRED).from_([root.thing])
     assert [store.place for store in stores(tree, root)] == ["module.seen[...]"]
+
+
+def test_a_key_is_found_elsewhere_too():
+    """That a text is the key of one dict hides none of the other places that hold it."""
+    key = f"{PREFIX}-key"
+    root = Root({"seen": {key: 1}, "last": [[[key]]]}, "module")
+    tree = Walk(PREFIX, lambda text: [text], BARRED).from_([root.thing])
+    places = {store.place for store in stores(tree, root)}
+    assert places == {"module.seen[...]", "module.last[...]"}
+
+
+def test_one_among_very_many_is_found():
+    """Objects are looked at in bulk: none is lost at an edge, and none is told twice."""
+    for at in (0, 999, 1000, 1001, 2500):
+        texts = [f"text {i}" for i in range(2501)]
+        texts[at] = f"{PREFIX}-{at}"
+        things = [[text, text, 1, None] for text in texts]
+        root = Root({"things": things, "again": things, "texts": texts}, "module")
+        tree = Walk(PREFIX, lambda text: [text], BARRED).from_([root.thing])
+        assert list(tree.canaries.values()) == [[texts[at]]]
+
+
+def test_a_text_is_found_in_classes_of_every_kind():
+    """What a class is, is learnt from the first of its instances, and holds for the others."""
+
+    class Text(str):
+        __slots__ = ()
+
+    class Names(dict):
+        pass
+
+    kept = [
+        *([Text("none"), b"none", Names(none=1), Plain()] * 3),
+        Text(f"{PREFIX}-1"),
+        f"{PREFIX}-2".encode(),
+        bytearray(f"{PREFIX}-3".encode()),
+        Names({f"{PREFIX}-4": 1}),
+        Names(a=f"{PREFIX}-5"),
+        "x" * 10_000 + f"{PREFIX}-6",
+    ]
+    found = re.compile(rf"{PREFIX}-\d").findall
+    tree = Walk(PREFIX, found, BARRED).from_([{"kept": kept}])
+    assert tree.below(kept) == {f"{PREFIX}-{i}" for i in range(1, 7)}
+    assert not tree.is_of_one(kept)
+    assert tree.is_of_one(kept[-1])
+
+
+def test_a_long_text_that_all_refer_to_is_looked_into_once():
+    """Else a search would last as long as all of the copies would be."""
+    looked = []
+    text = f"{PREFIX}-1" + "x" * 100_000
+    tree = Walk(PREFIX, lambda each: looked.append(each) or [each], BARRED)
+    assert tree.from_([{"kept": [[text] for _ in range(5000)]}]).canaries == {id(text): [text]}
+    assert len(looked) == 1
 
 
 def test_what_is_barred_is_not_entered():

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
+import re
 from base64 import urlsafe_b64encode
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 import pytest
 from driving import live, plan_of, step
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ctxsim.cell.plan import Expect, Load, Users
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.marks import Marks
-from ctxsim.cell.witness.readings import plain_body
+from ctxsim.cell.witness.readings import coded_words, plain_body, readings
 
 
 def marks_of(value):
@@ -42,6 +47,80 @@ def test_a_name_is_found_inside_a_token():
     """Base64 is decoded for names as it is for canaries."""
     token = urlsafe_b64encode(b'{"sub": "user7", "admin": false}').rstrip(b"=")
     assert [mark.user for mark in marks_of("user{n}").in_bytes(b"v1." + token + b".sig")] == [7]
+
+
+def spelled_out(data):
+    """All readings of `data`, with the library's own ways to undo each coding."""
+    text = data.decode(errors="replace")
+    yield from (text, unquote(text), unquote_plus(text), html.unescape(text))
+    escape = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])')
+    yield escape.sub(lambda found: json.loads(f'"{found[0]}"'), text)
+
+
+PIECES = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from(
+        ["&amp;", "&lt", "&#55;", "&#x37", "&nosuch;", "&copy=", "%40", "%2", "+", "%"]
+    ),
+    st.sampled_from(["\\u0040", "\\n", "\\\\", '\\"', "\\ud83d\\ude00", "\\x", "\\u12"]),
+)
+TEXTS = st.lists(PIECES, max_size=8).map("".join)
+
+
+@given(TEXTS)
+def test_codings_are_undone_as_the_library_does(text):
+    """Whatever stands there, also what is no escape or half of one."""
+    data = text.encode(errors="replace")
+    assert set(readings(data)) == set(spelled_out(data))
+
+
+NAMES = [
+    "user{n}",
+    "{n}",
+    "{n}@x.org",
+    "O'Neil & {n}",
+    "j\u00fcrgen{n}",
+    "a{n}-{n}",
+    "n {n} @b",
+    "+{n}+",
+]
+CODINGS = [
+    str,
+    html.escape,
+    json.dumps,
+    quote,
+    quote_plus,
+    lambda text: quote(text, safe=""),
+    lambda text: f"prefix.{urlsafe_b64encode(text.encode()).decode()}.end",
+]
+
+
+@given(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
+    st.lists(st.tuples(TEXTS, st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=4),
+    st.sampled_from(CODINGS),
+)
+def test_the_quick_look_for_names_loses_none(names, written, coding):
+    """What is found is what a search of every reading for every name finds."""
+    variables = tuple((f"v{i}", name) for i, name in enumerate(names))
+    mine = tuple(f"{{user.v{i}}}" for i in range(len(names)))
+    plan = plan_of(step("GET /", mine=mine), users=Users(count=20, vars=variables))
+    said = (
+        before + names[which % len(names)].replace("{n}", str(number))
+        for before, which, number in written
+    )
+    data = coding("".join(said).encode(errors="replace").decode()).encode(errors="replace")
+    wanted = set()
+    for name in names:
+        first, *rest = map(re.escape, name.split("{n}"))
+        pattern = first + r"([1-9]\d{0,4})" + r"\d+".join(rest)
+        whole = (
+            r"(?<![^\W\u2e80-\uffff])(?<!\ufffd)" + pattern + r"(?![^\W\u2e80-\uffff])(?!\ufffd)"
+        )
+        for text in (*spelled_out(data), *coded_words(data)):
+            wanted |= {(each[0], int(each[1])) for each in re.finditer(whole, text)}
+    found = Marks(plan, 99_999).in_bytes(data)
+    assert {(mark.text, mark.user) for mark in found} == wanted
 
 
 def test_a_body_is_read_as_its_headers_say():

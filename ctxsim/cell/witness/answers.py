@@ -146,12 +146,14 @@ class Answers:
         # To be sent elsewhere is no answer yet: a page that refuses everybody does so, and often
         # says where the client came from.
         elsewhere = response.status // 100 == _REDIRECTION
-        compared = not elsewhere and self._marks.only_own(body, own)
-        told = False
-        for place, data in self._pieces(response, b"" if compared else body):
-            for mark in dict.fromkeys(self._marks.in_bytes(data)):
-                if mark.text == own or self._owner.is_own(mark, request):
-                    compared = compared or not elsewhere or "cookie" in place
+        compared = told = False
+        for place, data in self._pieces(response, body):
+            others, has_own = self._marks.beside(data, own)
+            belongs = not elsewhere or "cookie" in place
+            compared = compared or (has_own and belongs)
+            for mark in others:
+                if self._owner.is_own(mark, request):
+                    compared = compared or belongs
                 elif not self._owner.is_shared(mark, request, place):
                     compared = told = True
                     self._note_foreign(request, mark, place, data)

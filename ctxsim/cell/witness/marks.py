@@ -12,8 +12,7 @@ from typing import Any
 
 from ctxsim.cell import canaries
 from ctxsim.cell.plan import Plan
-from ctxsim.cell.witness.mine import mine_texts
-from ctxsim.cell.witness.readings import coded_words, has_coded_words, readings
+from ctxsim.cell.witness.mine import MineTexts
 
 _DEPTH = 4
 _ITEMS = 200
@@ -40,27 +39,20 @@ class Marks:
     def __init__(self, plan: Plan, users: int) -> None:
         self._users = users
         self._scanner = canaries.Scanner(plan.run)
-        self._mine = mine_texts(plan)
+        self._mine = MineTexts(plan)
 
-    def only_own(self, data: bytes, canary: str) -> bool:
-        """Whether `data` holds `canary` and no other mark; the quick answer to the usual case."""
-        rest = self._scanner.beside(data, canary)
-        if rest is None or not self._mine:
-            return rest is not None
-        return not has_coded_words(rest) and not any(each.may_be_in(rest) for each in self._mine)
+    def beside(self, data: bytes, own: str) -> tuple[list[Mark], bool]:
+        """The marks in what went over the wire but for the canary `own`; whether that is there."""
+        found = self._scanner.in_bytes(data)
+        marks = [_mark(each) for each in dict.fromkeys(found) if each != own]
+        if of_users := self._mine.in_bytes(data):
+            # Once each, in however many readings.
+            marks += dict.fromkeys(self._of_users(of_users))
+        return marks, own in found
 
     def in_bytes(self, data: bytes) -> list[Mark]:
-        """The marks in what went over the wire, however it is coded."""
-        found = [_mark(each) for each in self._scanner.in_bytes(data)]
-        if not self._mine:
-            return found
-        if any(each.may_be_in(data) for each in self._mine):
-            texts = readings(data)
-        else:
-            texts = coded_words(data)
-        found += (mark for text in texts for mark in self._of_users(text))
-        # Once each, in however many readings.
-        return list(dict.fromkeys(found))
+        """The marks in what went over the wire, however it is coded, once each."""
+        return self.beside(data, "")[0]
 
     def in_object(self, thing: object, beyond: Iterable[int] = ()) -> list[Mark]:
         """The marks in a value of the process: text, containers of such, attributes of objects.
@@ -71,16 +63,13 @@ class Marks:
         for text in _texts(thing, _DEPTH, [_ITEMS], set(beyond)):
             if isinstance(text, str):
                 found += map(_mark, self._scanner.in_text(text))
-                found += self._of_users(text)
+                found += self._of_users(self._mine.in_text(text))
             else:
                 found += self.in_bytes(text)
         return found
 
-    def _of_users(self, text: str) -> Iterator[Mark]:
-        for mine in self._mine:
-            for seen, number in mine.find(text):
-                if number <= self._users:
-                    yield Mark(seen, number, 0)
+    def _of_users(self, found: Iterable[tuple[str, int]]) -> Iterator[Mark]:
+        return (Mark(seen, number, 0) for seen, number in found if number <= self._users)
 
 
 def _mark(canary: str) -> Mark:

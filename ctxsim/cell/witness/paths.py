@@ -11,8 +11,7 @@ import types
 from _thread import _local
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ctxsim.cell.witness.reach import CACHED
 
@@ -22,8 +21,7 @@ OPEN = "{}[...]"
 CALLS = "{}(...)"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of a path to `thing`. `form` is filled with the path so far.
 
     `varying` is common to all that a store keeps side by side, as entries of a list or of a dict

@@ -7,6 +7,7 @@ afterwards, level by level, for what was found alone.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import sys
@@ -29,12 +30,13 @@ from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.record import is_application_file, is_own_file
 
 _CHUNK = 1000
+_LONG = 1000  # characters of a text
 CACHED = type(functools.lru_cache(lambda: None))
 _OURS = "ctxsim.cell"
 _LEAVES = (int, float, complex, type(None), BuiltinFunctionType, CodeType, type(...))
 
 # What is done with an object, by its class.
-_WALK, _TEXT, _LEAF, _ASK, _HOLDS = range(5)
+_WALK, _LEAF, _ASK, _HOLDS = range(4)
 
 
 class Found(Protocol):
@@ -57,13 +59,38 @@ class Tree:
 
     def below(self, *nodes: object) -> set[str]:
         """All canaries that are reached by way of `nodes`."""
-        found: set[str] = set()
-        ways = list(nodes)
+        return set(self._below(nodes))
+
+    def is_of_one(self, node: object) -> bool:
+        """Whether just one canary is reached by way of `node`, be it in several places."""
+        first: str | None = None
+        for canary in self._below([node]):
+            if first is not None and canary != first:
+                return False
+            first = canary
+        return first is not None
+
+    def _below(self, nodes: Iterable[object]) -> Iterator[str]:
+        canaries, children = self.canaries, self.children
+        ways = list(map(id, nodes))
         while ways:
             each = ways.pop()
-            found.update(self.canaries.get(id(each), ()))
-            ways += self.children.get(id(each), ())
-        return found
+            if each in canaries:
+                yield from canaries[each]
+            if each in children:
+                ways += map(id, children[each])
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """No collection of what is unreachable, since the lists of a search would set off many."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Walk:
@@ -86,20 +113,20 @@ class Walk:
         self._found = found
         self._barred = list(barred)
         self._roles = _Roles(barred_classes, () if bounded else (deque,))
+        # Classes, by what is done with all their instances; they are learnt on the way.
+        self._leaves: set[type] = {str}
+        self._simple: set[type] = set()
 
     def from_(self, roots: Sequence[object], most: float = float("inf")) -> Tree:
-        """What is found from `roots`, which must be containers; at most `most` objects are seen."""
+        """What is found from `roots`, which must be containers.
+
+        At most `most` objects are seen, not counting those that lead nowhere.
+        """
         tree = Tree()
-        collects = gc.isenabled()
-        # The lists of this search would set off collections of all there is, again and again.
-        gc.disable()
-        try:
+        with uncollected():
             levels, hits = self._down(roots, most, tree)
             tree.alive = [*levels, *hits, self._barred]
             _up(levels, hits, tree.children)
-        finally:
-            if collects:
-                gc.enable()
         return tree
 
     def _down(
@@ -107,48 +134,86 @@ class Walk:
     ) -> tuple[list[list[object]], list[list[object]]]:
         seen = {*map(id, roots), *map(id, self._barred)}
         levels: list[list[object]] = [list(roots)]
-        hits: list[list[object]] = [[]]
+        hits: list[list[object]] = [list(self._by_keys(roots, tree))]
         while levels[-1] and len(seen) < most:
             level: list[object] = []
             hit: list[object] = []
             for chunk in _chunks(levels[-1]):
                 if len(seen) >= most:
                     break
-                referents = gc.get_referents(*chunk)
-                by_id = dict(zip(map(id, referents), referents, strict=True))
-                fresh = [each for key, each in by_id.items() if key not in seen]
-                seen.update(by_id)
-                self._sort(fresh, level, hit, tree.canaries)
-                hits[-1] += self._by_keys(chunk, tree)
+                # One object may have very many.
+                for referents in _chunks(gc.get_referents(*chunk)):
+                    self._look_at(referents, seen, level, hit, tree)
             levels.append(level)
             hits.append(hit)
         return levels, hits
 
-    def _sort(
+    def _look_at(
         self,
-        fresh: list[Any],
+        referents: list[object],
+        seen: set[int],
         level: list[object],
         hit: list[object],
-        canaries: dict[int, list[str]],
+        tree: Tree,
     ) -> None:
-        roles, prefix = self._roles, self._prefix
+        hit += self._texts(referents, seen, tree.canaries)
+        fresh = self._fresh(referents, seen)
+        if not self._simple.issuperset(map(type, fresh)):
+            fresh = list(self._sorted(fresh, hit, tree.canaries))
+            hit += self._by_keys(fresh, tree)
+        level += fresh
+
+    def _texts(
+        self, referents: list[Any], seen: set[int], canaries: dict[int, list[str]]
+    ) -> Iterator[object]:
+        """The texts that hold what is looked for, but for those that were found before."""
+        texts = [each for each in referents if type(each) is str]
+        # To join short texts is faster than to look into each; a long one that many refer to is
+        # looked into once.
+        are_short = sum(map(len, texts)) <= _LONG * len(texts)
+        if are_short and self._prefix not in "".join(texts):
+            return
+        for each in texts:
+            if id(each) not in seen:
+                seen.add(id(each))
+                if self._prefix in each and (held := self._found(each)):
+                    canaries[id(each)] = held
+                    yield each
+
+    def _fresh(self, referents: list[Any], seen: set[int]) -> list[Any]:
+        """What was not seen before, and may lead somewhere; once each."""
+        leaves = self._leaves
+        inner = [each for each in referents if type(each) not in leaves]
+        by_id = dict(zip(map(id, inner), inner, strict=True))
+        for known in seen.intersection(by_id):
+            del by_id[known]
+        seen.update(by_id)
+        return list(by_id.values())
+
+    def _sorted(
+        self, fresh: list[Any], hit: list[object], canaries: dict[int, list[str]]
+    ) -> Iterator[object]:
+        """What of `fresh` is entered; what holds texts is looked into."""
         for each in fresh:
-            role = roles[type(each)]
+            kind = type(each)
+            role = self._roles[kind]
             if role == _WALK:
-                level.append(each)
+                if not issubclass(kind, dict):
+                    self._simple.add(kind)
+                yield each
             elif role == _LEAF:
-                continue
+                self._leaves.add(kind)
             elif role == _ASK:
                 if not _is_barred(each):
-                    level.append(each)
-            elif (role == _HOLDS or prefix in each) and (held := self._held(each)):
+                    yield each
+            elif held := self._held(each):
                 canaries[id(each)] = held
                 hit.append(each)
 
-    def _by_keys(self, chunk: list[Any], tree: Tree) -> Iterator[object]:
+    def _by_keys(self, nodes: Iterable[Any], tree: Tree) -> Iterator[object]:
         """The dicts whose keys hold what is looked for: such keys are no referents of a dict."""
         prefix = self._prefix
-        for each in chunk:
+        for each in nodes:
             if type(each) is dict or issubclass(type(each), dict):
                 try:
                     is_in = prefix in "".join(dict.__iter__(each))
@@ -193,12 +258,11 @@ def _up(
                 break
             if wanted.isdisjoint(map(id, gc.get_referents(*chunk))):
                 continue
-            for node in chunk:
-                mine = [each for each in gc.get_referents(node) if id(each) in wanted]
+            for node, referents in zip(chunk, map(gc.get_referents, chunk), strict=True):
+                mine = {id(each): each for each in referents if id(each) in wanted}
                 if mine:
-                    unique = {id(each): each for each in mine}
-                    wanted.difference_update(unique)
-                    children.setdefault(id(node), []).extend(unique.values())
+                    wanted.difference_update(mine)
+                    children.setdefault(id(node), []).extend(mine.values())
                     above.append(node)
 
 
@@ -215,8 +279,6 @@ class _Roles(dict[type, int]):
         return role
 
     def _role(self, kind: type) -> int:
-        if kind is str:
-            return _TEXT
         if kind is Request or issubclass(kind, (str, bytes, bytearray)):
             return _HOLDS
         if issubclass(kind, _LEAVES) or issubclass(kind, self._barred) or _is_our_class(kind):

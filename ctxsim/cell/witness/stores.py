@@ -13,7 +13,7 @@ from typing import Any
 
 from ctxsim.cell.history import Where
 from ctxsim.cell.witness.paths import OPEN, Step, steps
-from ctxsim.cell.witness.reach import Tree
+from ctxsim.cell.witness.reach import Tree, uncollected
 from ctxsim.cell.witness.record import is_application_file, module_file
 
 _MOST_STEPS = 8
@@ -105,8 +105,13 @@ class _Way:
         return self.of_library or (name in _known_names(_class_of(self.thing)) and not is_open)
 
 
-def stores(tree: Tree, root: Root) -> Iterator[Store]:
+def stores(tree: Tree, root: Root) -> list[Store]:
     """The stores that are reached from `root` by the ways of `tree`."""
+    with uncollected():
+        return list(_stores(tree, root))
+
+
+def _stores(tree: Tree, root: Root) -> Iterator[Store]:
     form = root.form
     ways = [_Way(root.thing, form, form, root, "", root.of_library, root.per_worker)]
     while ways:
@@ -118,11 +123,11 @@ def stores(tree: Tree, root: Root) -> Iterator[Store]:
         open_ended: dict[str, list[Step]] = defaultdict(list)
         for step in ahead:
             if step.varying:
-                open_ended[step.general(way.place)].append(step)
+                open_ended[step.varying].append(step)
         ways += [way.further(step) for step in reversed(ahead) if not step.varying]
-        for place, group in open_ended.items():
+        for group in open_ended.values():
             first = way.further(group[0])
-            yield _store(tree, first, place, [step.thing for step in group])
+            yield _store(tree, first, group[0].general(way.place), [step.thing for step in group])
 
 
 def _ahead(tree: Tree, way: _Way) -> list[Step]:
@@ -131,12 +136,12 @@ def _ahead(tree: Tree, way: _Way) -> list[Step]:
 
     ahead = steps(way.thing, onwards, names=way.thing is way.root.thing)
     if way.thing is way.root.thing and way.root.is_frame:
-        return [replace(step, form=f"{{}}: {step.attribute}") for step in ahead]
+        return [step._replace(form=f"{{}}: {step.attribute}") for step in ahead]
     if way.thing is way.root.thing and way.root.per_worker:
-        return [replace(step, form="{}") for step in ahead]
+        return [step._replace(form="{}") for step in ahead]
     if len(ahead) > 1 and issubclass(type(way.thing), _CONTAINERS) and way.kinds:
         # Several side by side are one store, whatever its keys look like.
-        return [step if step.varying else replace(step, varying=OPEN) for step in ahead]
+        return [step if step.varying else step._replace(varying=OPEN) for step in ahead]
     return ahead
 
 
@@ -146,12 +151,12 @@ def _is_one_store(tree: Tree, way: _Way, ahead: list[Step]) -> bool:
     if len(way.kinds) >= _MOST_STEPS:
         return True
     if issubclass(kind, _CONTAINERS):
-        return bool(way.kinds) and len(ahead) > 1 and len(tree.below(way.thing)) == 1
+        return bool(way.kinds) and len(ahead) > 1 and tree.is_of_one(way.thing)
     if not _made_by(way.thing) or issubclass(kind, (type, types.FunctionType)):
         return False
     # A chain of like objects, or an object that is all one request's.
     is_chain = kind in way.kinds or any(type(step.thing) is kind for step in ahead)
-    return is_chain or (len(ahead) > 1 and len(tree.below(way.thing)) == 1)
+    return is_chain or (len(ahead) > 1 and tree.is_of_one(way.thing))
 
 
 def _store(tree: Tree, way: _Way, place: str, things: list[Any]) -> Store:

@@ -1,4 +1,4 @@
-"""The gallery's table: what ctxsim finds of each entry, and when, beside plain loops."""
+"""The gallery's tables: what `run` finds, and when, beside plain loops; and what `check` finds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cells import Progress
+from ctxsim.cli import gallery_checked
 from ctxsim.cli.gallery_bruteforce import Brute, bruteforce
 from ctxsim.cli.streams import complain, result
 from ctxsim.errors import CtxsimError, ExitCode
@@ -34,7 +35,7 @@ class First:
 
 
 def write(chosen: Sequence[Entry], *, seed: int | None) -> int:
-    """Print the table as it is measured, row by row; entries that cannot run here have none."""
+    """Print the tables as they are measured; entries that cannot run here have no rows."""
     result(_HEAD)
     for entry in chosen:
         try:
@@ -42,6 +43,7 @@ def write(chosen: Sequence[Entry], *, seed: int | None) -> int:
                 result(row)
         except CtxsimError as error:
             complain(f"{entry.name}: not measured: {error}")
+    gallery_checked.write(chosen, seed=seed)
     return ExitCode.OK
 
 

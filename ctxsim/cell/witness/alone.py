@@ -110,6 +110,7 @@ class Comparison:
         self._is_shared = is_shared
         self._awaited = set(plan.awaited)
         self._one_by_one = plan.one_by_one
+        self._is_parallel = plan.users.parallel > 1
         # Called when the last of the answers that were awaited has come.
         self.on_all_seen: Callable[[], object] = lambda: None
         learnt = plan.learnt or Learnt()
@@ -182,7 +183,8 @@ class Comparison:
         """Whether an answer that is as alone otherwise holds another number than it does alone."""
         wanted = known.answered.numbers
         at = -1 if wanted is None else first_difference(wanted, sample)
-        if wanted is None or at < 0 or self._is_shared(request):
+        # What a user's own requests do to each other at the same time is that user's matter.
+        if wanted is None or at < 0 or self._is_parallel or self._is_shared(request):
             return False
         shown = (excerpt(self._own_words.as_sent(request, each), at) for each in (sample, wanted))
         event = self._event(request, A_NUMBER, next(shown), _of(known, next(shown)))

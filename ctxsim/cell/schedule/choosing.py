@@ -8,7 +8,8 @@ from typing import Protocol
 
 from ctxsim.cell.schedule.choices import Choice, Kind, Lengths, Schedule
 
-_EXECUTION_BITS = 32
+_NUMBER_BITS = 32
+_SEED_BITS = 64
 
 
 class Chooser(Protocol):
@@ -42,14 +43,19 @@ class Strategy(Protocol):
 class Drawing:
     """Chance, for choosers: the same seed and number give the same choices on every Python.
 
-    Only `seed` of an integer, `random` and `getrandbits` are used, because the sequences of these
-    do not change from one version of Python to the next; those of `choice` or `sample` have.
+    The seed has at most 64 bits, the number 32.
+
+    Only `random` is used, and seeds that are integers: such sequences do not change from one
+    version of Python to the next; those of `choice` or `sample` have.
     """
 
     __slots__ = ("_random",)
 
     def __init__(self, seed: int, number: int) -> None:
-        self._random = Random(seed << _EXECUTION_BITS | number).random
+        # With a leading one all are equally long, because Random takes [1, 2] and [2] in words of
+        # 32 bits for the same: it adds the place of each word to it.
+        both = (1 << _SEED_BITS | seed) << _NUMBER_BITS | number
+        self._random = Random(both).random
 
     def draw(self, kind: Kind, alternatives: int) -> int:
         return int(self._random() * alternatives)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import chain, execute, lost_update, order
 
@@ -27,6 +27,8 @@ def walked(model, seed):
 
 
 MODELS = st.sampled_from([lost_update(2), lost_update(5), order(4), chain()])
+# A busy machine takes its time.
+UNHURRIED = settings(deadline=None)
 SCHEDULES = st.builds(walked, MODELS, st.integers(0, 10**6)).map(lambda each: each.schedule)
 
 
@@ -35,11 +37,13 @@ def test_runs_tell_every_step(steps):
     assert unrolled(run_lengths(steps)) == steps
 
 
+@UNHURRIED
 @given(SCHEDULES)
 def test_a_schedule_survives_json(schedule):
     assert Schedule.from_json(json.loads(json.dumps(schedule.as_json()))) == schedule
 
 
+@UNHURRIED
 @given(SCHEDULES)
 def test_points_survive_json(schedule):
     points = points_of(schedule)
@@ -54,6 +58,7 @@ def test_a_site_stays_with_its_switch():
     assert Points.from_json(told).preemptions[0].site == site
 
 
+@UNHURRIED
 @given(SCHEDULES)
 def test_the_switches_tell_a_schedule(schedule):
     """Where nobody waits, they and the lengths of the workers give each step."""
@@ -89,6 +94,7 @@ def test_a_schedule_whose_parts_do_not_fit_is_refused():
         Schedule.from_json({"steps": [[0, 1]], "ready": [[1, 2]], "preempted": [], "draws": []})
 
 
+@UNHURRIED
 @given(MODELS, st.integers(0, 10**6))
 def test_a_replay_gives_the_same_execution(model, seed):
     recorded = walked(model, seed)

@@ -114,6 +114,48 @@ def chain(noise: int = 2, pad: int = 3) -> list[Worker]:
         return worker
 
     def idle(shared: Shared, _: Chooser) -> Iterator[Waits]:
-        yield from _pad(11)
+        yield from _pad(12)
 
     return [begin, follow(1), follow(2), *[idle] * noise]
+
+
+def program(words: Sequence[Sequence[str]]) -> list[Worker]:
+    """Workers from words: `step`, `set X`, `wait X` (until it is set) and draws (`cancel 2`)."""
+
+    def worker(own: Sequence[str]) -> Worker:
+        def run(shared: Shared, chooser: Chooser) -> Iterator[Waits]:
+            for word in own:
+                yield from _carried_out(word, shared, chooser)
+
+        return run
+
+    return [worker(own) for own in words]
+
+
+def _carried_out(word: str, shared: Shared, chooser: Chooser) -> Iterator[Waits]:
+    kind, _, what = word.partition(" ")
+    if kind == "set":
+        shared[what] = True
+    elif kind == "wait":
+        yield lambda: what in shared
+        return
+    elif kind != "step":
+        drawn = chooser.draw(kind, int(what))  # type: ignore[arg-type]
+        shared.setdefault("drawn", []).append(drawn)
+    yield None
+
+
+def one_current(count: int, pad: int = 3) -> list[Worker]:
+    """Each worker says who is current, and later reads it; the bug shows where that is another."""
+
+    def worker(number: int) -> Worker:
+        def run(shared: Shared, _: Chooser) -> Iterator[Waits]:
+            yield from _pad(pad)
+            shared["current"] = number
+            yield from _pad(pad)
+            shared["bug"] = shared.get("bug") or shared["current"] != number
+            yield from _pad(pad)
+
+        return run
+
+    return [worker(number) for number in range(count)]

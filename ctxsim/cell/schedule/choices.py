@@ -130,6 +130,33 @@ def counts_of(steps: Sequence[int]) -> list[int]:
     return counts
 
 
+def of_workers(schedule: Schedule, kept: Sequence[int]) -> Schedule:
+    """What is left of a schedule without the other workers; those kept are numbered anew.
+
+    A worker that was switched away from is followed by the next one that is kept. How many were
+    ready is not known any more, and stays as it was.
+    """
+    new = {old: number for number, old in enumerate(kept)}
+    left = [step for step, worker in enumerate(schedule.steps) if worker in new]
+    had_to_stop = {step - 1 for step in schedule.preempted}
+    steps = tuple(new[schedule.steps[step]] for step in left)
+    switches = [at for at in range(1, len(left)) if steps[at] != steps[at - 1]]
+    return Schedule(
+        steps,
+        tuple(schedule.ready[step] for step in left),
+        tuple(at for at in switches if left[at - 1] in had_to_stop),
+        tuple(_draws_of(schedule, left)),
+    )
+
+
+def _draws_of(schedule: Schedule, left: Sequence[int]) -> Iterator[Choice]:
+    # What was drawn before a step was drawn within the one before it.
+    after = {step + 1: at + 1 for at, step in enumerate(left)}
+    for draw in schedule.draws:
+        if draw.step in after:
+            yield Choice(draw.kind, draw.taken, draw.alternatives, after[draw.step])
+
+
 def first_difference(one: Schedule, other: Schedule) -> int | None:
     """The step at which two schedules part; None where they are the same.
 

@@ -10,8 +10,8 @@ have gone on a preemption; all others are free, and those that follow the rule a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxsim.cell.schedule.choices import Choice, Schedule, counts_of
@@ -149,3 +149,30 @@ def steps_of(points: Points, counts: Sequence[int]) -> tuple[int, ...]:
         left[current] -= 1
         steps.append(current)
     return tuple(steps)
+
+
+def renumbered(points: Points, kept: Sequence[int]) -> Points:
+    """The points of the workers that are kept, which are numbered anew in their old order."""
+    new = {old: number for number, old in enumerate(kept)}
+    return replace(
+        points,
+        order=tuple(new[worker] for worker in points.order if worker in new),
+        preemptions=tuple(_of(points.preemptions, new)),
+        handovers=tuple(_of(points.handovers, new)),
+    )
+
+
+def renamed(points: Points) -> Points:
+    """The same switches of workers that are numbered as they start."""
+    new = dict(zip(points.order, sorted(points.order), strict=True))
+    return replace(
+        points,
+        preemptions=tuple(_of(points.preemptions, new)),
+        handovers=tuple(_of(points.handovers, new)),
+    )
+
+
+def _of(switches: Sequence[Switch], new: Mapping[int, int]) -> Iterator[Switch]:
+    for each in switches:
+        if each.worker in new and each.to in new:
+            yield replace(each, worker=new[each.worker], to=new[each.to], site=None)

@@ -135,7 +135,7 @@ def test_every_execution_can_be_replayed(name, model, seed):
 
 
 PINNED = {
-    "auto": ["000000111111", "111111000000"],
+    "auto": ["110100111000", "011111100000"],
     "exhaustive": ["000001111110", "111110000001"],
     "pct": ["000000111111", "111111000000"],
     "random": ["110110001010", "011110011000"],
@@ -245,6 +245,12 @@ def test_exhaustive_says_where_an_application_goes_another_way_than_before():
 
 def test_auto_is_exhausted_where_there_is_nothing_to_choose():
     assert len(executions(program([["step"] * 3]), strategy("auto"), 1, 100)) == 1
+
+
+def test_auto_begins_with_all_orders_where_these_are_few():
+    made = executions(program([["step"] * 2] * 3), strategy("auto"), 1, 6)
+    assert len({each.schedule.steps for each in made}) == 6
+    assert not any(each.schedule.preempted for each in made)
 
 
 def test_auto_goes_on_beyond_one_preemption():

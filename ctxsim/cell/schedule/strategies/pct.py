@@ -31,12 +31,11 @@ class Pct(Unlearning):
 
 
 class _Prioritised(Drawing):
-    __slots__ = ("_changes", "_next_change", "_priorities", "_priority_of")
+    __slots__ = ("_changes", "_next_change", "_priorities")
 
     def __init__(self, seed: int, number: int, depth: int, measured: Lengths) -> None:
         super().__init__(seed, number)
         self._priorities = [self._random() for _ in range(measured.workers)]
-        self._priority_of = self._priorities.__getitem__
         # Before the first step nobody runs, so a change there would only be another start.
         after_first = max(0, measured.steps - 1)
         count = min(depth - 1, after_first)
@@ -50,8 +49,15 @@ class _Prioritised(Drawing):
         if ready[-1] >= len(self._priorities):
             self._welcome(ready[-1])
         if step == self._next_change:
-            self._lower(max(ready, key=self._priority_of))
-        return max(ready, key=self._priority_of)
+            self._lower(max(ready, key=self._priorities.__getitem__))
+        priorities = self._priorities
+        chosen = ready[0]
+        highest = priorities[chosen]
+        # A loop takes half the time of `max`, to which each look at a priority is a call.
+        for worker in ready:
+            if priorities[worker] > highest:
+                chosen, highest = worker, priorities[worker]
+        return chosen
 
     def _welcome(self, newest: int) -> None:
         while len(self._priorities) <= newest:

@@ -10,6 +10,7 @@ because a replay then notices sooner that it went astray.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, repeat
@@ -124,10 +125,8 @@ def unrolled(runs: Iterable[Sequence[int]]) -> tuple[int, ...]:
 
 def counts_of(steps: Sequence[int]) -> list[int]:
     """How many steps each worker has, by its number."""
-    counts = [0] * (max(steps, default=-1) + 1)
-    for worker in steps:
-        counts[worker] += 1
-    return counts
+    counted = Counter(steps)
+    return [counted[worker] for worker in range(max(counted, default=-1) + 1)]
 
 
 def of_workers(schedule: Schedule, kept: Sequence[int]) -> Schedule:

@@ -23,7 +23,7 @@ class Chooser(Protocol):
         """
 
     def draw(self, kind: Kind, alternatives: int) -> int:
-        """One of that many alternatives, counted from 0."""
+        """One of that many alternatives, counted from 0; there are at most 2 ** 53."""
 
 
 class Strategy(Protocol):

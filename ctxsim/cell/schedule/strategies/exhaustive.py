@@ -10,6 +10,8 @@ alternative was drawn; numbers are not varied at all, since there are too many o
 
 Steps are not tried one after the other but spread out, halves first: a bug that shows for any
 switch within a window of w of k steps is then met after some k / w executions, wherever it is.
+Executions that others branch from take turns, each beginning at another step, so that few orders
+of many workers are enough to have tried most steps once (benchmarks/strategies.py).
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from ctxsim.cell.schedule.choosing import Chooser, Drawing
 from ctxsim.errors import DivergedError
 
 _BOUND = 2
+# Multiples of it are spread evenly over the unit: the steps of each execution begin elsewhere.
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Exhaustive:
         self._bound = bound
         self._levels: list[deque[Iterator[_Path]]] = [deque() for _ in range(bound + 1)]
         self._next: _Path | None = _Path((), 0)
+        self._branched = 0
         self._running: tuple[_Path, _Explorer] | None = None
 
     @property
@@ -69,9 +74,10 @@ class Exhaustive:
         for cost, places in enumerate(chooser.places(len(path.choices))):
             spent = path.spent + cost
             if spent <= self._bound:
-                self._levels[spent].append(_branches(chooser, places, spent))
+                self._levels[spent].append(_branches(chooser, places, spent, self._branched))
             elif places:
                 self.pruned = True
+        self._branched += 1
 
     def _peek(self) -> _Path | None:
         if self._next is None:
@@ -90,9 +96,10 @@ def _take(level: deque[Iterator[_Path]]) -> _Path | None:
     return None
 
 
-def _branches(chooser: _Explorer, places: Sequence[int], spent: int) -> Iterator[_Path]:
+def _branches(chooser: _Explorer, places: Sequence[int], spent: int, turn: int) -> Iterator[_Path]:
+    first = int(turn * _GOLDEN * len(places))
     for at in spread(len(places)):
-        place = places[at]
+        place = places[(first + at) % len(places)]
         taken = chooser.taken[place]
         for other in chooser.options[place]:
             if other != taken:

@@ -37,7 +37,7 @@ class Strategy(Protocol):
         """The chooser of one execution; `number` counts from 0, `seed` is that of the search."""
 
     def ended(self, schedule: Schedule) -> None:
-        """Take note of how the execution went that was begun last."""
+        """Take note of how the execution went that was begun last, unless it diverged."""
 
 
 class Drawing:

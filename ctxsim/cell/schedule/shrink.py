@@ -8,8 +8,9 @@ so many; a schedule that was judged is not judged again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from ctxsim.cell.schedule.choices import Schedule, counts_of, of_workers
 from ctxsim.cell.schedule.minimal import fewest, find_most
@@ -114,6 +115,8 @@ class _Shrinking:
             self._fewer_requests,
             self._fewer_preemptions,
             self._order_instead,
+            self._end_instead,
+            self._direct_instead,
             self._fewer_handovers,
             self._fewer_draws,
             self._canonical_order,
@@ -186,14 +189,48 @@ class _Shrinking:
                 self._keep_points(replace(points, draws=changed))
 
     def _order_instead(self) -> None:
-        """Another order in place of a preemption: who was let in begins before who was stopped."""
+        """Another order in place of a preemption: who was let in begins before who was stopped.
+
+        Who was stopped then goes on in its place in the order, or after the end of some other.
+        """
         for switch in self.best.points.preemptions:
+            any(map(self._keep_points, self._ordered(switch)))
+
+    def _ordered(self, switch: Switch) -> Iterator[Points]:
+        points = self.best.points
+        order = [worker for worker in points.order if worker != switch.to]
+        if switch.worker not in order:
+            return
+        order.insert(order.index(switch.worker), switch.to)
+        rest = tuple(each for each in points.preemptions if each != switch)
+        ordered = replace(points, order=tuple(order), preemptions=rest)
+        yield ordered
+        taken = {each.key for each in ordered.switches}
+        for worker in order:
+            end = Switch(worker, self._count(worker), switch.worker)
+            if worker != switch.worker and end.key not in taken:
+                yield replace(ordered, handovers=(*ordered.handovers, end))
+
+    def _end_instead(self) -> None:
+        """The end of a worker in place of its preemption, so that it need not be stopped."""
+        for switch in self.best.points.preemptions:
+            ended = replace(switch, step=self._count(switch.worker), site=None)
             points = self.best.points
             rest = tuple(each for each in points.preemptions if each != switch)
-            others = [worker for worker in points.order if worker != switch.to]
-            if switch.worker in others:
-                others.insert(others.index(switch.worker), switch.to)
-                self._keep_points(replace(points, order=tuple(others), preemptions=rest))
+            if ended.key not in {each.key for each in rest + points.handovers}:
+                handovers = (*points.handovers, ended)
+                self._keep_points(replace(points, preemptions=rest, handovers=handovers))
+
+    def _direct_instead(self) -> None:
+        """One preemption in place of two, where somebody else only went on in between."""
+        found = self.best.points.preemptions
+        for one, other in product(found, found):
+            points = self.best.points
+            now = points.preemptions
+            if one.to == other.worker and other.to != one.worker and {one, other} <= set(now):
+                direct = replace(one, to=other.to)
+                switches = tuple(direct if each == one else each for each in now if each != other)
+                self._keep_points(replace(points, preemptions=switches))
 
     def _canonical_order(self) -> None:
         """The lowest number first, wholly or as far as that goes."""

@@ -108,6 +108,16 @@ def test_eight_requests_become_two_with_one_preemption():
     assert shrunk.executions < 100
 
 
+def test_a_worker_that_has_ended_needs_no_preemption():
+    """Of three parties the first alone has to be stopped, whatever the search did."""
+    for noise in range(5):
+        model = chain(noise)
+        shrunk = shrink(first_failing(model, noise), len(model), shows(model))
+        assert shrunk.candidate.requests == (0, 1, 2)
+        assert shrunk.candidate.points.preemptions == (Switch(0, 4, 1),)
+        assert shrunk.candidate.points.handovers == (Switch(1, 7, 2),)
+
+
 def test_a_handover_is_kept_where_the_bug_needs_it():
     """Three wait for the first to end; the bug shows where the last of them goes before another."""
     model = program([["set a"], ["wait a", "set b"], ["wait a", "step"], ["wait a", "set c"]])

@@ -6,6 +6,7 @@ CtxsimError                     70  a fault of ctxsim's own
 |   `-- UnsuitedError            2  the workers that were named cannot carry the application
 |-- TargetError                  3  the target could not be imported, started or reached
 |-- EntryUnavailableError        4  an entry of the gallery needs what is not here
+|-- DivergedError                4  an execution could not follow its schedule
 |-- InterruptedRun             130  Ctrl-C or SIGTERM
 |-- OutsideContextError             a proxy was used where its context is missing
 `-- ContextOrderError               a context was popped that is not the current one
@@ -95,6 +96,16 @@ class EntryUnavailableError(CtxsimError):
     """An entry of the gallery needs packages, an interpreter or a program that cannot be had."""
 
     exit_code = ExitCode.INCONCLUSIVE
+
+
+class DivergedError(CtxsimError):
+    """A schedule could not be followed: at `step`, counted from 0, the execution went otherwise."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+    def __init__(self, step: int, why: str) -> None:
+        super().__init__(f"the schedule could not be followed at step {step}: {why}")
+        self.step = step
 
 
 class InterruptedRun(CtxsimError):  # noqa: N818 - it is an event, not an error

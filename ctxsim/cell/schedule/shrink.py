@@ -1,0 +1,292 @@
+"""The smallest schedule that still shows the same finding, and how much room each switch has.
+
+It knows a value and a predicate, nothing else. What is asked for stands in DESIGN section 10: fewer
+requests, then fewer preemptions, then a canonical order, each kept only if the finding remains;
+these are repeated until none helps. Each step is judged by one execution, of which there are only
+so many; a schedule that was judged is not judged again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from ctxsim.cell.schedule.choices import Schedule, counts_of, of_workers
+from ctxsim.cell.schedule.minimal import fewest, find_most
+from ctxsim.cell.schedule.points import Points, Switch, points_of, renamed, renumbered
+
+_EXECUTIONS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The requests to carry, by their places among those of the first execution, and the switches.
+
+    Where each worker carried one request, workers are numbered by the requests that are kept.
+    """
+
+    requests: tuple[int, ...]
+    points: Points
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The finding remains for a switch at any step of its worker from `first` to `last`.
+
+    Where it is not `whole`, executions ran out before an end of it was seen.
+    """
+
+    switch: Switch
+    first: int
+    last: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """What is left; `complete` if nothing more could be taken away or moved one step later."""
+
+    candidate: Candidate
+    windows: tuple[Window, ...]
+    executions: int
+    complete: bool
+
+
+def shrink(
+    schedule: Schedule,
+    requests: int,
+    remains: Callable[[Candidate], bool],
+    most_executions: int = _EXECUTIONS,
+) -> Shrunk:
+    """Shrink an execution that carried so many requests and showed what `remains` looks for.
+
+    `remains` carries out a candidate and says whether the same finding shows. Raises ValueError if
+    it does not for the whole execution told by its switches: then there is nothing to shrink.
+    """
+    judge = _Judge(remains, most_executions)
+    whole = Candidate(tuple(range(requests)), points_of(schedule))
+    if not judge(whole):
+        raise ValueError("the finding does not show when the schedule is followed by its switches")
+    shrinking = _Shrinking(judge, whole, schedule)
+    shrinking.until_nothing_helps()
+    windows = shrinking.windows()
+    return Shrunk(shrinking.best, windows, judge.executions, shrinking.is_complete)
+
+
+class _OutOfExecutionsError(Exception):
+    """Ends a pass; what was reached stands."""
+
+
+class _Judge:
+    """Counts executions, and remembers what they showed."""
+
+    def __init__(self, remains: Callable[[Candidate], bool], most: int) -> None:
+        self.executions = 0
+        self._remains = remains
+        self._most = most
+        self._seen: dict[Candidate, bool] = {}
+
+    def __call__(self, candidate: Candidate) -> bool:
+        known = self._seen.get(candidate)
+        if known is None:
+            if self.executions >= self._most:
+                raise _OutOfExecutionsError
+            self.executions += 1
+            known = self._seen[candidate] = self._remains(candidate)
+        return known
+
+
+class _Shrinking:
+    """`best` always showed the finding; each pass puts a smaller one in its place, or leaves it."""
+
+    def __init__(self, judge: _Judge, whole: Candidate, schedule: Schedule) -> None:
+        self.best = whole
+        self.is_complete = False
+        self._judge = judge
+        self._first = whole
+        self._schedule = schedule
+        self._counts = counts_of(schedule.steps)
+        # Where each worker carried one request, it goes with it; else who carried it is not known.
+        self._is_one_each = len(whole.requests) == len(self._counts)
+
+    def until_nothing_helps(self) -> None:
+        passes = (
+            self._fewer_requests,
+            self._fewer_preemptions,
+            self._order_instead,
+            self._end_instead,
+            self._direct_instead,
+            self._fewer_handovers,
+            self._fewer_draws,
+            self._canonical_order,
+            self._later,
+        )
+        try:
+            before = None
+            while before != self.best:
+                before = self.best
+                for each in passes:
+                    each()
+        except _OutOfExecutionsError:
+            return
+        self.is_complete = True
+
+    def _keep(self, candidate: Candidate) -> bool:
+        if self._judge(candidate):
+            self.best = candidate
+            return True
+        return False
+
+    def _keep_points(self, points: Points) -> bool:
+        return self._keep(replace(self.best, points=points))
+
+    def _fewer_requests(self) -> None:
+        before = self.best
+        places = tuple(range(len(before.requests)))
+        fewest(places, lambda kept: bool(kept) and self._keep(self._of_requests(before, kept)))
+
+    def _of_requests(self, before: Candidate, kept: tuple[int, ...]) -> Candidate:
+        requests = tuple(before.requests[place] for place in kept)
+        if not self._is_one_each:
+            return Candidate(requests, before.points)
+        if before is self._first:
+            # The steps of the others still tell who went on once those that left are gone.
+            return Candidate(requests, points_of(of_workers(self._schedule, kept)))
+        return Candidate(requests, renumbered(before.points, kept))
+
+    def _count(self, worker: int) -> int:
+        """How many steps a worker took in the first execution."""
+        requests = self.best.requests
+        first = requests[worker] if self._is_one_each and worker < len(requests) else worker
+        return self._counts[first] if first < len(self._counts) else 0
+
+    def _fewer_preemptions(self) -> None:
+        points = self.best.points
+        fewest(
+            points.preemptions,
+            lambda kept: self._keep_points(replace(points, preemptions=kept)),
+        )
+
+    def _fewer_handovers(self) -> None:
+        points = self.best.points
+        fewest(
+            points.handovers,
+            lambda kept: self._keep_points(replace(points, handovers=kept)),
+        )
+
+    def _fewer_draws(self) -> None:
+        """Those that are left out give the first alternative; so the last ones can be left out."""
+        points = self.best.points
+        count = len(points.draws)
+        find_most(
+            count, lambda n: self._keep_points(replace(points, draws=points.draws[: count - n]))
+        )
+        for at, draw in enumerate(self.best.points.draws):
+            if draw.taken:
+                draws = self.best.points.draws
+                changed = (*draws[:at], replace(draw, taken=0), *draws[at + 1 :])
+                self._keep_points(replace(points, draws=changed))
+
+    def _order_instead(self) -> None:
+        """Another order in place of a preemption: who was let in begins before who was stopped.
+
+        Who was stopped then goes on in its place in the order, or after the end of some other.
+        """
+        for switch in self.best.points.preemptions:
+            any(map(self._keep_points, self._ordered(switch)))
+
+    def _ordered(self, switch: Switch) -> Iterator[Points]:
+        points = self.best.points
+        order = [worker for worker in points.order if worker != switch.to]
+        if switch.worker not in order:
+            return
+        order.insert(order.index(switch.worker), switch.to)
+        rest = tuple(each for each in points.preemptions if each != switch)
+        ordered = replace(points, order=tuple(order), preemptions=rest)
+        yield ordered
+        taken = {each.key for each in ordered.switches}
+        for worker in order:
+            end = Switch(worker, self._count(worker), switch.worker)
+            if worker != switch.worker and end.key not in taken:
+                yield replace(ordered, handovers=(*ordered.handovers, end))
+
+    def _end_instead(self) -> None:
+        """The end of a worker in place of its preemption, so that it need not be stopped."""
+        for switch in self.best.points.preemptions:
+            ended = replace(switch, step=self._count(switch.worker), site=None)
+            points = self.best.points
+            rest = tuple(each for each in points.preemptions if each != switch)
+            if ended.key not in {each.key for each in rest + points.handovers}:
+                handovers = (*points.handovers, ended)
+                self._keep_points(replace(points, preemptions=rest, handovers=handovers))
+
+    def _direct_instead(self) -> None:
+        """One preemption in place of two, where somebody else only went on in between."""
+        found = self.best.points.preemptions
+        for one, other in product(found, found):
+            points = self.best.points
+            now = points.preemptions
+            if one.to == other.worker and other.to != one.worker and {one, other} <= set(now):
+                direct = replace(one, to=other.to)
+                switches = tuple(direct if each == one else each for each in now if each != other)
+                self._keep_points(replace(points, preemptions=switches))
+
+    def _canonical_order(self) -> None:
+        """The lowest number first, wholly or as far as that goes."""
+        points = self.best.points
+        order = tuple(sorted(points.order))
+        if order == points.order or self._keep_points(replace(points, order=order)):
+            return
+        # Requests that are alike may change places; what each of them did then has another's name.
+        if self._keep_points(replace(renamed(points), order=order)):
+            return
+        for at in range(len(points.order) - 1):
+            order = self.best.points.order
+            if order[at] > order[at + 1]:
+                swapped = (*order[:at], order[at + 1], order[at], *order[at + 2 :])
+                self._keep_points(replace(points, order=swapped))
+
+    def _later(self) -> None:
+        for at in range(len(self.best.points.preemptions)):
+            self._move_later(at)
+
+    def _move_later(self, at: int) -> None:
+        switch = self.best.points.preemptions[at]
+        room = self._count(switch.worker) - switch.step
+        find_most(room, lambda by: self._move(at, switch.step + by))
+
+    def _move(self, at: int, step: int) -> bool:
+        return not self._taken(at, step) and self._keep(self._moved(at, step))
+
+    def _moved(self, at: int, step: int) -> Candidate:
+        points = self.best.points
+        moved = replace(points.preemptions[at], step=step, site=None)
+        switches = (*points.preemptions[:at], moved, *points.preemptions[at + 1 :])
+        return replace(self.best, points=replace(points, preemptions=switches))
+
+    def windows(self) -> tuple[Window, ...]:
+        """For each preemption that is left, how far it could be moved either way, step by step."""
+        return tuple(map(self._window, range(len(self.best.points.preemptions))))
+
+    def _window(self, at: int) -> Window:
+        switch = self.best.points.preemptions[at]
+        first, seen_first = self._reach(at, range(switch.step - 1, 0, -1))
+        last, seen_last = self._reach(at, range(switch.step + 1, self._count(switch.worker) + 1))
+        return Window(switch, first, last, seen_first and seen_last)
+
+    def _reach(self, at: int, steps: range) -> tuple[int, bool]:
+        reached = self.best.points.preemptions[at].step
+        for step in steps:
+            try:
+                if self._taken(at, step) or not self._judge(self._moved(at, step)):
+                    return reached, True
+            except _OutOfExecutionsError:
+                return reached, False
+            reached = step
+        return reached, True
+
+    def _taken(self, at: int, step: int) -> bool:
+        """Whether another switch has that place."""
+        key = self.best.points.preemptions[at].worker, step
+        return any(each.key == key for each in self.best.points.switches)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from driving import live, plan_of, step
 
-from ctxsim.cell.plan import Load, Shared
+from ctxsim.cell.plan import Load, Shared, Users
 
 SAY = "GET /say?tag={canary}"
 WORDS = ("sync", "threads:4", "greenlets:20", "tasks:10", "tasks:10:to_thread")
@@ -141,6 +141,26 @@ def test_a_users_own_name_is_no_request(application):
     asked = step("GET /say?tag={user.canary}", mine=("{user.name}",))
     target = application(APP.format(keep="CACHE[tag] = 1"))
     assert live(plan_of(asked, target=target)).finished().codes == set()
+
+
+@pytest.mark.parametrize(
+    ("keep", "codes"),
+    [
+        ("CACHE.setdefault(user, []).append(tag)", set()),
+        ("CACHE.setdefault((user, 'cart'), Entry([])).user.append(tag)", set()),
+        ("CACHE.setdefault(int('0' + user[4:]), {}).update(tag=tag)", set()),
+        ("CACHE.setdefault('all', []).append((user, tag))", {"CTX402"}),
+        ("CACHE.setdefault(last, []).append(tag); last = user", {"CTX402"}),
+        ("CACHE.setdefault(user, []).append(tag); ENTRIES.append(tag)", {"CTX402"}),
+    ],
+)
+def test_what_is_kept_under_a_users_own_key_is_that_users(application, keep, codes):
+    """A cart or a profile, found by whose it is; not what is kept of one user under another's."""
+    source = APP.format(keep=f"user = environ.get('HTTP_X_USER', ''); {keep}")
+    asked = step(SAY, headers=(("X-User", "{user.name}"),), mine=("{user.name}",))
+    users = Users(count=20, visitor=False, vars=(("name", "user{n}"),))
+    found = live(plan_of(asked, target=application(source), users=users)).finished()
+    assert found.codes == codes, found.told()
 
 
 @pytest.mark.parametrize(("made", "codes"), [("maxlen=500", set()), ("", {"CTX402"})])

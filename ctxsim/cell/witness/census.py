@@ -20,6 +20,8 @@ from ctxsim.cell.objects import UNCHANGEABLE, instances
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.answers import covers
+from ctxsim.cell.witness.filed import without_filed
+from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.reach import Walk
 from ctxsim.cell.witness.record import (
     Record,
@@ -57,12 +59,18 @@ class Census:
     """Counts, after a run, what is kept of its requests, and notes it."""
 
     def __init__(
-        self, plan: Plan, traffic: Traffic, record: Record, resolve: Callable[[str], object]
+        self,
+        plan: Plan,
+        traffic: Traffic,
+        record: Record,
+        resolve: Callable[[str], object],
+        marks: Marks,
     ) -> None:
         self._plan = plan
         self._traffic = traffic
         self._record = record
         self._resolve = resolve
+        self._marks = marks
         self._scanner = canaries.Scanner(plan.run)
 
     def take(self, pause: Callable[[float], None]) -> None:
@@ -88,7 +96,10 @@ class Census:
         prefix = f"cx{self._plan.run}"
         walk = Walk(prefix, self._of_requests, _barred(kept), barred, bounded=False)
         roots = list(_roots(kept, names))
-        tree = walk.from_([root.thing for root in roots])
+        things = [root.thing for root in roots]
+        tree = walk.from_(things)
+        if tree.canaries:
+            tree = without_filed(tree, things, self._marks)
         found = [store for root in roots for store in stores(tree, root)] if tree.canaries else []
         return [store for store in found if self._counts(store)]
 

@@ -144,7 +144,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         answers=Answers(marks, owner, record, target.session_cookie, examiner),
         residue=residue,
         origins=origins,
-        census=Census(plan, traffic, record, importing.resolve),
+        census=Census(plan, traffic, record, importing.resolve, marks),
         inside=inside,
         probes=probes,
         record=record,

@@ -263,8 +263,9 @@ def test_a_slow_application_is_checked_within_the_budget_and_not_called_clean_fo
     """What is too little to tell is told as such, cell by cell."""
     started = time.monotonic()
     outcome = checked(SLOW, workers=None, requests=2000, budget_s=8)
-    # On a busy machine, the last words of what was stopped and the reading of the scenario.
-    assert time.monotonic() - started < 8 + 4
+    # On a busy machine the last words of what was stopped take a while; without a bound it would be
+    # a minute.
+    assert time.monotonic() - started < 3 * 8
     assert len(outcome.cells) == 8
     assert outcome.exit_code == 4
     told = " ".join(outcome.document.reasons)

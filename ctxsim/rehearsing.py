@@ -19,7 +19,7 @@ from ctxsim.cell.checks.alone import (
     unconfirmed,
     unexplained,
 )
-from ctxsim.cell.history import Event, History, Tally, in_what
+from ctxsim.cell.history import A_NUMBER, Event, History, Tally, in_what
 from ctxsim.cell.learnt import Learnt, together
 from ctxsim.cell.plan import Load, Plan, Workers
 from ctxsim.cell.visits import user_count
@@ -27,6 +27,7 @@ from ctxsim.cells import CellOutcome, Job, Pace
 from ctxsim.scenario import Cell, Scenario, alone_plan
 
 _BROKEN = "expectation.broken"
+_TEXTS = ("body", A_NUMBER)
 
 # Learning: so many visits of each user to each flow, by as many users as keep it short.
 _VISITS = 4
@@ -72,14 +73,27 @@ class Alone:
         # Which differences could be confirmed follows from how far all users came.
         return History(events=events, tally=every.tally if every else Tally())
 
-    def unconfirmed(self, job: Job, history: History) -> Iterator[str]:
-        """What a cell answered otherwise, and could not be confirmed in the time there is."""
+    def unconfirmed(self, job: Job, history: History) -> tuple[list[str], list[str]]:
+        """What a cell answered otherwise, and could not be confirmed: what else, and mere texts.
+
+        A text that came once or twice may be drawn by lot; no application answers with an error,
+        or without a value that was always there, by lot.
+        """
         every = self.all_users.get(job.cell, History())
-        for event in unconfirmed(history, every):
-            yield (
-                f"{event.victim.route} was answered otherwise than alone ({event.place}); too "
-                "seldom, or too late, to rule chance out"
-            )
+        left = list(unconfirmed(history, every))
+        drawn = [event for event in left if _may_be_drawn(history, event)]
+        return [_told(each) for each in left if each not in drawn], list(map(_told, drawn))
+
+
+def _may_be_drawn(history: History, event: Event) -> bool:
+    return event.place in _TEXTS and requests_needed(history, event) > _MOST_REQUESTS
+
+
+def _told(event: Event) -> str:
+    return (
+        f"{event.victim.route} was answered otherwise than alone ({event.place}); too seldom, or "
+        "too late, to rule chance out"
+    )
 
 
 def learn(jobs: Sequence[Job], run: Run, pace: Pace) -> tuple[list[Job], tuple[str, ...]]:

@@ -260,12 +260,14 @@ def _has_ending(outcome: CellOutcome, kind: str) -> bool:
 
 def _judge(scenario: Scenario, job: Job, outcome: CellOutcome, alone: Alone) -> JudgedCell:
     history = outcome.history
+    unconfirmed, seldom = alone.unconfirmed(job, history)
     return JudgedCell(
         storage=outcome.cell.storage,
         workers=outcome.cell.workers.word,
         history=history,
         findings=tuple(judge(history, alone.beside(job, history), codes(scenario))),
-        unconfirmed=tuple(alone.unconfirmed(job, history)),
+        unconfirmed=tuple(unconfirmed),
+        seldom=tuple(seldom),
         expected=_expected(scenario, outcome.cell),
         ready=outcome.ready,
         elapsed_s=outcome.elapsed_s,

@@ -248,6 +248,23 @@ def test_a_difference_that_may_be_chance_is_neither_a_finding_nor_clean(applicat
     assert "POST /race was answered otherwise than alone" in " ".join(outcome.document.reasons)
 
 
+def test_a_text_that_came_once_is_noted_and_may_be_chance(application):
+    """Nobody can send as many requests as it would take to tell."""
+    with (application / "app.py").open("a", encoding="utf-8") as file:
+        file.write(
+            "\ndef jackpot(user, environ):\n"
+            "    mine = carts.setdefault(user, [])\n"
+            "    mine.append(1)\n"
+            "    won = user == 'user5' and len(mine) == 4 and threading.active_count() > 8\n"
+            "    return '200 OK', f'{user}, you have won' if won else f'{user}, better luck'\n"
+            "PAGES['jackpot'] = jackpot\n"
+        )
+    outcome, codes, stories = found(application, "jackpot")
+    assert not codes, stories
+    assert outcome.verdict == "clean", outcome.document.reasons
+    assert "POST /jackpot was answered otherwise than alone" in " ".join(outcome.document.notes)
+
+
 def test_to_be_asked_for_patience_is_no_finding(application):
     _, codes, stories = found(application, "limited")
     assert not codes, stories

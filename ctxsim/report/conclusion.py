@@ -61,7 +61,7 @@ class JudgedCell:
     """What one cell's history came to. `expected`: the codes that the scenario expects of it.
 
     `unconfirmed` tells of answers that were otherwise than alone, where it could not be found out
-    whether that was by chance: such a cell is not clean.
+    whether that was by chance: such a cell is not clean. `seldom` tells of those that may be drawn.
     """
 
     storage: str
@@ -69,6 +69,7 @@ class JudgedCell:
     history: History
     findings: tuple[Finding, ...]
     unconfirmed: tuple[str, ...] = ()
+    seldom: tuple[str, ...] = ()
     expected: frozenset[str] = frozenset()
     ready: bool = True
     elapsed_s: float = 0.0
@@ -268,8 +269,8 @@ def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
             tally = cell.history.tally
             yield some_failed(cell.name, tally.requests, tally.failed, tally.failures)
     for cell in cells:
-        if cell.has_findings:
-            yield from (f"{cell.name}: {each}" for each in cell.unconfirmed)
+        untold = cell.unconfirmed if cell.has_findings else ()
+        yield from (f"{cell.name}: {each}" for each in (*untold, *cell.seldom))
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import gc
 import sys
-from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from types import FrameType
 from typing import Final
 
@@ -28,6 +28,7 @@ from ctxsim.cell.schedule.places import (
     is_atomic,
     site_of,
 )
+from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.states import Roster, Waitable, Waiting, Worker
 from ctxsim.cell.schedule.tracing import Tracer, Untraced
 
@@ -38,6 +39,10 @@ _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
 _CLEANING_STEPS = 10_000
 _FULL_COLLECTION_EACH = 1_000
+
+
+# Times are whole ticks, which floating-point numbers add up to and take apart without an error.
+TICKS_PER_S: Final = 2**20
 
 
 class CutOff(BaseException):
@@ -70,6 +75,9 @@ class Run:
         self._is_ending = False
         self._failure: BaseException | None = None
         self._hub = _getcurrent()
+        # Told who goes on, None being the hub, where something has to be exchanged with workers.
+        self.on_switch: Callable[[Worker | None], None] | None = None
+        self.at_end: list[Callable[[], None]] = []
 
     @property
     def now_s(self) -> float:
@@ -79,6 +87,10 @@ class Run:
     def progress(self) -> int:
         """Grows as long as switch points are reached, or workers end that were cut off."""
         return self._step + self.cleaning
+
+    def deadline_s(self, timeout_s: float) -> float:
+        """When a time of at least so long has passed, in whole ticks."""
+        return self.now_s + ceil(timeout_s * TICKS_PER_S) / TICKS_PER_S
 
     def execute(self, calls: list[Callable[[], object]]) -> Execution:
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
@@ -92,6 +104,8 @@ class Run:
         finally:
             self._cut_off_all()
             self._tracer.end()
+            for each in self.at_end:
+                each()
         if self._failure is not None:
             raise self._failure
         return self._execution()
@@ -150,18 +164,25 @@ class Run:
     def _carry(self, worker: Worker) -> None:
         self._tracer.enter_worker()
         try:
-            ended = Ended(worker.call())
+            ended = Ended(worker.call(), cut_off=self._is_ending)
         except CutOff:
             ended = Ended(cut_off=True)
         except BaseException as error:  # noqa: BLE001 - the caller judges what a worker raised
             ended = Ended(cut_off=True) if self._is_ending else Ended(error=error)
-        for each in worker.at_end:
+        self._end(worker, ended)
+
+    def _end(self, worker: Worker, ended: Ended) -> None:
+        self.current = worker
+        at_end, worker.at_end = worker.at_end, []
+        for each in at_end:
             each()
         self.roster.end(worker, ended)
         self.current = None
 
     def _choose(self) -> int | None:
         """Who takes the next step; None where the execution is over."""
+        if self._is_ending:
+            return None
         ready = self.roster.ready
         if not ready and not self.roster.pass_time():
             if waits := self.roster.waits():
@@ -190,18 +211,18 @@ class Run:
 
     def _start(self, number: int) -> None:
         self.current = worker = self.roster.workers[number]
+        if self.on_switch is not None:
+            self.on_switch(worker)
         worker.greenlet.switch()
 
     def _switch(self, worker: Worker, chosen: int | None) -> None:
         # The application may be in a greenlet of its own: then that one has to go on, not the
         # worker's first.
         worker.greenlet = _getcurrent()
-        if chosen is None:
-            self.current = None
-            self._hub.switch()
-        else:
-            self.current = next_one = self.roster.workers[chosen]
-            next_one.greenlet.switch()
+        self.current = other = None if chosen is None else self.roster.workers[chosen]
+        if self.on_switch is not None:
+            self.on_switch(other)
+        (self._hub if other is None else other.greenlet).switch()
 
     def _clean(self) -> None:
         self.cleaning += 1
@@ -213,9 +234,12 @@ class Run:
         for worker in self.roster.workers:
             if worker.ended is None and worker.greenlet:
                 self.current = worker
+                if self.on_switch is not None:
+                    self.on_switch(worker)
                 worker.greenlet.throw(CutOff)
-                self.cleaning += 1
-            self.roster.end(worker, Ended(cut_off=True))
+            self.cleaning += 1
+            if worker.ended is None:
+                self._end(worker, Ended(cut_off=True))
             worker.greenlet = None
         self.current = None
 

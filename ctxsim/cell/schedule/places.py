@@ -46,7 +46,7 @@ def called_in_library(frame: FrameType) -> str | None:
     at: FrameType | None = frame
     while at is not None and is_atomic(at.f_code.co_filename):
         if not at.f_code.co_filename.startswith(_OWN):
-            name = at.f_code.co_qualname
+            name = at.f_code.co_qualname.lstrip("_")
         at = at.f_back
     return name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from ctxsim.cell.schedule.execution import Ended, Wait
 from ctxsim.cell.schedule.places import Place, site_of
@@ -17,7 +17,9 @@ _LINGER_S = 10.0
 
 
 class Waitable(Protocol):
-    """What a worker can wait for."""
+    """What a worker can wait for; `called` is by which call, for the reader."""
+
+    called: ClassVar[str]
 
     def holder(self) -> tuple[Worker, Place] | None:
         """The worker that has it and where it took it, if one does."""

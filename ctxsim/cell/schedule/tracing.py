@@ -9,13 +9,13 @@ the interpreter takes all code for traced; whoever switches greenlets in there h
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, Literal, Protocol, Self
 
 from ctxsim.cell.schedule.places import Place
+from ctxsim.cell.schedule.real import get_ident
 from ctxsim.errors import UsageError
 
 Reach = Callable[[Place], None]

@@ -181,24 +181,26 @@ class Run:
 
     def _choose(self) -> int | None:
         """Who takes the next step; None where the execution is over."""
-        if self._is_ending:
-            return None
         ready = self.roster.ready
-        if not ready and not self.roster.pass_time():
-            if waits := self.roster.waits():
-                self.stopped = Deadlock(waits)
-            return None
         step = self._step
-        if step >= self._most_steps:
+        if self._is_ending or not (ready or self.roster.pass_time()):
+            self._find_deadlock()
+        elif step >= self._most_steps:
             self.stopped = self._step_limit()
-            return None
-        self._step = step + 1
-        try:
-            self._last = chosen = self._pick(ready, self._last, step)
-        except Exception as error:  # noqa: BLE001 - raised again by `execute`
-            self._failure = error
-            return None
-        return chosen
+        else:
+            self._step = step + 1
+            try:
+                self._last = chosen = self._pick(ready, self._last, step)
+            except Exception as error:  # noqa: BLE001 - raised again by `execute`
+                self._failure = error
+            else:
+                return chosen
+        self._is_ending = True
+        return None
+
+    def _find_deadlock(self) -> None:
+        if not self._is_ending and (waits := self.roster.waits()):
+            self.stopped = Deadlock(waits)
 
     def _step_limit(self) -> StepLimit | None:
         if self.roster.only_daemons():

@@ -23,6 +23,7 @@ Granularity = Literal["line", "opcode"]
 # Neither a debugger's, coverage's, a profiler's nor an optimiser's, by Python's convention.
 _TOOL_IDS = (4, 3)
 _TOOL_NAME = "ctxsim"
+_COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,13 @@ class Settrace(Untraced):
         if (taken := sys.gettrace()) is not None:
             raise UsageError(_taken(f"the trace function {taken!r} is set"))
         local = _at_opcodes(reach) if self._opcodes else _at_lines(reach)
-        files = self._files
+        files, opcodes = self._files, self._opcodes
 
         def enter_frame(frame: FrameType, event: str, arg: object) -> Any:
-            return local(frame, event, arg) if frame.f_code.co_filename in files else None
+            code = frame.f_code
+            if code.co_filename not in files:
+                return None
+            return local(frame, event, arg) if opcodes or not _is_in_its_line(code) else None
 
         self._trace = enter_frame
 
@@ -124,6 +128,17 @@ def _at_opcodes(reach: Reach) -> Callable[..., Any]:
         return local
 
     return local
+
+
+def _is_in_its_line(code: CodeType) -> bool:
+    """Whether it is a comprehension within one line, which is no line of its own.
+
+    Python 3.12 has no code objects for most of these, and 3.13 no line events for any. What all
+    leave out, a schedule that was recorded on one of them does not need on another.
+    """
+    if code.co_name not in _COMPREHENSIONS:
+        return False
+    return all(line in (None, code.co_firstlineno) for _, _, line in code.co_lines())
 
 
 def _taken(what: str) -> str:
@@ -173,7 +188,7 @@ if sys.version_info >= (3, 12):
             self._reach = None
 
         def _at_line(self, code: CodeType, line: int) -> Any:
-            if code.co_filename not in self._files:
+            if code.co_filename not in self._files or _is_in_its_line(code):
                 return _DISABLE
             reach = self._reach
             if reach is not None and get_ident() == self._thread:

@@ -2,6 +2,7 @@
 # ruff: noqa: PLW0603 - module globals are what it races for
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 current_user = None
 connections = {}
@@ -47,3 +48,27 @@ def greet(user):
 def answer():
     greeting = "hello "
     return greeting + str(current_user)
+
+
+def count_guarded():
+    with guard:
+        count()
+
+
+def connection_guarded():
+    with guard:
+        return connection()
+
+
+def count_in_threads():
+    threads = [threading.Thread(target=count) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def count_in_a_pool():
+    with ThreadPoolExecutor(2) as pool:
+        for counted in [pool.submit(count) for _ in range(2)]:
+            counted.result()

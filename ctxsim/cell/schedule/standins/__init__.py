@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from ctxsim.cell.schedule.lockstep import Surrounding, surroundings
-from ctxsim.cell.schedule.standins import chance, clocks, threads
+from ctxsim.cell.schedule.standins import births, chance, clocks, threads
 from ctxsim.cell.schedule.standins.locks import LOCK_TYPE, Lock, RLock
 from ctxsim.cell.schedule.standins.queues import SimpleQueue
 from ctxsim.cell.schedule.standins.thread_locals import Elders, Local, elder
@@ -43,7 +43,8 @@ class StandIns:
         around: dict[int, Lock] = {}
         for names, name, real in self._bound:
             names[name] = _stand_in(real, found, around)
-        self._added = [threads.own_threads, elders.exchanged]
+        births.install()
+        self._added = [births.anew, threads.own_threads, elders.exchanged]
         if self._chance:
             self._added.append(chance.seeded)
         surroundings.extend(self._added)
@@ -54,6 +55,7 @@ class StandIns:
             names[name] = real
         for each in self._added:
             surroundings.remove(each)
+        births.remove()
         self._bound, self._added = [], []
 
     def __enter__(self) -> Self:

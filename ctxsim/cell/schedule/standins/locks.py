@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from types import FrameType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ctxsim.cell.schedule.lockstep import Run, here
 from ctxsim.cell.schedule.places import Place, application_place
@@ -26,7 +26,7 @@ class Lock:
     """`threading.Lock`, and what `_thread.allocate_lock` gives."""
 
     __slots__ = ("__weakref__", "_real", "_taken", "_waiters")
-    called = "Lock.acquire"
+    called: ClassVar[str] = "Lock.acquire"
 
     def __init__(self) -> None:
         self._real: Any = _allocate_lock()

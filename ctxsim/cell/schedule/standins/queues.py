@@ -6,7 +6,7 @@ import sys
 from _queue import Empty
 from _queue import SimpleQueue as _SimpleQueue
 from types import GenericAlias
-from typing import Any
+from typing import Any, ClassVar
 
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.places import Place
@@ -20,7 +20,7 @@ class SimpleQueue:
     """A real queue holds the items, so that real threads and workers can share it."""
 
     __slots__ = ("__weakref__", "_real", "_waiters")
-    called = "SimpleQueue.get"
+    called: ClassVar[str] = "SimpleQueue.get"
     __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from ctxsim.cell.schedule.lockstep import CutOff, Run, here
 from ctxsim.cell.schedule.places import Place
@@ -82,7 +82,7 @@ class ThreadHandle:
     """What a thread is joined by (from Python 3.13 on); around a real one, for a real thread."""
 
     __slots__ = ("__weakref__", "_done", "_waiters", "_worker", "real")
-    called = "Thread.join"
+    called: ClassVar[str] = "Thread.join"
 
     def __init__(self) -> None:
         self.real: Any = _ThreadHandle()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from _thread import _local
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self
@@ -92,22 +92,28 @@ def _come(local: Local, kept: _Kept, worker: Worker | None) -> None:
 
 def elder() -> list[_local]:
     """The locals that are there already, but for the standard library's own, which are atomic."""
-    there = [each for each in gc.get_objects() if isinstance(each, _local)]
-    in_library = {
-        id(value)
-        for name in sys.stdlib_module_names
-        if (module := sys.modules.get(name)) is not None
-        for value in vars(module).values()
-        if isinstance(value, _local)
-    }
-    return [each for each in there if type(each) is not Local and id(each) not in in_library]
+    in_library = {id(each) for each in _in_modules(sys.stdlib_module_names)}
+    # What is frozen is in no list of the collector, but it may be in a module.
+    found = {id(each): each for each in _in_modules(sys.modules)}
+    found.update((id(each), each) for each in gc.get_objects() if isinstance(each, _local))
+    return [
+        each
+        for address, each in found.items()
+        if address not in in_library and not isinstance(each, Local)
+    ]
+
+
+def _in_modules(names: Iterable[str]) -> list[_local]:
+    modules = [module for name in names if (module := sys.modules.get(name)) is not None]
+    spaces = [space for each in modules if type(space := getattr(each, "__dict__", None)) is dict]
+    return [value for space in spaces for value in space.values() if isinstance(value, _local)]
 
 
 class Elders:
     """Exchanges the values of those locals at each switch."""
 
     def __init__(self, locals_there: list[_local]) -> None:
-        self._locals = [each for each in locals_there if not isinstance(each, Local)]
+        self._locals = locals_there
         self._kept: dict[Worker | None, list[Values]] = {}
         self._here: Worker | None = None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -97,8 +97,8 @@ class Run:
         self.roster.give(calls)
         for worker in self.roster.workers:
             self._prepare(worker)
-        self._tracer.begin(self.reach)
         try:
+            self._tracer.begin(self.reach)
             while (chosen := self._choose()) is not None:
                 self._start(chosen)
         finally:
@@ -255,8 +255,9 @@ class Run:
         )
 
 
-Surrounding = Callable[[Run, int], AbstractContextManager[object]]
-# What is put in place for the time of each execution, given the run and its seed.
+Surrounding = Callable[[Run, int], None]
+# What is put in place for the time of each execution, given the run and its seed; how to undo it is
+# added to the run's `at_end`.
 surroundings: list[Surrounding] = []
 _running: Run | None = None
 
@@ -286,10 +287,9 @@ class Lockstep:
         """
         global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
         run = Run(chooser, self._tracer, self._limits)
-        with ExitStack() as stack:
-            stack.enter_context(self._without_collections())
-            for surrounding in surroundings:
-                stack.enter_context(surrounding(run, seed))
+        with self._without_collections():
+            for surround in surroundings:
+                surround(run, seed)
             _running = run
             try:
                 return run.execute(list(calls))

@@ -105,7 +105,8 @@ class Settrace(Untraced):
         sys.settrace(self._trace)
 
     def end(self) -> None:
-        sys.settrace(None)
+        if self._trace is not None:
+            sys.settrace(None)
         self._trace = None
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -60,13 +59,12 @@ class Watchdog:
         self._left.acquire()
         signal.signal(_SIGNAL, self._before)
 
-    @contextmanager
-    def _watched(self, run: Run, seed: int) -> Iterator[None]:
+    def _watched(self, run: Run, seed: int) -> None:
         self._run = run
-        try:
-            yield
-        finally:
-            self._run = None
+        run.at_end.append(self._unwatched)
+
+    def _unwatched(self) -> None:
+        self._run = None
 
     def _watch(self) -> None:
         seen: tuple[Run | None, int] = (None, 0)

@@ -25,20 +25,3 @@ def greet_by_global():
 def greet_by_g():
     greeting = "hello "
     return greeting + g.user
-
-
-def get(path, user):
-    """What a server does for a request of that user; gives the body."""
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": path,
-        "QUERY_STRING": f"user={user}",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "wsgi.url_scheme": "http",
-    }
-    body = app(environ, lambda status, headers, exc_info=None: None)
-    try:
-        return b"".join(body).decode()
-    finally:
-        body.close()

@@ -1,4 +1,4 @@
-"""Three requests at the same time through a Flask application, of which only the own lines switch."""
+"""Three requests at the same time through a Flask application whose own lines alone may switch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import pytest
 from races import greeted_wrong
 from searching import Trial
+from serving import get
 
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.standins import StandIns
@@ -22,13 +23,13 @@ def shop():
     pytest.importorskip("flask", reason="Flask is missing: pip install '.[test]'")
     with StandIns():
         module = importlib.import_module("leaky_shop")
-        module.get("/g", "a")
+        get(module.app, "/g", "a")
         yield module
         del sys.modules["leaky_shop"]
 
 
 def trial(shop, tracer, path):
-    calls = [lambda user=user: shop.get(path, user) for user in USERS]
+    calls = [lambda user=user: get(shop.app, path, user) for user in USERS]
     return Trial(Lockstep(tracer), lambda: calls, greeted_wrong(USERS))
 
 

@@ -386,11 +386,16 @@ def test_chance_is_the_seeds(lockstep):
         time.sleep(0)
         return drawn, random.randrange(1000)
 
-    state = random.getstate()
     (one,) = executions(lockstep, [draw], 1, seed=1)
     (same,) = executions(lockstep, [draw], 1, seed=1)
     (other,) = executions(lockstep, [draw], 1, seed=2)
     assert values(one) == values(same) != values(other)
+
+
+def test_chance_is_given_back_with_the_stand_ins():
+    state = random.getstate()
+    with StandIns():
+        Lockstep().run([random.random], strategy("random").begin(0, 0, Lengths()))
     assert random.getstate() == state
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _queue
 import _thread
+import random
 import sys
 import threading
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ class StandIns:
         self._chance = chance
         self._bound: list[_Binding] = []
         self._added: list[Surrounding] = []
+        self._random: tuple[Any, ...] = ()
 
     def install(self) -> None:
         """Put them in place, for good unless `remove` is called."""
@@ -44,9 +46,10 @@ class StandIns:
         for names, name, real in self._bound:
             names[name] = _stand_in(real, found, around)
         births.install()
-        self._added = [births.anew, threads.own_threads, elders.exchanged]
+        self._added = [births.anew, threads.own_threads, elders.exchange]
         if self._chance:
             self._added.append(chance.seeded)
+            self._random = random.getstate()
         surroundings.extend(self._added)
 
     def remove(self) -> None:
@@ -56,6 +59,8 @@ class StandIns:
         for each in self._added:
             surroundings.remove(each)
         births.remove()
+        if self._random:
+            random.setstate(self._random)
         self._bound, self._added = [], []
 
     def __enter__(self) -> Self:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -46,9 +44,7 @@ def remove() -> None:
     logging.getLogger("concurrent.futures").removeFilter(_told)
 
 
-@contextmanager
-def anew(run: Run, seed: int) -> Iterator[None]:
+def anew(run: Run, seed: int) -> None:
     """Count the births of each execution from the same number."""
     global _births  # noqa: PLW0603 - one execution at a time
     _births = count(1)
-    yield

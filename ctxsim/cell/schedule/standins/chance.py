@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ctxsim.cell.schedule.lockstep import Run, here
 
 _urandom = os.urandom  # noqa: TID251 - what it is outside of an execution
-_bytes = random.Random(0)
+
+
+class _Bytes:
+    """Bytes for those who ask the system for them; made when the first does."""
+
+    seed = 0
+    drawn: random.Random | None = None
 
 
 def urandom(size: int, /) -> bytes:
     """For `uuid4`, `secrets` and `SystemRandom` too, which take their bytes here."""
-    return _urandom(size) if here() is None else _bytes.randbytes(size)
+    if here() is None:
+        return _urandom(size)
+    if _Bytes.drawn is None:
+        _Bytes.drawn = random.Random(_Bytes.seed)
+    return _Bytes.drawn.randbytes(size)
 
 
-@contextmanager
-def seeded(run: Run, seed: int) -> Iterator[None]:
-    """Begin each execution with the same state of `random`, and give back the one there was."""
-    state = random.getstate()
+def seeded(run: Run, seed: int) -> None:
+    """Begin each execution with the same state of `random`.
+
+    What it was before is given back when the stand-ins are removed, and not after each execution,
+    because that takes longer than a short execution does.
+    """
     random.seed(seed)
-    _bytes.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
+    _Bytes.seed, _Bytes.drawn = seed, None
 
 
 def stand_ins() -> dict[object, object]:

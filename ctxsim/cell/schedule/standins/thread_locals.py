@@ -10,8 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from _thread import _local
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Self
 
@@ -117,17 +116,14 @@ class Elders:
         self._kept: dict[Worker | None, list[Values]] = {}
         self._here: Worker | None = None
 
-    @contextmanager
-    def exchanged(self, run: Run, seed: int) -> Iterator[None]:
-        if not self._locals:
-            yield
-            return
-        run.on_switch = self._come
-        try:
-            yield
-        finally:
-            self._come(None)
-            self._kept.clear()
+    def exchange(self, run: Run, seed: int) -> None:
+        if self._locals:
+            run.on_switch = self._come
+            run.at_end.append(self._leave)
+
+    def _leave(self) -> None:
+        self._come(None)
+        self._kept.clear()
 
     def _come(self, worker: Worker | None) -> None:
         dicts: list[Values] = [_local.__getattribute__(each, "__dict__") for each in self._locals]

@@ -12,7 +12,6 @@ import threading
 from _thread import get_ident as _get_ident
 from _thread import start_new_thread as _start_new_thread
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar
@@ -155,23 +154,17 @@ class WorkerThread(_threading._DummyThread):  # type: ignore[misc]
         _threading._active[run.current.ident] = self
 
 
-@contextmanager
-def own_threads(run: Run, seed: int) -> Iterator[None]:
+def own_threads(run: Run, seed: int) -> None:
     """Number the threads of each execution anew, and forget them when it has ended."""
-    executor: Any = sys.modules.get("concurrent.futures.thread")
-    pools = None if executor is None else executor.ThreadPoolExecutor
-    names, starting = _threading._counter, set(_threading._limbo)
-    pool_names = None if pools is None else pools._counter
-    _threading._counter = count(1).__next__
-    if pools is not None:
-        pools._counter = count().__next__
-    try:
-        yield
-    finally:
-        _threading._counter = names
-        if pools is not None:
-            pools._counter = pool_names
-        _forget(run, starting)
+    _count_anew(run, _threading, count(1))
+    if (executor := sys.modules.get("concurrent.futures.thread")) is not None:
+        _count_anew(run, executor.ThreadPoolExecutor, count())
+    run.at_end.append(partial(_forget, run, set(_threading._limbo)))
+
+
+def _count_anew(run: Run, namer: Any, numbers: Iterator[int]) -> None:
+    run.at_end.append(partial(setattr, namer, "_counter", namer._counter))
+    namer._counter = numbers.__next__
 
 
 def _forget(run: Run, starting: set[threading.Thread]) -> None:

@@ -1,1 +1,1 @@
-"""Who goes next: what is chosen, as a value; the strategies that choose; and shrinking."""
+"""Who goes next: what is chosen, as a value; strategies; shrinking; and what runs by it."""

@@ -1,0 +1,125 @@
+"""What came of one execution under a schedule, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ctxsim.cell.schedule.choices import Schedule, counts_of
+from ctxsim.cell.schedule.places import Place, site_of
+from ctxsim.cell.schedule.points import Points, Site, Switch, points_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a worker ended: with a value, with an error, or cut off with the execution."""
+
+    value: object = None
+    error: BaseException | None = None
+    cut_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A worker waits for `what` at `site`, and has since that step of the execution.
+
+    `holder` is the worker that has it, where that is known, and `held_at` where it took it.
+    """
+
+    worker: int
+    what: str
+    site: Site
+    since: int
+    holder: int | None = None
+    held_at: Site | None = None
+
+    def __str__(self) -> str:
+        told = f"worker {self.worker} waits in {self.what} at {_told(self.site)}"
+        if self.holder is None or self.held_at is None:
+            return told
+        return f"{told}, held by worker {self.holder} since {_told(self.held_at)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlock:
+    """No worker could go on, and no deadline was to come."""
+
+    waits: tuple[Wait, ...]
+
+    def __str__(self) -> str:
+        return "deadlock: " + "; ".join(map(str, self.waits))
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimit:
+    """After so many steps the workers had not ended; `last` are the sites of the last ones."""
+
+    steps: int
+    last: tuple[Site, ...]
+
+    def __str__(self) -> str:
+        return f"not ended after {self.steps} steps, last at " + ", ".join(map(_told, self.last))
+
+
+@dataclass(frozen=True, slots=True)
+class UncontrolledBlock:
+    """A worker came to no switch point for `waited_s` real seconds: it blocks, or runs in circles.
+
+    `stack` is where it was, the innermost site first. What blocks is nothing that can be
+    simulated: a real lock from before the stand-ins, a socket, code that is not selected.
+    """
+
+    worker: int
+    waited_s: float
+    stack: tuple[Site, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"worker {self.worker} came to no switch point for {self.waited_s:g} s, "
+            f"at {_told(self.stack[0])}"
+        )
+
+
+Stopped = Deadlock | StepLimit | UncontrolledBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """`trails` are the places where each worker stood after each of its steps, but for the last.
+
+    `stopped` says why the execution was cut off; None where all that was to end had ended.
+    """
+
+    schedule: Schedule
+    workers: tuple[Ended, ...]
+    trails: tuple[tuple[Place, ...], ...]
+    stopped: Stopped | None = None
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """How many steps each worker has taken."""
+        counts = counts_of(self.schedule.steps)
+        return tuple(counts + [0] * (len(self.workers) - len(counts)))
+
+    @property
+    def unseen(self) -> tuple[int, ...]:
+        """The workers that came to no switch point: what they did was tried in no other order."""
+        return tuple(number for number, trail in enumerate(self.trails) if not trail)
+
+    def site(self, switch: Switch) -> Site | None:
+        """Where the worker stood that had to stop; None where it had ended."""
+        trail = self.trails[switch.worker][: switch.step]
+        return site_of(trail) if len(trail) == switch.step and trail else None
+
+    @property
+    def points(self) -> Points:
+        """The switches of the schedule, with their sites."""
+        points = points_of(self.schedule)
+        return replace(
+            points,
+            preemptions=tuple(replace(each, site=self.site(each)) for each in points.preemptions),
+            handovers=tuple(replace(each, site=self.site(each)) for each in points.handovers),
+        )
+
+
+def _told(site: Site) -> str:
+    return f"{site.file}:{site.line} in {site.function}"

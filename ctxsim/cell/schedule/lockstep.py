@@ -1,0 +1,311 @@
+"""Runs thread-style code one worker at a time, in one thread, as a schedule says.
+
+Each worker is a greenlet. At a switch point the worker asks the chooser who goes on, and switches
+there itself; the hub starts the first one, and goes on where one has ended. Nothing sleeps: when
+nobody is ready, the time is set to the earliest deadline.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from types import FrameType
+from typing import Final
+
+import greenlet
+
+from ctxsim.cell.schedule.choosing import Chooser, Recorder
+from ctxsim.cell.schedule.execution import Deadlock, Ended, Execution, StepLimit, Stopped
+from ctxsim.cell.schedule.places import (
+    Place,
+    application_place,
+    called_in_library,
+    is_atomic,
+    site_of,
+)
+from ctxsim.cell.schedule.real import get_ident
+from ctxsim.cell.schedule.states import Roster, Waitable, Waiting, Worker
+from ctxsim.cell.schedule.tracing import Tracer, Untraced
+
+# What `sys.settrace` says of it: code that is called so is traced although a trace function calls.
+_call_traced: Final = sys.call_tracing
+_getcurrent: Final = greenlet.getcurrent
+_MOST_SITES = 8
+# A worker that is cut off may clean up; one that goes on for so long after it is told once more.
+_CLEANING_STEPS = 10_000
+_FULL_COLLECTION_EACH = 1_000
+
+
+# Times are whole ticks, which floating-point numbers add up to and take apart without an error.
+TICKS_PER_S: Final = 2**20
+
+
+class CutOff(BaseException):
+    """Raised in workers that are left when an execution ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When an execution is cut off."""
+
+    steps: int = 20_000
+
+
+class Run:
+    """One execution while it runs: what switch points and blocking calls talk to."""
+
+    def __init__(self, chooser: Chooser, tracer: Tracer, limits: Limits) -> None:
+        self.thread = get_ident()
+        self.roster = Roster()
+        # None while no worker runs: in the hub.
+        self.current: Worker | None = None
+        self.stopped: Stopped | None = None
+        self.cleaning = 0
+        self._recorder = Recorder(chooser)
+        self._tracer = tracer
+        self._most_steps = limits.steps
+        self._pick = self._recorder.pick
+        self._step = 0
+        self._last: int | None = None
+        self._is_ending = False
+        self._failure: BaseException | None = None
+        self._hub = _getcurrent()
+        # Told who goes on, None being the hub, where something has to be exchanged with workers.
+        self.on_switch: Callable[[Worker | None], None] | None = None
+        self.at_end: list[Callable[[], None]] = []
+
+    @property
+    def now_s(self) -> float:
+        return self.roster.now_s
+
+    @property
+    def progress(self) -> int:
+        """Grows as long as switch points are reached, or workers end that were cut off."""
+        return self._step + self.cleaning
+
+    def deadline_s(self, timeout_s: float) -> float:
+        """When a time of at least so long has passed, in whole ticks."""
+        return self.now_s + ceil(timeout_s * TICKS_PER_S) / TICKS_PER_S
+
+    def execute(self, calls: list[Callable[[], object]]) -> Execution:
+        """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
+        self.roster.give(calls)
+        for worker in self.roster.workers:
+            self._prepare(worker)
+        try:
+            self._tracer.begin(self.reach)
+            while (chosen := self._choose()) is not None:
+                self._start(chosen)
+        finally:
+            self._cut_off_all()
+            self._tracer.end()
+            for each in self.at_end:
+                each()
+        if self._failure is not None:
+            raise self._failure
+        return self._execution()
+
+    def spawn(self, call: Callable[[], object], *, daemon: bool) -> Worker:
+        """A worker that the application starts, as a thread."""
+        if self._is_ending:
+            raise CutOff
+        worker = self.roster.add(call, daemon=daemon)
+        self._prepare(worker)
+        return worker
+
+    def reach(self, place: Place) -> None:
+        """A switch point: whoever is running may have to wait for another."""
+        worker = self.current
+        if worker is None:
+            return
+        if self._is_ending:
+            self._clean()
+            return
+        worker.trail.append(place)
+        chosen = self._choose()
+        if chosen != worker.number:
+            _call_traced(self._switch, (worker, chosen))
+
+    def give_way(self, frame: FrameType) -> None:
+        """A switch point at a blocking call of `frame`, unless that is in atomic code."""
+        if not is_atomic(frame.f_code.co_filename):
+            self.reach((frame.f_code, frame.f_lineno))
+
+    def wait(self, on: Waitable | None, called: str, deadline_s: float | None) -> None:
+        """Block whoever is running until it is woken or the deadline passes."""
+        worker = self.current
+        if worker is None or self._is_ending:
+            raise CutOff
+        frame = sys._getframe(1)
+        worker.trail.append(application_place(frame))
+        name = called_in_library(frame) or called
+        self.roster.block(worker, Waiting(on, name, self._step, deadline_s))
+        chosen = self._choose()
+        if chosen != worker.number:
+            _call_traced(self._switch, (worker, chosen))
+
+    def wake(self, workers: Iterable[Worker]) -> None:
+        for worker in workers:
+            self.roster.wake(worker)
+
+    def stop(self, stopped: Stopped) -> None:
+        """Cut the execution off: no worker switches any more."""
+        self.stopped = self.stopped or stopped
+        self._is_ending = True
+
+    def _prepare(self, worker: Worker) -> None:
+        worker.greenlet = greenlet.greenlet(partial(self._carry, worker), self._hub)
+
+    def _carry(self, worker: Worker) -> None:
+        self._tracer.enter_worker()
+        try:
+            ended = Ended(worker.call(), cut_off=self._is_ending)
+        except CutOff:
+            ended = Ended(cut_off=True)
+        except BaseException as error:  # noqa: BLE001 - the caller judges what a worker raised
+            ended = Ended(cut_off=True) if self._is_ending else Ended(error=error)
+        self._end(worker, ended)
+
+    def _end(self, worker: Worker, ended: Ended) -> None:
+        self.current = worker
+        at_end, worker.at_end = worker.at_end, []
+        for each in at_end:
+            each()
+        self.roster.end(worker, ended)
+        self.current = None
+
+    def _choose(self) -> int | None:
+        """Who takes the next step; None where the execution is over."""
+        ready = self.roster.ready
+        step = self._step
+        if self._is_ending or not (ready or self.roster.pass_time()):
+            self._find_deadlock()
+        elif step >= self._most_steps:
+            self.stopped = self._step_limit()
+        else:
+            self._step = step + 1
+            try:
+                self._last = chosen = self._pick(ready, self._last, step)
+            except Exception as error:  # noqa: BLE001 - raised again by `execute`
+                self._failure = error
+            else:
+                return chosen
+        self._is_ending = True
+        return None
+
+    def _find_deadlock(self) -> None:
+        if not self._is_ending and (waits := self.roster.waits()):
+            self.stopped = Deadlock(waits)
+
+    def _step_limit(self) -> StepLimit | None:
+        if self.roster.only_daemons():
+            # A thread that is there for ever does not keep a process from its end.
+            return None
+        going = [each for each in self.roster.workers if each.ended is None and each.trail]
+        return StepLimit(
+            self._most_steps, tuple(site_of(each.trail) for each in going[:_MOST_SITES])
+        )
+
+    def _start(self, number: int) -> None:
+        self.current = worker = self.roster.workers[number]
+        if self.on_switch is not None:
+            self.on_switch(worker)
+        worker.greenlet.switch()
+
+    def _switch(self, worker: Worker, chosen: int | None) -> None:
+        # The application may be in a greenlet of its own: then that one has to go on, not the
+        # worker's first.
+        worker.greenlet = _getcurrent()
+        self.current = other = None if chosen is None else self.roster.workers[chosen]
+        if self.on_switch is not None:
+            self.on_switch(other)
+        (self._hub if other is None else other.greenlet).switch()
+
+    def _clean(self) -> None:
+        self.cleaning += 1
+        if self.cleaning > _CLEANING_STEPS:
+            raise CutOff
+
+    def _cut_off_all(self) -> None:
+        self._is_ending = True
+        for worker in self.roster.workers:
+            if worker.ended is None and worker.greenlet:
+                self.current = worker
+                if self.on_switch is not None:
+                    self.on_switch(worker)
+                worker.greenlet.throw(CutOff)
+            self.cleaning += 1
+            if worker.ended is None:
+                self._end(worker, Ended(cut_off=True))
+            worker.greenlet = None
+        self.current = None
+
+    def _execution(self) -> Execution:
+        workers = self.roster.workers
+        return Execution(
+            self._recorder.schedule(),
+            tuple(each.ended for each in workers if each.ended is not None),
+            tuple(tuple(each.trail) for each in workers),
+            self.stopped,
+        )
+
+
+Surrounding = Callable[[Run, int], None]
+# What is put in place for the time of each execution, given the run and its seed; how to undo it is
+# added to the run's `at_end`.
+surroundings: list[Surrounding] = []
+_running: Run | None = None
+
+
+def here() -> Run | None:
+    """The execution whose worker calls; None outside of one, as in another thread or the hub."""
+    run = _running
+    if run is None or run.current is None or get_ident() != run.thread:
+        return None
+    return run
+
+
+class Lockstep:
+    """Runs callables as simulated workers, one execution after the other."""
+
+    def __init__(self, tracer: Tracer | None = None, limits: Limits | None = None) -> None:
+        self._tracer = tracer or Untraced()
+        self._limits = limits or Limits()
+        self._executions = 0
+
+    def run(
+        self, calls: Iterable[Callable[[], object]], chooser: Chooser, seed: int = 0
+    ) -> Execution:
+        """Run the calls as workers 0, 1, ... in the order that `chooser` says.
+
+        `seed` is for chance, where that is selected. Raises DivergedError as the chooser does.
+        """
+        global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
+        run = Run(chooser, self._tracer, self._limits)
+        with self._without_collections():
+            for surround in surroundings:
+                surround(run, seed)
+            _running = run
+            try:
+                return run.execute(list(calls))
+            finally:
+                _running = None
+
+    @contextmanager
+    def _without_collections(self) -> Iterator[None]:
+        """Collect garbage between executions only, since finalizers may come to switch points."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            self._executions += 1
+            # What one execution made is all in the youngest generation, which takes little time.
+            gc.collect(2 if self._executions % _FULL_COLLECTION_EACH == 0 else 0)
+            if was_enabled:
+                gc.enable()

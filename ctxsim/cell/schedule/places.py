@@ -1,0 +1,57 @@
+"""Where a worker stands: a line of code, and whether that code is the application's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import CodeType, FrameType
+
+from ctxsim.cell.schedule.points import Site
+
+# The code and the line that is about to run in it. A pair, because one is made at each line.
+Place = tuple[CodeType, int]
+
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_INSTALLED = ("site-packages", "dist-packages")
+_OWN = os.path.dirname(__file__) + os.sep
+
+
+class _Atomic(dict[str, bool]):
+    """Whether code of that file runs without switch points of its own, by the file's name."""
+
+    def __missing__(self, file: str) -> bool:
+        in_library = file.startswith(_STANDARD_LIBRARY)
+        installed = any(part in file for part in _INSTALLED)
+        self[file] = atomic = file.startswith(("<frozen ", _OWN)) or (in_library and not installed)
+        return atomic
+
+
+# Remembered, because each operation of a lock asks.
+is_atomic = _Atomic().__getitem__
+
+
+def application_place(frame: FrameType) -> Place:
+    """The innermost line that is neither the standard library's nor ours; else that of `frame`."""
+    at: FrameType | None = frame
+    while at is not None:
+        if not is_atomic(at.f_code.co_filename):
+            return at.f_code, at.f_lineno
+        at = at.f_back
+    return frame.f_code, frame.f_lineno
+
+
+def called_in_library(frame: FrameType) -> str | None:
+    """What the application called of the standard library that waits here, as `Event.wait`."""
+    name: str | None = None
+    at: FrameType | None = frame
+    while at is not None and is_atomic(at.f_code.co_filename):
+        if not at.f_code.co_filename.startswith(_OWN):
+            name = at.f_code.co_qualname.lstrip("_")
+        at = at.f_back
+    return name
+
+
+def site_of(places: Sequence[Place]) -> Site:
+    """The last of the places that a worker came through, told for a reader and for a file."""
+    code, line = place = places[-1]
+    return Site(code.co_filename, line, code.co_qualname, places.count(place))

@@ -1,0 +1,136 @@
+"""`threading.local` with values for each worker.
+
+All workers are one thread, so the values of a local are exchanged when another worker comes to it:
+that costs nothing at a switch. Locals that were there before the stand-ins are exchanged at each
+switch instead, since nothing tells who comes to them.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from _thread import _local
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Self
+
+from ctxsim.cell.schedule.lockstep import Run, here
+from ctxsim.cell.schedule.states import Worker
+
+Values = dict[str, Any]
+
+
+class _Kept:
+    """The values of the workers that are not at the local now; None is who is outside."""
+
+    __slots__ = ("arguments", "by_worker", "here")
+
+    def __init__(self, arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
+        self.arguments = arguments
+        self.here: Worker | None = None
+        self.by_worker: dict[Worker | None, Values] = {}
+
+
+class Local(_local):
+    """The real one, but for its values, which are the running worker's."""
+
+    __slots__ = ("_ctxsim_kept",)
+
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
+        local = super().__new__(cls, *args, **kwargs)
+        _local.__setattr__(local, "_ctxsim_kept", kept := _Kept((args, kwargs)))
+        run = here()
+        if run is not None:
+            # Whoever makes it is initialised by the call that makes it.
+            kept.here = run.current
+            run.at_end.append(partial(_come, local, kept, None))
+        return local
+
+    def __getattribute__(self, name: str) -> Any:
+        if (run := here()) is not None:
+            _visit(self, run)
+        return _local.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if (run := here()) is not None:
+            _visit(self, run)
+        _local.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if (run := here()) is not None:
+            _visit(self, run)
+        _local.__delattr__(self, name)
+
+
+def _visit(local: Local, run: Run) -> None:
+    kept: _Kept = _local.__getattribute__(local, "_ctxsim_kept")
+    if kept.here is run.current:
+        return
+    if kept.here is None:
+        run.at_end.append(partial(_come, local, kept, None))
+    _come(local, kept, run.current)
+
+
+def _come(local: Local, kept: _Kept, worker: Worker | None) -> None:
+    """Exchange the values for those of `worker`; who comes first is initialised, as a thread is."""
+    values: Values = _local.__getattribute__(local, "__dict__")
+    if kept.here is not None or worker is not None:
+        kept.by_worker[kept.here] = dict(values)
+    values.clear()
+    kept.here = worker
+    known = kept.by_worker.pop(worker, None)
+    if known is not None:
+        values.update(known)
+    elif type(local).__init__ is not object.__init__:
+        args, kwargs = kept.arguments
+        type(local).__init__(local, *args, **kwargs)
+    if worker is None:
+        # The execution has ended, and with it all its threads.
+        kept.by_worker.clear()
+
+
+def elder() -> list[_local]:
+    """The locals that are there already, but for the standard library's own, which are atomic."""
+    in_library = {id(each) for each in _in_modules(sys.stdlib_module_names)}
+    # What is frozen is in no list of the collector, but it may be in a module.
+    found = {id(each): each for each in _in_modules(sys.modules)}
+    found.update((id(each), each) for each in gc.get_objects() if isinstance(each, _local))
+    return [
+        each
+        for address, each in found.items()
+        if address not in in_library and not isinstance(each, Local)
+    ]
+
+
+def _in_modules(names: Iterable[str]) -> list[_local]:
+    modules = [module for name in names if (module := sys.modules.get(name)) is not None]
+    spaces = [space for each in modules if type(space := getattr(each, "__dict__", None)) is dict]
+    return [value for space in spaces for value in space.values() if isinstance(value, _local)]
+
+
+class Elders:
+    """Exchanges the values of those locals at each switch."""
+
+    def __init__(self, locals_there: list[_local]) -> None:
+        self._locals = locals_there
+        self._kept: dict[Worker | None, list[Values]] = {}
+        self._here: Worker | None = None
+
+    def exchange(self, run: Run, seed: int) -> None:
+        if self._locals:
+            run.on_switch = self._come
+            run.at_end.append(self._leave)
+
+    def _leave(self) -> None:
+        self._come(None)
+        self._kept.clear()
+
+    def _come(self, worker: Worker | None) -> None:
+        dicts: list[Values] = [_local.__getattribute__(each, "__dict__") for each in self._locals]
+        self._kept[self._here] = [dict(values) for values in dicts]
+        known = self._kept.get(worker)
+        for at, values in enumerate(dicts):
+            values.clear()
+            if known is not None:
+                values.update(known[at])
+        self._here = worker

@@ -1,0 +1,165 @@
+"""Who is ready, who is blocked and on what, who has ended; and the time, which is virtual."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from ctxsim.cell.schedule.execution import Ended, Wait
+from ctxsim.cell.schedule.places import Place, site_of
+
+State = Literal["ready", "running", "blocked", "done"]
+# How long the time goes on for daemon threads when all others have ended: long enough for what a
+# request leaves to be done soon, and an end for those that wake again and again.
+_LINGER_S = 10.0
+
+
+class Waitable(Protocol):
+    """What a worker can wait for; `called` is by which call, for the reader."""
+
+    called: ClassVar[str]
+
+    def holder(self) -> tuple[Worker, Place] | None:
+        """The worker that has it and where it took it, if one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a worker is blocked on; `called` names it, `since` is a step."""
+
+    on: Waitable | None
+    called: str
+    since: int
+    deadline_s: float | None = None
+
+
+class Worker:
+    """A simulated thread. Its number is that of its birth, because addresses do not repeat."""
+
+    __slots__ = ("at_end", "call", "daemon", "ended", "greenlet", "number", "trail", "waiting")
+
+    def __init__(self, number: int, call: Callable[[], object], *, daemon: bool) -> None:
+        self.number = number
+        self.call = call
+        self.daemon = daemon
+        # What carries it on: its own greenlet, or one that the application started in it.
+        self.greenlet: Any = None
+        self.trail: list[Place] = []
+        # Only `Roster` writes these two; together they are the worker's state.
+        self.waiting: Waiting | None = None
+        self.ended: Ended | None = None
+        self.at_end: list[Callable[[], None]] = []
+
+    @property
+    def ident(self) -> int:
+        """Never 0, which Python's own locks take for nobody."""
+        return self.number + 1
+
+
+class Roster:
+    """All workers of an execution. Here alone they become ready, blocked and done."""
+
+    def __init__(self) -> None:
+        self.workers: list[Worker] = []
+        # The numbers of those that can go on, ascending, as choosers want them.
+        self.ready: list[int] = []
+        self.now_s = 0.0
+        # When the last of those ended that are no daemons; None before.
+        self._over_s: float | None = None
+        self._given = 0
+
+    def give(self, calls: list[Callable[[], object]]) -> None:
+        """The workers that the execution is for; others are started by these."""
+        for call in calls:
+            self.add(call, daemon=False)
+        self._given = len(self.workers)
+
+    def add(self, call: Callable[[], object], *, daemon: bool) -> Worker:
+        worker = Worker(len(self.workers), call, daemon=daemon)
+        self.workers.append(worker)
+        self.ready.append(worker.number)
+        return worker
+
+    def block(self, worker: Worker, waiting: Waiting) -> None:
+        worker.waiting = waiting
+        self.ready.remove(worker.number)
+
+    def wake(self, worker: Worker) -> None:
+        """Let a blocked worker look again; one that is ready or done stays so."""
+        if worker.waiting is not None:
+            worker.waiting = None
+            insort(self.ready, worker.number)
+
+    def end(self, worker: Worker, ended: Ended) -> None:
+        if worker.ended is None:
+            worker.ended = ended
+            worker.waiting = None
+            if worker.number in self.ready:
+                self.ready.remove(worker.number)
+
+    def state(self, worker: Worker, running: Worker | None) -> State:
+        if worker.ended is not None:
+            return "done"
+        if worker.waiting is not None:
+            return "blocked"
+        return "running" if worker is running else "ready"
+
+    def blocked(self) -> list[Worker]:
+        return [each for each in self.workers if each.waiting is not None]
+
+    def pass_time(self) -> bool:
+        """Go on to the earliest deadline, if there is one: all whose deadline it is are woken.
+
+        Which of them is first is then a choice like any other, and each looks once more for what
+        it waits for: a lock can be had at the very moment at which the patience for it ends.
+        """
+        deadlines = list(self._deadlines())
+        earliest_s = min((deadline_s for deadline_s, _ in deadlines), default=None)
+        if earliest_s is None or self._is_too_late(earliest_s):
+            return False
+        self.now_s = max(self.now_s, earliest_s)
+        for deadline_s, worker in deadlines:
+            if deadline_s <= self.now_s:
+                self.wake(worker)
+        return True
+
+    def _deadlines(self) -> Iterator[tuple[float, Worker]]:
+        for worker in self.workers:
+            if worker.waiting is not None and worker.waiting.deadline_s is not None:
+                yield worker.waiting.deadline_s, worker
+
+    def _is_too_late(self, deadline_s: float) -> bool:
+        if not self.only_daemons():
+            return False
+        if self._over_s is None:
+            self._over_s = self.now_s
+        return deadline_s > self._over_s + _LINGER_S
+
+    def only_daemons(self) -> bool:
+        """Whether all have ended that a process would wait for before it exits."""
+        return all(each.daemon for each in self.workers if each.ended is None)
+
+    def waits(self) -> tuple[Wait, ...]:
+        """Who waits for whom; empty where all that is blocked are workers that have nothing to do.
+
+        So it is with the threads of a pool: nobody holds what they wait for, they are just idle.
+        """
+        blocked = self.blocked()
+        waits = [_wait_of(each, each.waiting) for each in blocked if each.waiting is not None]
+        if any(each.worker < self._given or each.holder is not None for each in waits):
+            return tuple(waits)
+        return ()
+
+
+def _wait_of(worker: Worker, waiting: Waiting) -> Wait:
+    held = None if waiting.on is None else waiting.on.holder()
+    site = site_of(worker.trail)
+    # A condition's waiter holds its own lock; that says nothing.
+    if held is None or held[0] is worker or held[0].ended is not None:
+        return Wait(worker.number, waiting.called, site, waiting.since)
+    holder, place = held
+    return Wait(
+        worker.number, waiting.called, site, waiting.since, holder.number, site_of((place,))
+    )

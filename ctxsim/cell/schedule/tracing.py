@@ -1,0 +1,222 @@
+"""Switch points at the lines or opcodes of selected files.
+
+Python 3.11 has `sys.settrace`, which from 3.12 on is slow and instruments lazily, so that a first
+execution sees fewer opcodes than the next; there `sys.monitoring` is used. Both call back while
+the interpreter takes all code for traced; whoever switches greenlets in there has to use
+`sys.call_tracing`, or else only the worker that came first is traced, and nothing tells.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any, Literal, Protocol, Self
+
+from ctxsim.cell.schedule.places import Place
+from ctxsim.cell.schedule.real import get_ident
+from ctxsim.errors import UsageError
+
+Reach = Callable[[Place], None]
+Granularity = Literal["line", "opcode"]
+# Neither a debugger's, coverage's, a profiler's nor an optimiser's, by Python's convention.
+_TOOL_IDS = (4, 3)
+_TOOL_NAME = "ctxsim"
+_COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The files, as their code objects name them, in which a worker can be made to stop."""
+
+    files: frozenset[str]
+    granularity: Granularity = "line"
+
+
+class Tracer(Protocol):
+    """Calls back at each switch point of the selected files, as long as it is entered."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *raised: object) -> None: ...
+
+    def begin(self, reach: Reach) -> None:
+        """An execution begins in this thread; `reach` is called at each switch point."""
+
+    def enter_worker(self) -> None:
+        """A worker begins; called in its own greenlet."""
+
+    def end(self) -> None:
+        """The execution has ended."""
+
+
+def tracing(selection: Selection) -> Tracer:
+    """What traces the selection on this Python; to be entered before an execution."""
+    if not selection.files:
+        return Untraced()
+    if sys.version_info >= (3, 12):
+        return Monitoring(selection)
+    return Settrace(selection)
+
+
+class Untraced:
+    """Switch points are at blocking calls alone."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pass
+
+    def begin(self, reach: Reach) -> None:
+        pass
+
+    def enter_worker(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+class Settrace(Untraced):
+    """Traces by `sys.settrace`, which counts for one C stack: each greenlet has to set it anew."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._files = selection.files
+        self._opcodes = selection.granularity == "opcode"
+        self._trace: Callable[..., Any] | None = None
+
+    def begin(self, reach: Reach) -> None:
+        if (taken := sys.gettrace()) is not None:
+            raise UsageError(_taken(f"the trace function {taken!r} is set"))
+        local = _at_opcodes(reach) if self._opcodes else _at_lines(reach)
+        files, opcodes = self._files, self._opcodes
+
+        def enter_frame(frame: FrameType, event: str, arg: object) -> Any:
+            code = frame.f_code
+            if code.co_filename not in files:
+                return None
+            return local(frame, event, arg) if opcodes or not _is_in_its_line(code) else None
+
+        self._trace = enter_frame
+
+    def enter_worker(self) -> None:
+        sys.settrace(self._trace)
+
+    def end(self) -> None:
+        if self._trace is not None:
+            sys.settrace(None)
+        self._trace = None
+
+
+def _at_lines(reach: Reach) -> Callable[..., Any]:
+    def local(frame: FrameType, event: str, arg: object) -> Any:
+        if event == "line":
+            reach((frame.f_code, frame.f_lineno))
+        return local
+
+    return local
+
+
+def _at_opcodes(reach: Reach) -> Callable[..., Any]:
+    def local(frame: FrameType, event: str, arg: object) -> Any:
+        if event == "opcode":
+            reach((frame.f_code, frame.f_lineno))
+        elif event == "call":
+            frame.f_trace_opcodes = True
+            frame.f_trace_lines = False
+        return local
+
+    return local
+
+
+def _is_in_its_line(code: CodeType) -> bool:
+    """Whether it is a comprehension within one line, which is no line of its own.
+
+    Python 3.12 has no code objects for most of these, and 3.13 no line events for any. What all
+    leave out, a schedule that was recorded on one of them does not need on another.
+    """
+    if code.co_name not in _COMPREHENSIONS:
+        return False
+    return all(line in (None, code.co_firstlineno) for _, _, line in code.co_lines())
+
+
+def _taken(what: str) -> str:
+    return (
+        f"{what}, so lines cannot be made switch points. A controlled schedule needs tracing for "
+        "itself. Run it without the debugger, profiler or coverage, or with `schedule: {kind: os}`."
+    )
+
+
+if sys.version_info >= (3, 12):
+    _monitoring = sys.monitoring
+    _DISABLE = _monitoring.DISABLE
+
+    class Monitoring(Untraced):
+        """Traces by `sys.monitoring`, which counts for all threads and stays on in between."""
+
+        def __init__(self, selection: Selection) -> None:
+            self._files = selection.files
+            self._granularity = selection.granularity
+            self._tool = -1
+            self._reach: Reach | None = None
+            self._thread = 0
+
+        def __enter__(self) -> Self:
+            self._tool = _free_tool()
+            _monitoring.use_tool_id(self._tool, _TOOL_NAME)
+            lines = self._granularity == "line"
+            event = _monitoring.events.LINE if lines else _monitoring.events.INSTRUCTION
+            _monitoring.register_callback(
+                self._tool, event, self._at_line if lines else self._at_instruction
+            )
+            _monitoring.set_events(self._tool, event)
+            # Another selection may have disabled code that is selected here.
+            _monitoring.restart_events()
+            return self
+
+        def __exit__(self, *raised: object) -> None:
+            _monitoring.set_events(self._tool, 0)
+            for event in (_monitoring.events.LINE, _monitoring.events.INSTRUCTION):
+                _monitoring.register_callback(self._tool, event, None)
+            _monitoring.free_tool_id(self._tool)
+
+        def begin(self, reach: Reach) -> None:
+            self._reach, self._thread = reach, get_ident()
+
+        def end(self) -> None:
+            self._reach = None
+
+        def _at_line(self, code: CodeType, line: int) -> Any:
+            if code.co_filename not in self._files or _is_in_its_line(code):
+                return _DISABLE
+            reach = self._reach
+            if reach is not None and get_ident() == self._thread:
+                reach((code, line))
+            return None
+
+        def _at_instruction(self, code: CodeType, offset: int) -> Any:
+            if code.co_filename not in self._files:
+                return _DISABLE
+            reach = self._reach
+            if reach is not None and get_ident() == self._thread:
+                reach((code, _line_at(code, offset)))
+            return None
+
+    def _free_tool() -> int:
+        for tool in _TOOL_IDS:
+            if _monitoring.get_tool(tool) is None:
+                return tool
+        names = " and ".join(f"{each} ({_monitoring.get_tool(each)})" for each in _TOOL_IDS)
+        raise UsageError(_taken(f"the tool ids {names} of sys.monitoring are in use"))
+
+    _lines: dict[CodeType, dict[int, int]] = {}
+
+    def _line_at(code: CodeType, offset: int) -> int:
+        lines = _lines.get(code)
+        if lines is None:
+            lines = _lines[code] = {
+                at: line or 0 for start, end, line in code.co_lines() for at in range(start, end, 2)
+            }
+        return lines.get(offset, code.co_firstlineno)

@@ -129,6 +129,10 @@ def took(user, environ):
         time.sleep(0)
     return "200 OK", f"{user}, in {int(100 * (time.perf_counter() - started))} ms"
 
+def gauge(user, environ):
+    time.sleep(0.002)
+    return "200 OK", f"{user}, {10 * threading.active_count()} threads"
+
 def sales(user, environ):
     return "200 OK", f"{user}, {2 * (next(orders) // 100)} were sold"
 
@@ -154,7 +158,7 @@ LEAKS = {
 }
 CLEAN = (
     "cart", "first_visit", "crowd", "sold_out", "tokens", "shuffled", "halfway", "worker", "coin",
-    "lucky", "in_flight", "took", "sales",
+    "lucky", "in_flight", "took", "gauge", "sales",
 )  # fmt: skip
 
 

@@ -110,6 +110,8 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_
         weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
         flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
     if odd := odd[:_MOST_ODD]:
+        # How a request fails depends on whether its user is known.
+        odd = [*entry[:1], *(each for each in odd if each not in entry)]
         flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
     if missing and flows:
         flows.append(_Flow("missing", _ODD_WEIGHT, tuple(missing)))

@@ -75,7 +75,9 @@ class _Often:
 class _Known:
     """One way in which a step is answered alone, and the forms of it that were met."""
 
-    __slots__ = ("always", "answered", "close_looks", "forms", "numbers", "of_users", "telling")
+    __slots__ = (
+        "always", "answered", "as_alone", "close_looks", "forms", "numbers", "of_users", "telling",
+    )  # fmt: skip
 
     def __init__(self, answered: Answered) -> None:
         self.answered = answered
@@ -83,6 +85,8 @@ class _Known:
         self.of_users = {each.user: each.template for each in answered.of_users}
         self.forms: dict[int, set[int]] = {user: set() for user in (0, *self.of_users)}
         self.close_looks = 0
+        # How many answers were the same as alone, their numbers, too.
+        self.as_alone = 0
         # By place in the template and by number: what was answered with it, in a load.
         self.numbers: dict[int, dict[str, _Often]] = {}
         self.telling = any(mark != CANARY for mark in answered.always)
@@ -140,6 +144,7 @@ class Comparison:
             exactly = own or known.answered.numbers is not None
             form = hash(reduced if exactly else reduced.translate(None, _DIGITS))
             if form in known.forms[user if own else 0]:
+                known.as_alone += 1
                 return known.telling or own
         return not known.is_closed() and self._look_closely(known, request, data, form)
 
@@ -163,6 +168,7 @@ class Comparison:
         if at < 0:
             if user not in known.of_users and self._sees_numbers(known, request, sample):
                 return known.telling
+            known.as_alone += 1
             forms = known.forms[user if user in known.of_users else 0]
             if form is not None and len(forms) < _MOST_FORMS:
                 forms.add(form)
@@ -196,7 +202,9 @@ class Comparison:
 
     def tell_numbers(self) -> None:
         """Note, after a load, the numbers that stood in the place of another one."""
-        for known in self._known.values():
+        # A gauge, such as the number of threads, is another one all the time.
+        seen = (known for known in self._known.values() if known.as_alone >= _OFTEN)
+        for known in seen:
             for at, others in known.numbers.items():
                 wanted = (known.answered.numbers or ())[at]
                 often = next(iter(others.values()))

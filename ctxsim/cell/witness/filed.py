@@ -62,7 +62,10 @@ def _users(key: object, marks: Marks) -> frozenset[int]:
     """Whom a key names: by a text that is a user's, or by its number."""
     if type(key) is int:
         return frozenset([key])
-    return frozenset(mark.user for mark in marks.in_object(key) if mark.user and not mark.request)
+    # Also as a header has it, coded in base64.
+    read = marks.in_bytes(key.encode("utf-8", "replace")) if type(key) is str else ()
+    found = (*read, *marks.in_object(key))
+    return frozenset(mark.user for mark in found if mark.user and not mark.request)
 
 
 def _of(found: Iterable[str]) -> frozenset[int]:

@@ -72,7 +72,8 @@ class Run:
         self._pick = self._recorder.pick
         self._step = 0
         self._last: int | None = None
-        self._is_ending = False
+        # Workers are cut off, and do not switch any more.
+        self.is_ending = False
         self._failure: BaseException | None = None
         self._hub = _getcurrent()
         # Told who goes on, None being the hub, where something has to be exchanged with workers.
@@ -112,7 +113,7 @@ class Run:
 
     def spawn(self, call: Callable[[], object], *, daemon: bool) -> Worker:
         """A worker that the application starts, as a thread."""
-        if self._is_ending:
+        if self.is_ending:
             raise CutOff
         worker = self.roster.add(call, daemon=daemon)
         self._prepare(worker)
@@ -123,7 +124,7 @@ class Run:
         worker = self.current
         if worker is None:
             return
-        if self._is_ending:
+        if self.is_ending:
             self._clean()
             return
         worker.trail.append(place)
@@ -139,7 +140,7 @@ class Run:
     def wait(self, on: Waitable | None, called: str, deadline_s: float | None) -> None:
         """Block whoever is running until it is woken or the deadline passes."""
         worker = self.current
-        if worker is None or self._is_ending:
+        if worker is None or self.is_ending:
             raise CutOff
         frame = sys._getframe(1)
         worker.trail.append(application_place(frame))
@@ -156,7 +157,7 @@ class Run:
     def stop(self, stopped: Stopped) -> None:
         """Cut the execution off: no worker switches any more."""
         self.stopped = self.stopped or stopped
-        self._is_ending = True
+        self.is_ending = True
 
     def _prepare(self, worker: Worker) -> None:
         worker.greenlet = greenlet.greenlet(partial(self._carry, worker), self._hub)
@@ -164,11 +165,15 @@ class Run:
     def _carry(self, worker: Worker) -> None:
         self._tracer.enter_worker()
         try:
-            ended = Ended(worker.call(), cut_off=self._is_ending)
+            ended = Ended(worker.call(), cut_off=self.is_ending)
         except CutOff:
             ended = Ended(cut_off=True)
+        except KeyboardInterrupt as error:
+            # It was meant for whoever searches, not for the worker that happened to run.
+            self._failure, self.is_ending = error, True
+            ended = Ended(cut_off=True)
         except BaseException as error:  # noqa: BLE001 - the caller judges what a worker raised
-            ended = Ended(cut_off=True) if self._is_ending else Ended(error=error)
+            ended = Ended(cut_off=True) if self.is_ending else Ended(error=error)
         self._end(worker, ended)
 
     def _end(self, worker: Worker, ended: Ended) -> None:
@@ -183,7 +188,7 @@ class Run:
         """Who takes the next step; None where the execution is over."""
         ready = self.roster.ready
         step = self._step
-        if self._is_ending or not (ready or self.roster.pass_time()):
+        if self.is_ending or not (ready or self.roster.pass_time()):
             self._find_deadlock()
         elif step >= self._most_steps:
             self.stopped = self._step_limit()
@@ -195,11 +200,11 @@ class Run:
                 self._failure = error
             else:
                 return chosen
-        self._is_ending = True
+        self.is_ending = True
         return None
 
     def _find_deadlock(self) -> None:
-        if not self._is_ending and (waits := self.roster.waits()):
+        if not self.is_ending and (waits := self.roster.waits()):
             self.stopped = Deadlock(waits)
 
     def _step_limit(self) -> StepLimit | None:
@@ -232,7 +237,7 @@ class Run:
             raise CutOff
 
     def _cut_off_all(self) -> None:
-        self._is_ending = True
+        self.is_ending = True
         for worker in self.roster.workers:
             if worker.ended is None and worker.greenlet:
                 self.current = worker

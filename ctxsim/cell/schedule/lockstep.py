@@ -7,10 +7,9 @@ nobody is ready, the time is set to the earliest deadline.
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -20,13 +19,13 @@ from typing import Final
 import greenlet
 
 from ctxsim.cell.schedule.choosing import Chooser, Recorder
+from ctxsim.cell.schedule.collecting import Collecting
 from ctxsim.cell.schedule.execution import Deadlock, Ended, Execution, StepLimit, Stopped
 from ctxsim.cell.schedule.places import (
     Place,
     application_place,
     called_in_library,
     is_atomic,
-    site_of,
 )
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.states import Roster, Waitable, Waiting, Worker
@@ -38,9 +37,6 @@ _getcurrent: Final = greenlet.getcurrent
 _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
 _CLEANING_STEPS = 10_000
-_FULL_COLLECTION_EACH = 1_000
-
-
 # Times are whole ticks, which floating-point numbers add up to and take apart without an error.
 TICKS_PER_S: Final = 2**20
 
@@ -211,10 +207,7 @@ class Run:
         if self.roster.only_daemons():
             # A thread that is there for ever does not keep a process from its end.
             return None
-        going = [each for each in self.roster.workers if each.ended is None and each.trail]
-        return StepLimit(
-            self._most_steps, tuple(site_of(each.trail) for each in going[:_MOST_SITES])
-        )
+        return StepLimit(self._most_steps, self.roster.sites()[:_MOST_SITES])
 
     def _start(self, number: int) -> None:
         self.current = worker = self.roster.workers[number]
@@ -243,7 +236,9 @@ class Run:
                 self.current = worker
                 if self.on_switch is not None:
                     self.on_switch(worker)
-                worker.greenlet.throw(CutOff)
+                # It comes out here where the application's greenlet was not started in the worker.
+                with suppress(CutOff):
+                    worker.greenlet.throw(CutOff)
             self.cleaning += 1
             if worker.ended is None:
                 self._end(worker, Ended(cut_off=True))
@@ -281,7 +276,7 @@ class Lockstep:
     def __init__(self, tracer: Tracer | None = None, limits: Limits | None = None) -> None:
         self._tracer = tracer or Untraced()
         self._limits = limits or Limits()
-        self._executions = 0
+        self._collecting = Collecting()
 
     def run(
         self, calls: Iterable[Callable[[], object]], chooser: Chooser, seed: int = 0
@@ -292,7 +287,7 @@ class Lockstep:
         """
         global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
         run = Run(chooser, self._tracer, self._limits)
-        with self._without_collections():
+        with self._collecting.afterwards():
             for surround in surroundings:
                 surround(run, seed)
             _running = run
@@ -300,17 +295,3 @@ class Lockstep:
                 return run.execute(list(calls))
             finally:
                 _running = None
-
-    @contextmanager
-    def _without_collections(self) -> Iterator[None]:
-        """Collect garbage between executions only, since finalizers may come to switch points."""
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            self._executions += 1
-            # What one execution made is all in the youngest generation, which takes little time.
-            gc.collect(2 if self._executions % _FULL_COLLECTION_EACH == 0 else 0)
-            if was_enabled:
-                gc.enable()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from ctxsim.cell.schedule.execution import Ended, Wait
 from ctxsim.cell.schedule.places import Place, site_of
+from ctxsim.cell.schedule.points import Site
 
 State = Literal["ready", "running", "blocked", "done"]
 # How long the time goes on for daemon threads when all others have ended: long enough for what a
@@ -140,6 +141,11 @@ class Roster:
     def only_daemons(self) -> bool:
         """Whether all have ended that a process would wait for before it exits."""
         return all(each.daemon for each in self.workers if each.ended is None)
+
+    def sites(self) -> tuple[Site, ...]:
+        """Where those stand that have not ended."""
+        going = [each for each in self.workers if each.ended is None and each.trail]
+        return tuple(site_of(each.trail) for each in going)
 
     def waits(self) -> tuple[Wait, ...]:
         """Who waits for whom; empty where all that is blocked are workers that have nothing to do.

@@ -10,9 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from types import FrameType
 from typing import Final
 
@@ -20,7 +18,15 @@ import greenlet
 
 from ctxsim.cell.schedule.choosing import Chooser, Recorder
 from ctxsim.cell.schedule.collecting import Collecting
-from ctxsim.cell.schedule.execution import Deadlock, Ended, Execution, StepLimit, Stopped
+from ctxsim.cell.schedule.execution import (
+    Deadlock,
+    Ended,
+    Execution,
+    Limits,
+    StepLimit,
+    Stopped,
+)
+from ctxsim.cell.schedule.outside import Outside
 from ctxsim.cell.schedule.places import (
     Place,
     application_place,
@@ -37,19 +43,10 @@ _getcurrent: Final = greenlet.getcurrent
 _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
 _CLEANING_STEPS = 10_000
-# Times are whole ticks, which floating-point numbers add up to and take apart without an error.
-TICKS_PER_S: Final = 2**20
 
 
 class CutOff(BaseException):
     """Raised in workers that are left when an execution ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When an execution is cut off."""
-
-    steps: int = 20_000
 
 
 class Run:
@@ -58,6 +55,7 @@ class Run:
     def __init__(self, chooser: Chooser, tracer: Tracer, limits: Limits) -> None:
         self.thread = get_ident()
         self.roster = Roster()
+        self.outside = Outside()
         # None while no worker runs: in the hub.
         self.current: Worker | None = None
         self.stopped: Stopped | None = None
@@ -84,10 +82,6 @@ class Run:
     def progress(self) -> int:
         """Grows as long as switch points are reached, or workers end that were cut off."""
         return self._step + self.cleaning
-
-    def deadline_s(self, timeout_s: float) -> float:
-        """When a time of at least so long has passed, in whole ticks."""
-        return self.now_s + ceil(timeout_s * TICKS_PER_S) / TICKS_PER_S
 
     def execute(self, calls: list[Callable[[], object]]) -> Execution:
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
@@ -146,10 +140,6 @@ class Run:
         if chosen != worker.number:
             _call_traced(self._switch, (worker, chosen))
 
-    def wake(self, workers: Iterable[Worker]) -> None:
-        for worker in workers:
-            self.roster.wake(worker)
-
     def stop(self, stopped: Stopped) -> None:
         """Cut the execution off: no worker switches any more."""
         self.stopped = self.stopped or stopped
@@ -184,7 +174,7 @@ class Run:
         """Who takes the next step; None where the execution is over."""
         ready = self.roster.ready
         step = self._step
-        if self.is_ending or not (ready or self.roster.pass_time()):
+        if self.is_ending or not (ready or self._go_on()):
             self._find_deadlock()
         elif step >= self._most_steps:
             self.stopped = self._step_limit()
@@ -198,6 +188,9 @@ class Run:
                 return chosen
         self.is_ending = True
         return None
+
+    def _go_on(self) -> bool:
+        return self.roster.pass_time() or self.outside.let_in(self.roster)
 
     def _find_deadlock(self) -> None:
         if not self.is_ending and (waits := self.roster.waits()):
@@ -268,6 +261,15 @@ def here() -> Run | None:
     if run is None or run.current is None or get_ident() != run.thread:
         return None
     return run
+
+
+def wake(workers: Iterable[Worker]) -> None:
+    """Let blocked workers look again for what they wait for, whoever it was that gave it back."""
+    if (run := here()) is not None:
+        for worker in workers:
+            run.roster.wake(worker)
+    elif _running is not None:
+        _running.outside.wake(workers)
 
 
 class Lockstep:

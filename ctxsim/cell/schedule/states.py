@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from math import ceil
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from ctxsim.cell.schedule.execution import Ended, Wait
 from ctxsim.cell.schedule.places import Place, site_of
@@ -15,6 +16,8 @@ State = Literal["ready", "running", "blocked", "done"]
 # How long the time goes on for daemon threads when all others have ended: long enough for what a
 # request leaves to be done soon, and an end for those that wake again and again.
 _LINGER_S = 10.0
+# Times are whole ticks, which floating-point numbers add up to and take apart without an error.
+TICKS_PER_S: Final = 2**20
 
 
 class Waitable(Protocol):
@@ -70,6 +73,10 @@ class Roster:
         # When the last of those ended that are no daemons; None before.
         self._over_s: float | None = None
         self._given = 0
+
+    def deadline_s(self, timeout_s: float) -> float:
+        """When a time of at least so long has passed, in whole ticks."""
+        return self.now_s + ceil(timeout_s * TICKS_PER_S) / TICKS_PER_S
 
     def give(self, calls: list[Callable[[], object]]) -> None:
         """The workers that the execution is for; others are started by these."""

@@ -463,3 +463,11 @@ def test_a_process_with_stand_ins_for_good_ends_as_any_other():
         [sys.executable, "-c", FOR_GOOD], capture_output=True, text=True, timeout=30, check=False
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("1\n2 2\n", "", 0)
+
+
+def test_a_worker_that_waits_for_a_real_thread_is_in_no_deadlock(lockstep):
+    """As for a pool that was made when the application was imported."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        for execution in executions(lockstep, [lambda: pool.submit(int, "7").result()] * 2):
+            assert values(execution) == [7, 7]

@@ -10,6 +10,13 @@ from ctxsim.cell.schedule.points import Points, Site, Switch, points_of
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """When an execution is cut off."""
+
+    steps: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How a worker ended: with a value, with an error, or cut off with the execution."""
 

@@ -7,26 +7,31 @@ nobody is ready, the time is set to the earliest deadline.
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
-from math import ceil
 from types import FrameType
 from typing import Final
 
 import greenlet
 
 from ctxsim.cell.schedule.choosing import Chooser, Recorder
-from ctxsim.cell.schedule.execution import Deadlock, Ended, Execution, StepLimit, Stopped
+from ctxsim.cell.schedule.collecting import Collecting
+from ctxsim.cell.schedule.execution import (
+    Deadlock,
+    Ended,
+    Execution,
+    Limits,
+    StepLimit,
+    Stopped,
+)
+from ctxsim.cell.schedule.outside import Outside
 from ctxsim.cell.schedule.places import (
     Place,
     application_place,
     called_in_library,
     is_atomic,
-    site_of,
 )
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.states import Roster, Waitable, Waiting, Worker
@@ -38,22 +43,10 @@ _getcurrent: Final = greenlet.getcurrent
 _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
 _CLEANING_STEPS = 10_000
-_FULL_COLLECTION_EACH = 1_000
-
-
-# Times are whole ticks, which floating-point numbers add up to and take apart without an error.
-TICKS_PER_S: Final = 2**20
 
 
 class CutOff(BaseException):
     """Raised in workers that are left when an execution ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When an execution is cut off."""
-
-    steps: int = 20_000
 
 
 class Run:
@@ -62,6 +55,7 @@ class Run:
     def __init__(self, chooser: Chooser, tracer: Tracer, limits: Limits) -> None:
         self.thread = get_ident()
         self.roster = Roster()
+        self.outside = Outside()
         # None while no worker runs: in the hub.
         self.current: Worker | None = None
         self.stopped: Stopped | None = None
@@ -72,7 +66,8 @@ class Run:
         self._pick = self._recorder.pick
         self._step = 0
         self._last: int | None = None
-        self._is_ending = False
+        # Workers are cut off, and do not switch any more.
+        self.is_ending = False
         self._failure: BaseException | None = None
         self._hub = _getcurrent()
         # Told who goes on, None being the hub, where something has to be exchanged with workers.
@@ -87,10 +82,6 @@ class Run:
     def progress(self) -> int:
         """Grows as long as switch points are reached, or workers end that were cut off."""
         return self._step + self.cleaning
-
-    def deadline_s(self, timeout_s: float) -> float:
-        """When a time of at least so long has passed, in whole ticks."""
-        return self.now_s + ceil(timeout_s * TICKS_PER_S) / TICKS_PER_S
 
     def execute(self, calls: list[Callable[[], object]]) -> Execution:
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
@@ -112,7 +103,7 @@ class Run:
 
     def spawn(self, call: Callable[[], object], *, daemon: bool) -> Worker:
         """A worker that the application starts, as a thread."""
-        if self._is_ending:
+        if self.is_ending:
             raise CutOff
         worker = self.roster.add(call, daemon=daemon)
         self._prepare(worker)
@@ -123,7 +114,7 @@ class Run:
         worker = self.current
         if worker is None:
             return
-        if self._is_ending:
+        if self.is_ending:
             self._clean()
             return
         worker.trail.append(place)
@@ -139,7 +130,7 @@ class Run:
     def wait(self, on: Waitable | None, called: str, deadline_s: float | None) -> None:
         """Block whoever is running until it is woken or the deadline passes."""
         worker = self.current
-        if worker is None or self._is_ending:
+        if worker is None or self.is_ending:
             raise CutOff
         frame = sys._getframe(1)
         worker.trail.append(application_place(frame))
@@ -149,14 +140,10 @@ class Run:
         if chosen != worker.number:
             _call_traced(self._switch, (worker, chosen))
 
-    def wake(self, workers: Iterable[Worker]) -> None:
-        for worker in workers:
-            self.roster.wake(worker)
-
     def stop(self, stopped: Stopped) -> None:
         """Cut the execution off: no worker switches any more."""
         self.stopped = self.stopped or stopped
-        self._is_ending = True
+        self.is_ending = True
 
     def _prepare(self, worker: Worker) -> None:
         worker.greenlet = greenlet.greenlet(partial(self._carry, worker), self._hub)
@@ -164,11 +151,15 @@ class Run:
     def _carry(self, worker: Worker) -> None:
         self._tracer.enter_worker()
         try:
-            ended = Ended(worker.call(), cut_off=self._is_ending)
+            ended = Ended(worker.call(), cut_off=self.is_ending)
         except CutOff:
             ended = Ended(cut_off=True)
+        except KeyboardInterrupt as error:
+            # It was meant for whoever searches, not for the worker that happened to run.
+            self._failure, self.is_ending = error, True
+            ended = Ended(cut_off=True)
         except BaseException as error:  # noqa: BLE001 - the caller judges what a worker raised
-            ended = Ended(cut_off=True) if self._is_ending else Ended(error=error)
+            ended = Ended(cut_off=True) if self.is_ending else Ended(error=error)
         self._end(worker, ended)
 
     def _end(self, worker: Worker, ended: Ended) -> None:
@@ -183,7 +174,7 @@ class Run:
         """Who takes the next step; None where the execution is over."""
         ready = self.roster.ready
         step = self._step
-        if self._is_ending or not (ready or self.roster.pass_time()):
+        if self.is_ending or not (ready or self._go_on()):
             self._find_deadlock()
         elif step >= self._most_steps:
             self.stopped = self._step_limit()
@@ -195,21 +186,21 @@ class Run:
                 self._failure = error
             else:
                 return chosen
-        self._is_ending = True
+        self.is_ending = True
         return None
 
+    def _go_on(self) -> bool:
+        return self.roster.pass_time() or self.outside.let_in(self.roster)
+
     def _find_deadlock(self) -> None:
-        if not self._is_ending and (waits := self.roster.waits()):
+        if not self.is_ending and (waits := self.roster.waits()):
             self.stopped = Deadlock(waits)
 
     def _step_limit(self) -> StepLimit | None:
         if self.roster.only_daemons():
             # A thread that is there for ever does not keep a process from its end.
             return None
-        going = [each for each in self.roster.workers if each.ended is None and each.trail]
-        return StepLimit(
-            self._most_steps, tuple(site_of(each.trail) for each in going[:_MOST_SITES])
-        )
+        return StepLimit(self._most_steps, self.roster.sites()[:_MOST_SITES])
 
     def _start(self, number: int) -> None:
         self.current = worker = self.roster.workers[number]
@@ -232,13 +223,15 @@ class Run:
             raise CutOff
 
     def _cut_off_all(self) -> None:
-        self._is_ending = True
+        self.is_ending = True
         for worker in self.roster.workers:
             if worker.ended is None and worker.greenlet:
                 self.current = worker
                 if self.on_switch is not None:
                     self.on_switch(worker)
-                worker.greenlet.throw(CutOff)
+                # It comes out here where the application's greenlet was not started in the worker.
+                with suppress(CutOff):
+                    worker.greenlet.throw(CutOff)
             self.cleaning += 1
             if worker.ended is None:
                 self._end(worker, Ended(cut_off=True))
@@ -270,13 +263,22 @@ def here() -> Run | None:
     return run
 
 
+def wake(workers: Iterable[Worker]) -> None:
+    """Let blocked workers look again for what they wait for, whoever it was that gave it back."""
+    if (run := here()) is not None:
+        for worker in workers:
+            run.roster.wake(worker)
+    elif _running is not None:
+        _running.outside.wake(workers)
+
+
 class Lockstep:
     """Runs callables as simulated workers, one execution after the other."""
 
     def __init__(self, tracer: Tracer | None = None, limits: Limits | None = None) -> None:
         self._tracer = tracer or Untraced()
         self._limits = limits or Limits()
-        self._executions = 0
+        self._collecting = Collecting()
 
     def run(
         self, calls: Iterable[Callable[[], object]], chooser: Chooser, seed: int = 0
@@ -287,7 +289,7 @@ class Lockstep:
         """
         global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
         run = Run(chooser, self._tracer, self._limits)
-        with self._without_collections():
+        with self._collecting.afterwards():
             for surround in surroundings:
                 surround(run, seed)
             _running = run
@@ -295,17 +297,3 @@ class Lockstep:
                 return run.execute(list(calls))
             finally:
                 _running = None
-
-    @contextmanager
-    def _without_collections(self) -> Iterator[None]:
-        """Collect garbage between executions only, since finalizers may come to switch points."""
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            self._executions += 1
-            # What one execution made is all in the youngest generation, which takes little time.
-            gc.collect(2 if self._executions % _FULL_COLLECTION_EACH == 0 else 0)
-            if was_enabled:
-                gc.enable()

@@ -5,15 +5,19 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from math import ceil
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from ctxsim.cell.schedule.execution import Ended, Wait
 from ctxsim.cell.schedule.places import Place, site_of
+from ctxsim.cell.schedule.points import Site
 
 State = Literal["ready", "running", "blocked", "done"]
 # How long the time goes on for daemon threads when all others have ended: long enough for what a
 # request leaves to be done soon, and an end for those that wake again and again.
 _LINGER_S = 10.0
+# Times are whole ticks, which floating-point numbers add up to and take apart without an error.
+TICKS_PER_S: Final = 2**20
 
 
 class Waitable(Protocol):
@@ -69,6 +73,10 @@ class Roster:
         # When the last of those ended that are no daemons; None before.
         self._over_s: float | None = None
         self._given = 0
+
+    def deadline_s(self, timeout_s: float) -> float:
+        """When a time of at least so long has passed, in whole ticks."""
+        return self.now_s + ceil(timeout_s * TICKS_PER_S) / TICKS_PER_S
 
     def give(self, calls: list[Callable[[], object]]) -> None:
         """The workers that the execution is for; others are started by these."""
@@ -140,6 +148,11 @@ class Roster:
     def only_daemons(self) -> bool:
         """Whether all have ended that a process would wait for before it exits."""
         return all(each.daemon for each in self.workers if each.ended is None)
+
+    def sites(self) -> tuple[Site, ...]:
+        """Where those stand that have not ended."""
+        going = [each for each in self.workers if each.ended is None and each.trail]
+        return tuple(site_of(each.trail) for each in going)
 
     def waits(self) -> tuple[Wait, ...]:
         """Who waits for whom; empty where all that is blocked are workers that have nothing to do.

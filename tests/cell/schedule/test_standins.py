@@ -7,6 +7,8 @@ import _thread
 import queue
 import random
 import secrets
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -432,3 +434,40 @@ def test_stand_ins_are_real_in_another_thread_while_an_execution_runs(lockstep):
     thread.join()
     assert values(execution) == ["worker-0"]
     assert seen == ["watcher"]
+
+
+FOR_GOOD = """
+from ctxsim.cell.schedule.standins import StandIns
+StandIns().install()
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from ctxsim.cell.schedule.choices import Lengths
+from ctxsim.cell.schedule.lockstep import Lockstep
+from ctxsim.cell.schedule.strategies import strategy
+
+outside = ThreadPoolExecutor(1)
+print(outside.submit(int, "1").result())
+
+def leave():
+    threading.Thread(target=threading.Event().wait).start()
+    return ThreadPoolExecutor(1).submit(int, "2").result()
+
+chooser = strategy("random").begin(0, 0, Lengths())
+print(*[ended.value for ended in Lockstep().run([leave, leave], chooser).workers[:2]])
+"""
+
+
+def test_a_process_with_stand_ins_for_good_ends_as_any_other():
+    """Also where workers have left threads that the interpreter would wait for."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FOR_GOOD], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("1\n2 2\n", "", 0)
+
+
+def test_a_worker_that_waits_for_a_real_thread_is_in_no_deadlock(lockstep):
+    """As for a pool that was made when the application was imported."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        for execution in executions(lockstep, [lambda: pool.submit(int, "7").result()] * 2):
+            assert values(execution) == [7, 7]

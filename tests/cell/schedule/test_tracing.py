@@ -236,7 +236,7 @@ def test_a_real_lock_that_blocks_is_told_with_its_site_and_does_not_hang():
         with hidden[0]:
             time.sleep(1)
 
-    with StandIns(), Watchdog(0.2):
+    with StandIns(), Watchdog(0.5):
         for number in range(20):
             execution = Lockstep().run([hold, hold], strategy("random").begin(number, 1, Lengths()))
             assert isinstance(execution.stopped, UncontrolledBlock)
@@ -251,7 +251,7 @@ def test_code_that_runs_in_circles_without_a_switch_point_is_told():
         while True:
             pass
 
-    with Watchdog(0.2):
+    with Watchdog(0.5):
         execution = Lockstep().run([spin], strategy("random").begin(0, 1, Lengths()))
     assert isinstance(execution.stopped, UncontrolledBlock)
     assert execution.stopped.stack[0].function == spin.__qualname__

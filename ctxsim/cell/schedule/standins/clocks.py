@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from math import floor
 
-from ctxsim.cell.schedule.lockstep import TICKS_PER_S, here
+from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.places import application_place
+from ctxsim.cell.schedule.states import TICKS_PER_S
 
 _NS_PER_S = 1_000_000_000
 _CLOCKS = ("time", "monotonic", "perf_counter")
@@ -27,8 +28,9 @@ def sleep(seconds: float) -> None:
     if seconds == 0:
         run.reach(application_place(sys._getframe(1)))
         return
-    deadline_s = run.deadline_s(seconds)
-    while run.now_s < deadline_s:
+    deadline_s = run.roster.deadline_s(seconds)
+    # Who is cut off may sleep while it cleans up: it takes no time, and nobody is switched to.
+    while run.now_s < deadline_s and not run.is_ending:
         run.wait(None, "time.sleep", deadline_s)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ctxsim.cell.schedule.lockstep import Run, here
+from ctxsim.cell.schedule.lockstep import Run, wake
 from ctxsim.cell.schedule.states import Waitable, Worker
 
 
@@ -23,7 +23,7 @@ class Waiters:
         deadline_s: float | None = None
         while not attempt():
             if timeout_s is not None:
-                deadline_s = run.deadline_s(timeout_s) if deadline_s is None else deadline_s
+                deadline_s = run.roster.deadline_s(timeout_s) if deadline_s is None else deadline_s
                 if run.now_s >= deadline_s:
                     return False
             self._wait(run, on, deadline_s)
@@ -41,6 +41,6 @@ class Waiters:
                 self._workers.remove(worker)
 
     def wake(self) -> None:
-        if self._workers and (run := here()) is not None:
+        if self._workers:
             workers, self._workers = self._workers, []
-            run.wake(workers)
+            wake(workers)

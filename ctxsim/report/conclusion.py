@@ -205,14 +205,18 @@ def _interruption(case: Case) -> Iterator[str]:
 
 def _doubts_on_all(cells: Sequence[JudgedCell]) -> list[str]:
     """The doubts of all cells; one that many cells share is told once."""
+    return _by_text((doubt, cell) for cell in cells for doubt in _doubts(cell))
+
+
+def _by_text(pairs: Iterable[tuple[str, JudgedCell]]) -> list[str]:
+    """What is told of cells; what is told of many is told once."""
     places: dict[str, list[str]] = {}
-    for cell in cells:
-        for doubt in _doubts(cell):
-            places.setdefault(doubt.removeprefix(f"{cell.name}: "), []).append(doubt)
+    for told, cell in pairs:
+        places.setdefault(told.removeprefix(f"{cell.name}: "), []).append(told)
     return [
         line
-        for doubt, lines in places.items()
-        for line in (lines if len(lines) <= _MOST_TOLD else [f"in {len(lines)} cells: {doubt}"])
+        for told, lines in places.items()
+        for line in (lines if len(lines) <= _MOST_TOLD else [f"in {len(lines)} cells: {told}"])
     ]
 
 
@@ -268,9 +272,11 @@ def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         for cell in failing:
             tally = cell.history.tally
             yield some_failed(cell.name, tally.requests, tally.failed, tally.failures)
-    for cell in cells:
-        untold = cell.unconfirmed if cell.has_findings else ()
-        yield from (f"{cell.name}: {each}" for each in (*untold, *cell.seldom))
+    yield from _by_text(
+        (f"{cell.name}: {each}", cell)
+        for cell in cells
+        for each in ((*cell.unconfirmed, *cell.seldom) if cell.has_findings else cell.seldom)
+    )
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)

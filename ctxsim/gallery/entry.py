@@ -32,7 +32,7 @@ class Entry(_Part):
     """What is wrong with an application, where it shows, and what it needs to run.
 
     Of the leaky twin all `codes` are found in each cell of `shows`, those of `also` may be, and
-    nothing is found in the cells of `clean`. The fixed twin is clean in all cells of `shows`.
+    nothing is found in the cells of `clean`. The fixed twin is clean in all of them.
     """
 
     sentence: str

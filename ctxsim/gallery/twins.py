@@ -44,13 +44,12 @@ def place(entry: Entry, *, fixed: bool) -> Iterator[Place]:
 
 
 def twin(entry: Entry, where: Place, *, fixed: bool, workers: Sequence[str] = ()) -> Scenario:
-    """The scenario of one twin, in the cells that the entry declares or in those of `workers`.
+    """The scenario of one twin, in all cells that the entry declares or in those of `workers`.
 
-    The leaky one looks for no code that merely may appear; the fixed one looks for all, and only
-    where the leaky one leaks: where that is clean, too, there is nothing to mend.
+    The leaky one looks for no code that merely may appear; the fixed one looks for all.
     """
     written = Scenario.load(entry.folder / "scenario.yaml")
-    words = tuple(workers) or (entry.shows if fixed else entry.cells)
+    words = tuple(workers) or entry.cells
     ready = written.with_options(python=where.python, workers=words)
     target = ready.target.model_copy(
         update={"app": _app(entry, fixed=fixed), "env": {**ready.target.env, **dict(where.env)}}

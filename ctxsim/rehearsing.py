@@ -29,6 +29,7 @@ from ctxsim.scenario import Cell, Scenario, alone_plan
 _BROKEN = "expectation.broken"
 # An error of the server's, and an answer without what is the user's own.
 _FAILING = ("status 5", "its own value is missing")
+_REFUSALS = ("401", "403", "302", "303", "307")
 # To tell that nothing shows alone takes so many times the requests of the load, where it was rare.
 _MANY_TIMES = 2
 
@@ -89,9 +90,15 @@ class Alone:
 
 
 def _may_be_drawn(history: History, event: Event) -> bool:
-    if event.place.startswith(_FAILING):
+    if event.place.startswith(_FAILING) or _lets_a_visitor_in(event):
         return False
     return requests_needed(history, event) > _MANY_TIMES * history.tally.requests
+
+
+def _lets_a_visitor_in(event: Event) -> bool:
+    """Whether a visitor was given what visitors alone are refused, or sent away from."""
+    is_given = event.victim.user == 0 and event.place.startswith("status 2")
+    return is_given and event.expected.startswith(_REFUSALS)
 
 
 def _told(event: Event) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from ctxsim import rehearsing
+from ctxsim.cell.history import Event, History, Tally, Who
 from ctxsim.cells import pace
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import Options, simulate
@@ -267,6 +268,27 @@ def test_a_text_that_came_once_is_noted_and_may_be_chance(application):
     assert not codes, stories
     assert outcome.verdict == "clean", outcome.document.reasons
     assert "POST /jackpot was answered otherwise than alone" in " ".join(outcome.document.notes)
+
+
+@pytest.mark.parametrize(
+    ("user", "place", "alone", "drawn"),
+    [
+        (0, "status 200", "401, 40 times", False),
+        (0, "status 200", "302, 40 times", False),
+        (0, "status 200", "404, 40 times", True),
+        (0, "status 401", "200, 40 times", True),
+        (3, "status 200", "401, 40 times", True),
+        (3, "status 500 (ValueError)", "200, 40 times", False),
+        (3, "its own value is missing", "page, 40 of 40 times", False),
+        (3, "body", "page, 40 of 40 times", True),
+    ],
+)
+def test_what_came_once_is_in_doubt_where_it_failed_or_let_a_visitor_in(user, place, alone, drawn):
+    """A visitor has no past of its own: who is refused alone is let in by another's."""
+    event = Event("answer.otherwise", place, Who(user, 5, "GET /x"), None, expected=alone)
+    history = History(tally=Tally(requests=2000))
+    history.add(event)
+    assert rehearsing._may_be_drawn(history, event) is drawn
 
 
 def test_to_be_asked_for_patience_is_no_finding(application):

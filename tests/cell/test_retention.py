@@ -147,7 +147,10 @@ def test_a_users_own_name_is_no_request(application):
     ("keep", "codes"),
     [
         ("CACHE.setdefault(user, []).append(tag)", set()),
-        ("CACHE.setdefault(base64.b64encode(user.encode() * 3).decode(), {}).update(a=tag)", set()),
+        (
+            "CACHE.setdefault(base64.b64encode((user + ':password').encode()).decode(), {}).update(a=tag)",
+            set(),
+        ),
         ("CACHE.setdefault((user, 'cart'), Entry([])).user.append(tag)", set()),
         ("CACHE.setdefault(int('0' + user[4:]), {}).update(tag=tag)", set()),
         ("CACHE.setdefault('all', []).append((user, tag))", {"CTX402"}),
@@ -176,9 +179,10 @@ def test_a_deque_that_is_bounded_is_no_retention(application, made, codes):
 @pytest.mark.parametrize(
     ("keep", "codes"),
     [
-        ("CACHE[tag] = 1; len(CACHE) > 60 and CACHE.pop(next(iter(CACHE)))", set()),
+        ("CACHE[tag] = 1; len(CACHE) > 12 and CACHE.pop(next(iter(CACHE)))", set()),
         ("CACHE[tag[:-2]] = tag", {"CTX402"}),
         ("small(tag)", set()),
+        ("QUEUE.append(1); len(QUEUE) > 120 and ENTRIES.append(tag)", {"CTX402"}),
         ("QUEUE.append(tag); len(QUEUE) > 1 and QUEUE.popleft()", set()),
         ("QUEUE.append(tag); len(QUEUE) > 1 and QUEUE.pop()", {"CTX402"}),
     ],
@@ -187,7 +191,7 @@ def test_what_gives_way_to_newer_values_is_no_retention(application, keep, codes
     """A cache that ends what it keeps is bounded; what holds values of the whole run is not."""
     source = APP.format(keep=keep)
     source += "\nQUEUE = collections.deque()"
-    target = application(f"{source}\nsmall = functools.lru_cache(maxsize=40)(str.upper)\n")
+    target = application(f"{source}\nsmall = functools.lru_cache(maxsize=12)(str.upper)\n")
     found = live(plan_of(SAY, target=target)).finished()
     assert found.codes == codes, found.told()
 

@@ -49,8 +49,9 @@ _REGISTRY = "__warningregistry__"
 # How many requests' values a library must keep, in each quarter of the run, to be growing.
 _GROWTH = 8
 _QUARTERS = 4
-# What a store holds that ends what it keeps, by number or by age, is all of the last part of a run.
-_EVICTING_SHARE, _LAST_SHARE = 0.5, 0.75
+# What a store holds that ends what it keeps is all of the last part of a run. A leak that begins
+# late looks the same, so that the part must be small to be believed.
+_EVICTING_SHARE, _LAST_SHARE = 0.9, 0.75
 # Work that runs in the background may be about to end when the last request has.
 _PATIENCE_S = 1.0
 

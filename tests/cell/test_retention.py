@@ -147,10 +147,6 @@ def test_a_users_own_name_is_no_request(application):
     ("keep", "codes"),
     [
         ("CACHE.setdefault(user, []).append(tag)", set()),
-        (
-            "CACHE.setdefault(base64.b64encode((user + ':password').encode()).decode(), {}).update(a=tag)",
-            set(),
-        ),
         ("CACHE.setdefault((user, 'cart'), Entry([])).user.append(tag)", set()),
         ("CACHE.setdefault(int('0' + user[4:]), {}).update(tag=tag)", set()),
         ("CACHE.setdefault('all', []).append((user, tag))", {"CTX402"}),
@@ -160,7 +156,7 @@ def test_a_users_own_name_is_no_request(application):
 )
 def test_what_is_kept_under_a_users_own_key_is_that_users(application, keep, codes):
     """A cart or a profile, found by whose it is; not what is kept of one user under another's."""
-    source = "import base64" + APP.format(keep=f"user = environ.get('HTTP_X_USER', ''); {keep}")
+    source = APP.format(keep=f"user = environ.get('HTTP_X_USER', ''); {keep}")
     asked = step(SAY, headers=(("X-User", "{user.name}"),), mine=("{user.name}",))
     users = Users(count=20, visitor=False, vars=(("name", "user{n}"),))
     found = live(plan_of(asked, target=application(source), users=users)).finished()

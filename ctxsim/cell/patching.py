@@ -17,7 +17,7 @@ _SWITCH_INTERVAL_S = 1e-6
 
 
 class Native:
-    """The interpreter's own threads, locks and waits, whatever is patched later."""
+    """The interpreter's own threads, locks, waits and clock, whatever is patched later."""
 
     def __init__(self) -> None:
         self.start_thread: Callable[..., int] = _thread.start_new_thread
@@ -25,6 +25,7 @@ class Native:
         self.thread_local: type = _thread._local
         self.select = select.select
         self.sleep: Callable[[float], None] = time.sleep  # noqa: TID251 - what a thread's pause is
+        self.clock_s: Callable[[], float] = time.perf_counter
 
     def use_short_switches(self) -> None:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)

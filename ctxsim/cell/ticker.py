@@ -33,7 +33,7 @@ class Ticker:
         self._native = native
         self._exit, self._pid = os._exit, os.getpid()
         self._crew: Crew | None = None
-        self._stall_ticks = 1
+        self._stall_s = 0.0
         self._over = False
         self._saying = native.allocate_lock()
         self.stopped = False
@@ -52,7 +52,7 @@ class Ticker:
 
     def follow(self, crew: Crew, stall_s: float) -> None:
         """Tell how far `crew` is from now on."""
-        self._stall_ticks = max(1, int(stall_s / _TICK_S))
+        self._stall_s = stall_s
         self._crew = crew
         # The thread asks in the other order, so that one of both sees what the other has set.
         if self.stopped:
@@ -79,7 +79,7 @@ class Ticker:
             self._end_process()
 
     def _tick(self) -> None:
-        ended, still = 0, 0
+        standstill: Standstill | None = None
         # To the end of the process: what the application does when it is closed may hang as well.
         while True:
             self._listen()
@@ -90,10 +90,12 @@ class Ticker:
                 # Not after the last tally, which counts more.
                 if not self._over:
                     self._say_tally(crew, 0.0)
-            now = sum(tally.requests for tally in crew.tallies)
-            still = 0 if now != ended else still + 1
-            ended = now
-            if still == self._stall_ticks:
+            if standstill is None:
+                # By the clock from here on: the first tick may come right after the load's begin.
+                standstill = Standstill(self._stall_s, self._native.clock_s())
+            if standstill.begins(
+                sum(each.requests for each in crew.tallies), self._native.clock_s()
+            ):
                 self._say_stacks(crew)
 
     def _listen(self) -> None:
@@ -133,3 +135,21 @@ class Ticker:
 
 def _unknown_names(crew: Crew) -> list[str]:
     return leading_nowhere((*crew.plan.shared.objects, *crew.plan.keeps))
+
+
+class Standstill:
+    """Notices that for `stall_s` no request has ended; times are in seconds of one clock."""
+
+    def __init__(self, stall_s: float, now_s: float) -> None:
+        self._stall_s = stall_s
+        self._ended = 0
+        self._since_s = now_s
+        self._known = False
+
+    def begins(self, ended: int, now_s: float) -> bool:
+        """Whether it is seen now, for the first time since a request ended."""
+        if ended != self._ended:
+            self._ended, self._since_s, self._known = ended, now_s, False
+        seen = now_s - self._since_s >= self._stall_s
+        begins, self._known = seen and not self._known, seen
+        return begins

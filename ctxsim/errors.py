@@ -7,6 +7,7 @@ CtxsimError                     70  a fault of ctxsim's own
 |-- TargetError                  3  the target could not be imported, started or reached
 |-- EntryUnavailableError        4  an entry of the gallery needs what is not here
 |-- DivergedError                4  an execution could not follow its schedule
+|-- SearchEndedError             4  the application ended a search, or cannot be controlled
 |-- InterruptedRun             130  Ctrl-C or SIGTERM
 |-- OutsideContextError             a proxy was used where its context is missing
 `-- ContextOrderError               a context was popped that is not the current one
@@ -106,6 +107,19 @@ class DivergedError(CtxsimError):
     def __init__(self, step: int, why: str) -> None:
         super().__init__(f"the schedule could not be followed at step {step}: {why}")
         self.step = step
+
+
+class SearchEndedError(CtxsimError):
+    """A search cannot go on; `kind` is how its cell ended, as `history.Ending` names it."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class InterruptedRun(CtxsimError):  # noqa: N818 - it is an event, not an error

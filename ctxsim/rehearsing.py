@@ -163,6 +163,7 @@ def _one_by_one(plan: Plan, process: int, users: int) -> Plan:
         workers=Workers.parse("sync"),
         users=replace(plan.users, count=users, parallel=1),
         one_by_one=True,
+        search=None,
         stall_s=min(plan.stall_s, _STALL_S),
     )
 

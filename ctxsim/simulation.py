@@ -8,20 +8,29 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
+from pathlib import Path
 from typing import Any
 
 import ctxsim
+from ctxsim.cell import plan as plans
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import judge
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Progress, Tell, cores, run_cells
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import TargetError, UnsuitedError
 from ctxsim.rehearsing import Alone, learn, rehearse
+from ctxsim.report.cases import CaseFile
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
-from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
+from ctxsim.report.document import (
+    CellResult,
+    Document,
+    FindingResult,
+    ScenarioFacts,
+    finding_id,
+)
 from ctxsim.report.masks import mask
 from ctxsim.scenario import (
     Cell,
@@ -87,6 +96,8 @@ class Outcome:
 
     document: Document
     carried: tuple[CellOutcome, ...]
+    # Of findings for which a schedule was searched: what carries each of them again.
+    cases: tuple[CaseFile, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -142,7 +153,79 @@ def simulate(
     ]
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
     case = replace(case, notes=(*case.notes, *notes))
-    return Outcome(conclude(case, judged), tuple(carried))
+    document = conclude(case, judged)
+    found = _cases(scenario, jobs, judged, document)
+    return Outcome(document, tuple(carried), tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A case showed again in `times` of so many replays; `story` tells the last of these."""
+
+    times: int
+    of: int
+    story: tuple[str, ...]
+
+
+def replay(case: CaseFile, times: int, options: Options | None = None) -> Replayed:
+    """Carry a case again, each time from the state after the application's import.
+
+    Raises ScenarioError if its scenario cannot be read any more, and TargetError if the target
+    cannot be started.
+    """
+    options = options or Options()
+    place = Path(case.scenario["folder"], Path(case.scenario["file"]).name)
+    scenario = Scenario.parse(case.scenario["text"], str(place))
+    cell = Cell(case.storage, plans.Workers.parse(case.workers))
+    job = _job(scenario, cell, case.seed, case.run, case.process, options)
+    search = plans.Search(
+        **{**case.search, "select": tuple(case.search["select"])},
+        script=dict(case.script),
+        cause=case.cause,
+        selection=case.selection,
+        times=times,
+    )
+    job = replace(job, plan=replace(job.plan, search=search))
+    [carried] = _run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
+    _refuse_unstarted([carried])
+    ending = carried.history.ending
+    if ending is not None:
+        raise TargetError(mask(f"the replay ended early: {ending.kind}: {ending.message}"))
+    shown = carried.history.cases.get(case.cause)
+    return Replayed(0, times, ()) if shown is None else Replayed(shown.times, times, shown.story)
+
+
+def _cases(
+    scenario: Scenario, jobs: Sequence[Job], judged: Sequence[JudgedCell], document: Document
+) -> Iterator[CaseFile]:
+    for job, cell in zip(jobs, judged, strict=True):
+        for cause, case in cell.history.cases.items():
+            for finding in cell.findings:
+                if finding.case is case and job.plan.search is not None:
+                    yield CaseFile.of(
+                        case,
+                        cause,
+                        id=finding_id(scenario.name, finding.cause),
+                        code=finding.code,
+                        title=TITLES[finding.code],
+                        scenario={
+                            "name": scenario.name,
+                            "file": scenario.file,
+                            "folder": str(scenario.folder),
+                            "text": scenario.text,
+                        },
+                        seed=job.plan.seed,
+                        run=job.plan.run,
+                        process=job.plan.process,
+                        workers=cell.workers,
+                        storage=job.cell.storage,
+                        search={
+                            "kind": job.plan.search.kind,
+                            "granularity": job.plan.search.granularity,
+                            "select": list(job.plan.search.select),
+                        },
+                        environment=document.environment,
+                    )
 
 
 def _draw() -> int:
@@ -155,19 +238,23 @@ def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
     # Without one, no value that an earlier run left behind must look like one of this run's own.
     salt = _draw() if scenario.seed is None else ""
     run = hashlib.sha256(f"{seed} {salt}".encode()).hexdigest()[:8]
-    interpreter_path = python(scenario)
     chosen = cells(scenario) if options.only is None else (options.only,)
     return [
-        Job(
-            cell,
-            replace(
-                plan(scenario, cell, seed=seed, run=run, process=process), stall_s=options.stall_s
-            ),
-            interpreter_path,
-            _environment_of_cells(scenario, seed),
-        )
+        _job(scenario, cell, seed, run, process, options)
         for process, cell in enumerate(chosen, start=1)
     ]
+
+
+def _job(
+    scenario: Scenario, cell: Cell, seed: int, run: str, process: int, options: Options
+) -> Job:
+    planned = plan(scenario, cell, seed=seed, run=run, process=process)
+    return Job(
+        cell,
+        replace(planned, stall_s=options.stall_s),
+        python(scenario),
+        _environment_of_cells(scenario, seed),
+    )
 
 
 def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str], ...]:
@@ -266,7 +353,7 @@ def _judge(scenario: Scenario, job: Job, outcome: CellOutcome, alone: Alone) -> 
         workers=outcome.cell.workers.word,
         history=history,
         findings=tuple(judge(history, alone.beside(job, history), codes(scenario))),
-        unconfirmed=tuple(unconfirmed),
+        unconfirmed=(*unconfirmed, *history.doubts),
         seldom=tuple(seldom),
         expected=_expected(scenario, outcome.cell),
         ready=outcome.ready,

@@ -29,6 +29,7 @@ KINDS = {
     "answer.otherwise": "a response differs from what the same request is answered alone",
     "escape.used": "background work used a context after its request had ended",
     "escape.lost": "a context did not reach a worker that a request started",
+    "deadlock": "requests wait for each other, and none can go on",
     "retained": "a value of an ended request was still reachable after the run",
 }
 
@@ -130,6 +131,26 @@ class Origin:
         return cls(document["kept_in"], tuple(Where(**each) for each in document["where"]))
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A schedule that shows a finding: of so many replays, it showed in `times`.
+
+    `script` is what to carry, as JSON; `selection` counts the files whose lines are switch points
+    from the narrowest; `found_at` is the execution of the search that showed it first.
+    """
+
+    script: dict[str, Any]
+    selection: int
+    story: tuple[str, ...]
+    times: int
+    of: int
+    found_at: int
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Case:
+        return cls(**{**document, "story": tuple(document["story"])})
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts of all requests of a cell. Latencies are microseconds -> how many requests.
@@ -178,7 +199,8 @@ class Ending:
 class History:
     """The events in the order of their first occurrence, the count of each cause, the tally.
 
-    `origins` tells of some causes where the value came from.
+    `origins` tells of some causes where the value came from, `cases` of some which schedule shows
+    it; `doubts` say what else keeps the cell from being called clean.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -186,6 +208,8 @@ class History:
     tally: Tally = field(default_factory=Tally)
     ending: Ending | None = None
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
+    cases: dict[tuple[str, ...], Case] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Take up an event that was reported whole, the first of its cause."""

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 from ctxsim import switchpoint
 from ctxsim.cell import lending, patching
@@ -22,7 +23,7 @@ from ctxsim.cell.ticker import Ticker
 from ctxsim.cell.workers import models
 from ctxsim.cell.workers.carry import Crew
 from ctxsim.cell.workers.pauses import Pauses
-from ctxsim.errors import TargetError, UnsuitedError
+from ctxsim.errors import SearchEndedError, TargetError, UnsuitedError
 
 
 def live(channel_fd: int, stacks_fd: int) -> None:
@@ -46,6 +47,8 @@ def live(channel_fd: int, stacks_fd: int) -> None:
         ending = _import_ending(error)
     except UnsuitedError as error:
         ending = Ending("unsuited", error.args[0], hint=error.args[1])
+    except SearchEndedError as error:
+        ending = Ending(error.kind, str(error))
     except SystemExit as error:
         # In a task or callback of the application's own: it ends the loop, as it would a server's.
         ending = Ending("exit", f"the application ended its process amid the run: {error!r}")
@@ -73,24 +76,19 @@ def _carry_out(
 ) -> Ending | None:
     sys.path[:0] = plan.target.path
     lending.lend(plan.lent, plan.lent_from)
-    patching.patch_before(plan.workers)
+    _put_in_place(plan, native)
     if plan.look is not None:
         from ctxsim.cell import looking  # noqa: PLC0415 - most cells carry, and none must be slow
 
         plan = looking.settled(plan)
-    model = models.of(plan.workers)
-    pauses = Pauses()
-    switchpoint.drive(blocking=models.blocking(plan, native, model, pauses))
-    pauses.stand_in()
-    crew = models.crew(plan, channel, native, model, pauses)
-    patching.patch_after(plan.workers)
-    # Once more: what was patched meanwhile, by us or by the application, is another function.
-    pauses.stand_in()
+    crew, model = _crew(plan, channel, native)
+    carry = _search(crew, channel) if plan.search else partial(models.carry_all, crew, model)
     channel.say({"say": "ready", "target": crew.target.facts})
     looker = None
     if plan.look is not None:
         looker = looking.Looking(plan, crew, channel.say)
-        crew.traffic, model = looker.trials, looking.model_for(crew)
+        crew.traffic = looker.trials
+        carry = partial(models.carry_all, crew, looking.model_for(crew))
     _leave_last_words(ticker)
     native.use_short_switches()
     crew.traffic.begin()
@@ -99,7 +97,7 @@ def _carry_out(
     started = time.perf_counter()
     elapsed_s = None
     try:
-        models.carry_all(crew, model)
+        carry()
         elapsed_s = time.perf_counter() - started
         if not ticker.stopped:
             _look_at_what_is_left(plan, crew, model.pause(native))
@@ -113,11 +111,41 @@ def _carry_out(
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 
+def _put_in_place(plan: Plan, native: patching.Native) -> None:
+    """What has to be there before the application is imported, which binds names."""
+    if plan.search is None:
+        patching.patch_before(plan.workers)
+        return
+    from ctxsim.cell import searching  # noqa: PLC0415 - only a search needs greenlet for it
+
+    searching.prepare(native)
+
+
+def _crew(plan: Plan, channel: Channel, native: patching.Native) -> tuple[Crew, models.Model]:
+    """Import the application, among the pauses and patches of its worker model."""
+    model = models.of(plan.workers)
+    pauses = Pauses()
+    switchpoint.drive(blocking=models.blocking(plan, native, model, pauses))
+    pauses.stand_in()
+    crew = models.crew(plan, channel, native, model, pauses)
+    if plan.search is None:
+        patching.patch_after(plan.workers)
+    # Once more: what was patched meanwhile, by us or by the application, is another function.
+    pauses.stand_in()
+    return crew, model
+
+
+def _search(crew: Crew, channel: Channel) -> Callable[[], None]:
+    from ctxsim.cell import searching  # noqa: PLC0415 - only a search needs greenlet for it
+
+    return searching.Searching(crew, channel.say).run
+
+
 def _look_at_what_is_left(plan: Plan, crew: Crew, sleep: Callable[[float], None]) -> None:
     if crew.comparison is not None:
         crew.comparison.tell_numbers()
     crew.background.wait(sleep)
-    if plan.only_user is None and not plan.one_by_one and plan.look is None:
+    if not (plan.one_by_one or plan.look or plan.search) and plan.only_user is None:
         crew.census.take(sleep)
 
 

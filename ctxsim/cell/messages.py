@@ -6,11 +6,14 @@
                        {"say": "event", "event": {...}}         the first of a cause, at once
                        {"say": "origin", "cause": [...], "origin": {...}}
                                                                 where the value of a cause came from
+                       {"say": "case", "cause": [...], "case": {...}}
+                                                                a schedule that shows a cause
+                       {"say": "doubt", "text": "..."}          why it is not to be called clean
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last
                        {"say": "stacks", "stacks": [...]}       where everything stands
                        {"say": "learnt", "lesson": {...}}       how requests are answered alone
-                       {"say": "trying", "route": "GET /x"}     in a look: what is sent next
+                       {"say": "trying", "route": "GET /x"}     in a look or a replay: what is sent
                        {"say": "sight", "sight": {...}}         what a look saw
                        {"say": "end", "ending": null | {...}}   the last word
 

@@ -57,6 +57,11 @@ class Workers:
         """Whether they can carry an ASGI application, whose requests are tasks of one loop."""
         return self.model == "sync" or (self.model == "tasks" and self.variant in (None, "empty"))
 
+    @property
+    def can_be_controlled(self) -> bool:
+        """Whether a schedule can say which of them goes on."""
+        return self.model in ("sync", "threads")
+
     @classmethod
     def parse(cls, word: str) -> Workers:
         """Read one word; raises ValueError with what was expected."""
@@ -193,6 +198,29 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """Choose who goes on at each switch point, and look for a schedule that shows a finding.
+
+    It ends after so many `executions`, or after `duration_s`, whichever is given; `depth` is the
+    strategy's (the changes of priority of pct). `select` names the modules whose lines, or opcodes,
+    are switch points; empty for the application's own and then those of packages that it imports.
+    `script` is one that was found before to show `cause`, as JSON: it is replayed `times` times in
+    place of a search, switching in the files of the `selection` that it was found with.
+    """
+
+    kind: Literal["auto", "random", "pct"] = "auto"
+    executions: int | None = None
+    duration_s: float | None = None
+    depth: int | None = None
+    granularity: Literal["line", "opcode"] = "line"
+    select: tuple[str, ...] = ()
+    script: dict[str, Json] | None = None
+    cause: tuple[str, ...] = ()
+    selection: int = 0
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a cell needs. `run` is 8 hexadecimal digits, common to all cells of a run.
 
@@ -229,6 +257,7 @@ class Plan:
     # No request ended for this long: the cell sends its stacks, since the harness will end it.
     stall_s: float = 30.0
     look: Look | None = None
+    search: Search | None = None
     version: int = VERSION
 
     @property

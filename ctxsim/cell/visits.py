@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell import canaries
+from ctxsim.cell.chance import scrambled, weighted
 from ctxsim.cell.history import Who
 from ctxsim.cell.jar import Jar
-from ctxsim.cell.plan import Flow, Plan, Step
+from ctxsim.cell.plan import Plan, Step
 from ctxsim.cell.steps import VISIT_CANARY, Prepared, basic, for_visitors, of_user, prepared
 
 _AT_LEAST_USERS = 20
@@ -26,7 +27,6 @@ _VISITOR_SHARE = 8  # one visitor for this many users
 # One in so many requests may be a visitor's: who is refused at once would be back at once, and
 # leave little to users whose requests take time.
 _MOST_OF_VISITORS = 4
-_WORD_BITS = 32
 
 
 class Request:
@@ -241,7 +241,8 @@ class Traffic:
         }
         self.users = [self._user(n) for n in self._numbers()]
         self.visitors = [self._user(0, serial) for serial in range(self._visitor_count())]
-        self.ready = deque(_shuffled([*self.users, *self.visitors], plan.seed))
+        self.lanes = tuple(each for user in (*self.users, *self.visitors) for each in user.lanes)
+        self.ready = deque(_shuffled(self.lanes, plan.seed))
         if plan.one_by_one and plan.process % 2:
             # Of two processes one begins with those who are last in the other, so that what depends
             # on who came first differs between them.
@@ -255,6 +256,49 @@ class Traffic:
         """The routes of the steps that no user has sent."""
         return [self._steps[index].route for index in sorted(self._unsent)]
 
+    @property
+    def sent_steps(self) -> frozenset[int]:
+        """Which steps a user has sent."""
+        return frozenset(range(len(self._steps))) - self._unsent
+
+    def sent_elsewhere(self, steps: Iterable[int]) -> None:
+        """Count steps as sent that another process sent for this one."""
+        self._unsent.difference_update(steps)
+
+    def vary(self, variation: int) -> None:
+        """Let all lanes go through other visits than they would; to be called before any request.
+
+        `variation` counts from 0. The same one gives the same visits.
+        """
+        for lane in self.lanes:
+            lane.chance = scrambled(lane.chance, variation)
+
+    def next_step(self, lane: Lane) -> int:
+        """Which step the lane's next request will be; its visit is begun, if it has to be."""
+        if not lane.steps:
+            self._enter_visit(lane)
+        return lane.steps[0].index
+
+    def next_of(self, lane: Lane) -> Request:
+        """The next request of a lane, none of whose requests is in flight."""
+        self.next_step(lane)
+        prepared = lane.steps[0]
+        lane.steps = lane.steps[1:]
+        request = Request(lane, prepared, self._number(lane, prepared.index))
+        if prepared.step.name:
+            # Copied, since the earlier requests of this visit keep the canaries that they know.
+            lane.visit = {**lane.visit, f"{{{prepared.step.name}.canary}}": request.canary}
+        drawn = lane.draw()
+        if drawn < self._cancel_below:
+            request.fault = self._fault(drawn)
+            request.fault_draw = lane.draw()
+        return request
+
+    def _enter_visit(self, lane: Lane) -> None:
+        lane.steps = self._begin_visit(lane)
+        lane.visit = _NO_CANARIES
+        lane.settling, lane.unsettled = lane.unsettled, False
+
     def begin(self) -> None:
         """Start the clock of a load that is given as a duration."""
         load = self.plan.load
@@ -266,6 +310,11 @@ class Traffic:
     def stop(self) -> None:
         """Hand out nothing more."""
         self._deadline = float("-inf")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was told to stop."""
+        return self._deadline == float("-inf")
 
     def take(self) -> Request | None:
         """The next request, or None when everything was sent."""
@@ -284,7 +333,7 @@ class Traffic:
         except IndexError:
             return None
         self._sent += 1
-        return self._next_of(lane)
+        return self.next_of(lane)
 
     def _rather_a_user(self, visitor: Lane) -> Lane:
         """The lane of a user, if one is ready; visitors whose requests fail at once take turns."""
@@ -362,7 +411,7 @@ class Traffic:
         plan = self.plan
         prefix = canaries.user_prefix(plan.run, plan.process, number)
         lanes = self._lanes_each if number else 1
-        chances = [_scrambled(plan.seed, number, serial + place) for place in range(lanes)]
+        chances = [scrambled(plan.seed, number, serial + place) for place in range(lanes)]
         user = User(number, prefix, chances)
         if number == 0:
             user.prepared = self._for_visitors
@@ -376,23 +425,6 @@ class Traffic:
         self.users, self.visitors = (self.users, []) if number else ([], [user])
         self.ready = deque(user.lanes)
         self.width = len(self.users) + len(self.visitors)
-
-    def _next_of(self, lane: Lane) -> Request:
-        if not lane.steps:
-            lane.steps = self._begin_visit(lane)
-            lane.visit = _NO_CANARIES
-            lane.settling, lane.unsettled = lane.unsettled, False
-        prepared = lane.steps[0]
-        lane.steps = lane.steps[1:]
-        request = Request(lane, prepared, self._number(lane, prepared.index))
-        if prepared.step.name:
-            # Copied, since the earlier requests of this visit keep the canaries that they know.
-            lane.visit = {**lane.visit, f"{{{prepared.step.name}.canary}}": request.canary}
-        drawn = lane.draw()
-        if drawn < self._cancel_below:
-            request.fault = self._fault(drawn)
-            request.fault_draw = lane.draw()
-        return request
 
     def _fault(self, drawn: int) -> str:
         if drawn < self._error_below:
@@ -417,7 +449,7 @@ class Traffic:
             return ours[flows[(lane.visits - 1) % len(flows)].name]
         if len(flows) == 1:
             return ours[flows[0].name]
-        return ours[_weighted(flows, lane.draw() / _DRAWN).name]
+        return ours[weighted(flows, lane.draw() / _DRAWN).name]
 
     def _prepared_for(self, user: User) -> dict[str, tuple[Prepared, ...]]:
         if user.prepared is None:
@@ -447,27 +479,7 @@ def user_count(plan: Plan) -> int:
     return min(wanted, canaries.MAX_USER)
 
 
-def _weighted(flows: list[Flow], drawn: float) -> Flow:
-    left = drawn * sum(flow.weight for flow in flows)
-    for flow in flows:
-        left -= flow.weight
-        if left < 0:
-            return flow
-    return flows[-1]
-
-
-def _scrambled(seed: int, *numbers: int) -> int:
-    """32 bits that depend on every bit of the arguments (splitmix64's finisher, Steele et al.)."""
-    state = seed
-    for number in numbers:
-        state = (state + (number + 1) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ state >> 27) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-        state ^= state >> 31
-    return state >> _WORD_BITS
-
-
-def _shuffled(users: list[User], seed: int) -> list[Lane]:
-    lanes = [lane for user in users for lane in user.lanes]
-    ranks = {id(lane): _scrambled(seed, lane.user.number, i) for i, lane in enumerate(lanes)}
+def _shuffled(lanes: Iterable[Lane], seed: int) -> list[Lane]:
+    lanes = list(lanes)
+    ranks = {id(lane): scrambled(seed, lane.user.number, i) for i, lane in enumerate(lanes)}
     return sorted(lanes, key=lambda lane: ranks[id(lane)])

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ctxsim.cell.plan import Plan
 from ctxsim.cells.job import Job
 from ctxsim.errors import TargetError
 
@@ -91,21 +92,30 @@ def _read(python: str, lines: list[str], stderr: str) -> Interpreter:
 
 
 def equip(job: Job) -> Job:
-    """Lend gevent where the workers need it and the interpreter has none; raises TargetError.
+    """Lend gevent or greenlet where the cell needs it and the interpreter has none.
 
-    Other cells must not see it: libraries behave otherwise where greenlet can be imported.
+    Other cells must not see it: libraries behave otherwise where greenlet can be imported. Raises
+    TargetError.
     """
     theirs = interpreter(job.python)
-    missing = tuple(top for top, name in _LENT.items() if name not in theirs.importable)
-    if not job.plan.workers.needs_gevent or not {"gevent", "greenlet"}.intersection(missing):
+    needed = _needed(job.plan)
+    missing = tuple(top for top in needed if _LENT[top] not in theirs.importable)
+    if not set(missing) - {"zope"}:
         return job
     if theirs.build != sys.implementation.cache_tag + sys.abiflags:
+        who = "a controlled schedule" if job.plan.search else job.plan.workers.word
         raise TargetError(
-            f"{job.plan.workers.word} needs gevent, which {job.python} cannot import\n"
+            f"{who} needs {needed[0]}, which {job.python} cannot import\n"
             f"  ctxsim's own is built for another Python than {theirs.version}: "
-            "install gevent there, or leave these workers out"
+            f"install {needed[0]} there, or leave that out"
         )
     return replace(job, plan=replace(job.plan, lent=missing, lent_from=_folder_of_ours()))
+
+
+def _needed(plan: Plan) -> tuple[str, ...]:
+    if plan.search is not None:
+        return ("greenlet",)
+    return tuple(_LENT) if plan.workers.needs_gevent else ()
 
 
 def _folder_of_ours() -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import ctxsim.cell
-from ctxsim.cell.history import Ending, Event, History, Origin, Tally
+from ctxsim.cell.history import Case, Ending, Event, History, Origin, Tally
 from ctxsim.cell.learnt import Lesson
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cells.job import CellOutcome, Job, Limits, Progress, Tell
@@ -165,11 +165,6 @@ class Process:
                 self._ready, self._facts = True, facts
                 self._moved = time.monotonic()
                 self._report("ready")
-            case {"say": "event", "event": dict() as event}:
-                self._history.add(Event.from_json(event))
-                self._report("event")
-            case {"say": "origin", "cause": list() as cause, "origin": dict() as origin}:
-                self._history.origins[tuple(cause)] = Origin.from_json(origin)
             case {"say": "tally", "tally": dict() as tally, "counts": list() as counts}:
                 self._count(Tally.from_json(tally), counts)
                 self._report("tally")
@@ -183,6 +178,21 @@ class Process:
                 self._lesson = Lesson.from_json(lesson)
             case {"say": "end", "ending": None | dict() as ending}:
                 self._take_last_word(ending)
+            case _:
+                self._take_up(message)
+
+    def _take_up(self, message: Message) -> None:
+        """What a cell found."""
+        match message:
+            case {"say": "event", "event": dict() as event}:
+                self._history.add(Event.from_json(event))
+                self._report("event")
+            case {"say": "origin", "cause": list() as cause, "origin": dict() as origin}:
+                self._history.origins[tuple(cause)] = Origin.from_json(origin)
+            case {"say": "case", "cause": list() as cause, "case": dict() as found}:
+                self._history.cases[tuple(cause)] = Case.from_json(found)
+            case {"say": "doubt", "text": str() as text}:
+                self._history.doubts.append(text)
             case _:
                 raise ValueError(str(message)[:200])
 

@@ -64,7 +64,7 @@ def cli(context: click.Context) -> None:
 
 
 # The commands that take a while, and are ended from outside with a word to say.
-_LASTING = ("check", "init", "doctor", "run", "matrix", "gallery")
+_LASTING = ("check", "init", "doctor", "run", "replay", "matrix", "gallery")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _FORMAT = click.option(
@@ -205,6 +205,16 @@ def explain(codes: Sequence[str]) -> int:
 
 @cli.command()
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option(
+    "--schedule",
+    metavar="KIND",
+    help="Who chooses which worker goes on: os, auto, random or pct.",
+)
+@click.option(
+    "--budget",
+    metavar="MUCH",
+    help="How long a schedule is searched, such as 5000 or 60s.  [default: 2000 executions]",
+)
 @_with_options
 def run(scenarios: Sequence[str], **given: Any) -> int:
     """Run scenario files; one result for all.
@@ -214,6 +224,26 @@ def run(scenarios: Sequence[str], **given: Any) -> int:
     from ctxsim.cli import running  # noqa: PLC0415 - brings pydantic and a YAML parser
 
     return running.run(running.Words(scenarios=scenarios, **given))
+
+
+@cli.command()
+@click.argument("case", metavar="ID|FILE")
+@click.option(
+    "--times",
+    type=click.IntRange(min=1),
+    default=20,
+    metavar="N",
+    help="How often.  [default: 20]",
+)
+def replay(case: str, times: int) -> int:
+    """Carry a case again that a search with a schedule found: it shows each time, or not.
+
+    The id stands beside the finding; a file is one of those in .ctxsim/cases. The exit code is 1 if
+    it shows each time, 0 if it never does, and 4 if it does so sometimes.
+    """
+    from ctxsim.cli import replaying  # noqa: PLC0415 - brings pydantic and a YAML parser
+
+    return replaying.replay_case(case, times=times)
 
 
 @cli.command()

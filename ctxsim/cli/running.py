@@ -17,6 +17,7 @@ from ctxsim.cli import failures, files, progress, signals
 from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode
 from ctxsim.errors import ExitCode, TargetError, UsageError
 from ctxsim.report import junit, matrix, text
+from ctxsim.report.cases import keep_case
 from ctxsim.report.conclusion import most_severe
 from ctxsim.report.document import Document, ScenarioFacts, as_text, of_error
 from ctxsim.report.kept import LAST, keep
@@ -52,6 +53,8 @@ class Words:
     quiet: bool
     verbose: bool
     as_matrix: bool = False
+    schedule: str | None = None
+    budget: str | None = None
 
 
 def run(words: Words) -> int:
@@ -96,6 +99,7 @@ def _run_one(scenario: Scenario, words: Words, options: Options) -> Document:
         failures.show(error, verbose=words.verbose)
         facts = ScenarioFacts(scenario.name, scenario.file, scenario.sha256)
         return of_error(error, error.exit_code, facts)
+    _keep_cases(outcome)
     if words.verbose:
         _tell_tails(outcome)
     if words.form == "text":
@@ -103,6 +107,14 @@ def _run_one(scenario: Scenario, words: Words, options: Options) -> Document:
         color, unicode = _has_color(words, sys.stdout), shows_unicode(sys.stdout)
         result(render(outcome.document, color=color, unicode=unicode))
     return outcome.document
+
+
+def _keep_cases(outcome: Outcome) -> None:
+    try:
+        for case in outcome.cases:
+            keep_case(case)
+    except OSError as error:
+        complain(f"warning: cases were not kept for `ctxsim replay`: {error.strerror}")
 
 
 def _has_color(words: Words, stream: TextIO | None) -> bool:
@@ -115,6 +127,8 @@ def _with_options(scenario: Scenario, words: Words) -> Scenario:
         workers=list(words.workers) or None,
         requests=words.requests,
         python=words.python,
+        schedule=words.schedule,
+        budget=words.budget,
     )
 
 
@@ -122,6 +136,8 @@ def options_of(words: Words, halt: Halt) -> Options:
     """How the command line wants scenarios to be carried out."""
     requests = ["--requests", str(words.requests)] if words.requests is not None else []
     python = ["--python", words.python] if words.python is not None else []
+    schedule = ["--schedule", words.schedule] if words.schedule is not None else []
+    budget = ["--budget", words.budget] if words.budget is not None else []
     limits = Limits()
     if words.memory is not None:
         limits = replace(limits, memory_bytes=size_bytes(words.memory))
@@ -131,7 +147,7 @@ def options_of(words: Words, halt: Halt) -> Options:
         limits=limits,
         fail_fast=words.fail_fast,
         halt=halt,
-        again=(*requests, *python),
+        again=(*requests, *python, *schedule, *budget),
         workers=tuple(words.workers),
     )
 

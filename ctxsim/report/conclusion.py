@@ -19,6 +19,7 @@ from ctxsim.errors import ExitCode
 from ctxsim.report.document import (
     CLEAN,
     CellResult,
+    Confirmed,
     Document,
     Expectation,
     FindingResult,
@@ -403,6 +404,7 @@ def _finding(
 ) -> FindingResult:
     # The first cell that could tell where the value came from, else the first of all.
     cell, first = next((each for each in together if each[1].has_origin), together[0])
+    found = first.case
     return FindingResult(
         id=id_of_cause,
         code=first.code,
@@ -414,5 +416,10 @@ def _finding(
         source=first.source,
         where=first.where,
         story=first.story,
-        replay=f"{case.again} --workers {shlex.quote(cell.workers)}",
+        replay=(
+            f"{case.again} --workers {shlex.quote(cell.workers)}"
+            if found is None
+            else f"ctxsim replay {id_of_cause}"
+        ),
+        confirmed=None if found is None else Confirmed(found.times, found.of),
     )

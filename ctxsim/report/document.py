@@ -98,6 +98,14 @@ class CellResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A finding showed `times` times `of` so many replays."""
+
+    times: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class FindingResult:
     """One cause over all cells. The story is that of the first cell in which it was seen."""
 
@@ -112,8 +120,8 @@ class FindingResult:
     where: tuple[Where, ...]
     story: tuple[str, ...]
     replay: str
-    # Whether replaying the schedule shows it again; known for controlled schedules alone.
-    confirmed: None = None
+    # How often its schedule was replayed, and showed it; known for controlled schedules alone.
+    confirmed: Confirmed | None = None
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ CRASH = FOLDER / "crash.txt"
 
 def keep(path: Path, text: str) -> None:
     """Write `text` to `path` in the folder, whole or not at all; raises OSError if it cannot."""
-    path.parent.mkdir(exist_ok=True)
-    ignore = path.parent / ".gitignore"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ignore = FOLDER / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")

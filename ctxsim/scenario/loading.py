@@ -13,7 +13,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from ctxsim.errors import Problem, ScenarioError, UsageError
 from ctxsim.scenario import nodes, rules, words
-from ctxsim.scenario.model import Document, Load
+from ctxsim.scenario.model import Document, Load, Schedule
 from ctxsim.scenario.nodes import Mapping, Node, Scalar, Sequence, UnreadableError
 from ctxsim.scenario.problems import at, translated
 
@@ -31,6 +31,7 @@ class Source:
     file: str
     folder: Path
     sha256: str
+    text: str
 
 
 class Scenario(Document):
@@ -52,6 +53,11 @@ class Scenario(Document):
     def sha256(self) -> str:
         """The digest of the file's bytes, in hexadecimal digits."""
         return self._source.sha256
+
+    @property
+    def text(self) -> str:
+        """The file's text."""
+        return self._source.text
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -91,7 +97,7 @@ class Scenario(Document):
         name = self.name or _title_of(path)
         named = self.model_copy(update={"name": name})
         digest = hashlib.sha256(content).hexdigest()
-        named._source = Source(file, folder.absolute(), digest)
+        named._source = Source(file, folder.absolute(), digest, content.decode("utf-8", "replace"))
         return named
 
     @property
@@ -107,6 +113,8 @@ class Scenario(Document):
         requests: int | None = None,
         python: str | None = None,
         storage: str | AnySequence[str] | None = None,
+        schedule: str | None = None,
+        budget: str | None = None,
     ) -> Self:
         """The scenario with what the command line or a call says instead of the file.
 
@@ -120,6 +128,8 @@ class Scenario(Document):
             changed["amount"] = Load(requests=_at_least("requests", requests, 1))
         if workers is not None:
             changed["workers"] = _each("workers", workers, words.workers)
+        if schedule is not None or budget is not None:
+            changed["schedule"] = self._scheduled(schedule, budget)
         target: dict[str, object] = {}
         if python is not None:
             target["python"] = str(Path(python).absolute())
@@ -133,11 +143,27 @@ class Scenario(Document):
             changed["target"] = self.target.model_copy(update=target)
         return self.model_copy(update=changed)
 
+    def _scheduled(self, kind: str | None, budget: str | None) -> Schedule:
+        changed: dict[str, object] = {}
+        if kind is not None:
+            changed["kind"] = _one("schedule", kind, words.schedule_kind)
+        if budget is not None:
+            changed["budget"] = _one("budget", budget, words.budget)
+        return self.schedule.model_copy(update=changed)
+
 
 def _at_least(option: str, value: int, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise UsageError(f"'{option}' must be a whole number of at least {least}, not {value!r}")
     return value
+
+
+def _one(option: str, given: str, reader: Callable[[object], T]) -> T:
+    try:
+        return reader(given)
+    except words.WordError as error:
+        hint = f"; {error.suggestion}" if error.suggestion else ""
+        raise UsageError(f"'{option}' {error.message}{hint}") from error
 
 
 def _each(
@@ -146,11 +172,7 @@ def _each(
     """Read one word, several with commas between them, or a list of either."""
     pieces = [given] if isinstance(given, str) else given
     split = [word.strip() for piece in pieces for word in str(piece).split(",")]
-    try:
-        values = tuple(reader(word) for word in split)
-    except words.WordError as error:
-        hint = f"; {error.suggestion}" if error.suggestion else ""
-        raise UsageError(f"'{option}' {error.message}{hint}") from error
+    values = tuple(_one(option, word, reader) for word in split)
     if not values or len(set(values)) < len(values):
         raise UsageError(f"'{option}' must name each of its words once: {', '.join(split)}")
     return values

@@ -18,19 +18,23 @@ from ctxsim.scenario import schema_parts as parts
 from ctxsim.scenario import words
 from ctxsim.scenario.value_types import (
     AppText,
+    BudgetWord,
     CellPattern,
     CheckWords,
     Codes,
     Filled,
+    GranularityWord,
     HeaderName,
     HeaderText,
     KeptWord,
     KindWord,
     Many,
+    ModuleWords,
     Name,
     Paths,
     PathText,
     ProbeWord,
+    ScheduleKind,
     Seconds,
     Share,
     SharedWord,
@@ -44,8 +48,9 @@ from ctxsim.scenario.value_types import (
     WrittenText,
     expectation_by_scope,
     faults_by_name,
+    schedule_by_kind,
 )
-from ctxsim.scenario.words import Threshold
+from ctxsim.scenario.words import Budget, Threshold
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 BODIES = ("form", "json", "body")
@@ -278,6 +283,39 @@ class Load(Part):
     )
 
 
+class Schedule(Part):
+    """Who chooses which worker goes on: the operating system, or a search for what goes wrong."""
+
+    kind: ScheduleKind = Field(
+        default="os",
+        description="`os` (the default): the operating system and gevent. `auto`, `random`, "
+        "`pct`: one request runs at a time, and the strategy of that name chooses at each switch "
+        "point who goes on.",
+        examples=["auto"],
+    )
+    budget: BudgetWord = Field(
+        default=Budget(executions=2000),
+        description="How long is searched: executions, or a duration. Default: 2000 executions.",
+        examples=["60s"],
+    )
+    depth: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="How many changes of priority `pct` makes. Default: one to four in turn.",
+        examples=[3],
+    )
+    granularity: GranularityWord = Field(
+        default="line",
+        description="Where a request can be made to wait: before each line, or each opcode.",
+        examples=["line"],
+    )
+    select: ModuleWords = Field(
+        default=(),
+        description="The modules and packages whose lines are switch points. Default: the "
+        "application's own, and then those of the packages that it imports.",
+        examples=["[shop]"],
+    )
+
+
 class Expectation(Part):
     """What is meant to be found: by all cells together, or by each cell (exactly one is set)."""
 
@@ -343,8 +381,6 @@ class Document(Part):
     """A whole scenario file."""
 
     model_config = ConfigDict(json_schema_extra=_document_schema)
-    later: ClassVar[tuple[str, ...]] = ("schedule",)
-
     version: Annotated[int, PlainValidator(words.version), WithJsonSchema({"const": 1})] = Field(
         description="The version of the format: 1.", examples=[1]
     )
@@ -390,6 +426,15 @@ class Document(Part):
         alias="load",
         description="How much is sent in each cell. Default: 1000 requests.",
         examples=["{requests: 20000}"],
+    )
+    schedule: Annotated[
+        Schedule,
+        BeforeValidator(schedule_by_kind),
+        parts.AlsoAccepts((parts.SCHEDULE_KIND,)),
+    ] = Field(
+        default_factory=Schedule,
+        description="Who chooses which worker goes on, instead of the operating system.",
+        examples=["{kind: auto, budget: 60s}"],
     )
     checks: CheckWords = Field(
         default=("all",),

@@ -59,6 +59,20 @@ def cells(scenario: Scenario) -> tuple[Cell, ...]:
 
 
 def _workers(scenario: Scenario) -> tuple[Workers, ...]:
+    carrying = _carrying(scenario)
+    if scenario.schedule.kind == "os":
+        return carrying
+    controlled = tuple(each for each in carrying if each.can_be_controlled)
+    uncontrolled = [each.word for each in carrying if not each.can_be_controlled]
+    if uncontrolled and (scenario.names_workers or not controlled):
+        raise UnsuitedError(
+            f"schedule: {scenario.schedule.kind} cannot control {', '.join(uncontrolled)} in this "
+            "version\n  write sync or threads:N for the workers, or leave them out"
+        )
+    return controlled
+
+
+def _carrying(scenario: Scenario) -> tuple[Workers, ...]:
     if scenario.target.kind != "asgi":
         return scenario.workers
     unsuited = [each.word for each in scenario.workers if not each.suits_asgi]
@@ -102,6 +116,7 @@ def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -
         shared=_shared(scenario),
         probes=scenario.probes,
         keeps=scenario.keeps,
+        search=_search(scenario),
     )
 
 
@@ -119,6 +134,7 @@ def alone_plan(
     return replace(
         together,
         workers=Workers.parse("sync"),
+        search=None,
         only_user=user,
         load=plans.Load(requests=requests, duration_s=None),
     )
@@ -235,6 +251,20 @@ def _faults(scenario: Scenario) -> plans.Faults:
             left -= share
         shares[name] = share
     return plans.Faults(**shares)
+
+
+def _search(scenario: Scenario) -> plans.Search | None:
+    schedule = scenario.schedule
+    if schedule.kind == "os":
+        return None
+    return plans.Search(
+        kind=schedule.kind,
+        executions=schedule.budget.executions,
+        duration_s=schedule.budget.duration_s,
+        depth=schedule.depth,
+        granularity=schedule.granularity,
+        select=schedule.select,
+    )
 
 
 def _shared(scenario: Scenario) -> plans.Shared:

@@ -36,6 +36,7 @@ def broken(root: Mapping, text: str) -> Iterator[Problem]:
     yield from _storage(root)
     yield from _twice(root, "workers")
     yield from _unsuited(root)
+    yield from _uncontrolled(root)
     yield from _patterns(root)
     variables = _variables(root)
     for value in variables.values():
@@ -157,6 +158,21 @@ def _unsuited(root: Mapping) -> Iterator[Problem]:
                 item.place,
                 f"'{workers.word}' cannot carry an ASGI application, whose requests are tasks",
                 "write sync, tasks:N or tasks:N:empty, or leave 'workers' out",
+            )
+
+
+def _uncontrolled(root: Mapping) -> Iterator[Problem]:
+    schedule = child(root, "schedule")
+    kind = child(schedule, "kind") if isinstance(schedule, Mapping) else schedule
+    if not isinstance(kind, Scalar) or kind.value not in words.SCHEDULES[1:]:
+        return
+    for item in _items(child(root, "workers")):
+        workers = _read(words.workers, item)
+        if workers is not None and not workers.can_be_controlled:
+            yield at(
+                item.place,
+                f"'{workers.word}' cannot be controlled by a schedule in this version",
+                "write sync or threads:N, or leave 'workers' out",
             )
 
 

@@ -51,6 +51,16 @@ SHARE: Schema = {
     ]
 }
 DURATION: Schema = _text(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*(ms|s|m)\s*")
+BUDGET: Schema = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        _text(r"\s*[1-9][0-9]{0,8}(\s+executions?)?\s*"),
+        DURATION,
+    ]
+}
+SCHEDULE_KIND: Schema = {"enum": list(words.SCHEDULES)}
+GRANULARITY: Schema = {"enum": list(words.GRANULARITIES)}
+MODULE: Schema = _text(_DOTTED)
 LATENCY: Schema = _text(r"\s*<=?\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*(ms|s)\s*")
 SHARE_LIMIT: Schema = _text(r"\s*[<>]=?\s*[0-9]{1,3}(\.[0-9]{1,9})?\s*%\s*")
 SHARED: Schema = _text(rf"/[\s\S]*|{_DOTTED}:{_DOTTED}")

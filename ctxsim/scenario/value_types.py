@@ -36,6 +36,11 @@ def faults_by_name(value: object) -> object:
     return value
 
 
+def schedule_by_kind(value: object) -> object:
+    """The schedule as a mapping; a word is its kind."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
 def expectation_by_scope(value: object) -> object:
     """The expectation under the name of its scope: all cells together, or each cell."""
     return {"cells" if isinstance(value, dict) else "overall": value}
@@ -62,6 +67,18 @@ WorkersWord = Annotated[Workers, PlainValidator(words.workers), WithJsonSchema(p
 CodeWord = Annotated[str, PlainValidator(words.code), WithJsonSchema(parts.CODE)]
 CheckWord = Annotated[str, PlainValidator(_check_word), WithJsonSchema(parts.CHECK_WORD)]
 CellPattern = Annotated[str, PlainValidator(words.cell_pattern), WithJsonSchema(parts.CELL_PATTERN)]
+ScheduleKind = Annotated[
+    Literal["os", "auto", "random", "pct"],
+    PlainValidator(words.schedule_kind),
+    WithJsonSchema(parts.SCHEDULE_KIND),
+]
+GranularityWord = Annotated[
+    Literal["line", "opcode"],
+    PlainValidator(words.granularity),
+    WithJsonSchema(parts.GRANULARITY),
+]
+BudgetWord = Annotated[words.Budget, PlainValidator(words.budget), WithJsonSchema(parts.BUDGET)]
+ModuleWord = Annotated[str, PlainValidator(words.module), WithJsonSchema(parts.MODULE)]
 Share = Annotated[float, PlainValidator(words.share), WithJsonSchema(parts.SHARE)]
 Seconds = Annotated[float, PlainValidator(words.duration_s), WithJsonSchema(parts.DURATION)]
 SharedWord = Annotated[str, PlainValidator(words.shared), WithJsonSchema(parts.SHARED)]
@@ -82,6 +99,7 @@ Many = Strict(False)
 _NOT_EMPTY = Field(min_length=1)
 _SHORT = BeforeValidator(_listed)
 _EITHER = parts.OneOrMany()
+ModuleWords = Annotated[tuple[ModuleWord, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 Texts = Annotated[tuple[Filled, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 Statuses = Annotated[tuple[Status, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 Paths = Annotated[tuple[Filled, ...], Many, _SHORT, _EITHER]

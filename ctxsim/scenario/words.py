@@ -23,7 +23,7 @@ _SHOWN_LENGTH = 40
 _WHOLE = 100.0  # per cent
 
 # Codes that stand in the documentation and that this version cannot find.
-LATER_CODES = ("CTX501", "CTX502", "CTX503", "CTX902")
+LATER_CODES = ("CTX502", "CTX503", "CTX902")
 
 # What people call the worker models elsewhere.
 _MODEL_ALIASES = {
@@ -39,6 +39,12 @@ _MODEL_ALIASES = {
     "single": "sync",
 }
 
+# Who chooses who goes next; the last two stand in the documentation and are not known yet.
+SCHEDULES = ("os", "auto", "random", "pct")
+LATER_SCHEDULES = ("exhaustive", "replay")
+GRANULARITIES = ("line", "opcode")
+
+EXECUTIONS = re.compile(r"([1-9]\d{0,8})(?:\s+executions?)?")
 SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)\s*%")
 DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m)")
 LATENCY_LIMIT = re.compile(r"(<=?)\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s)")
@@ -61,6 +67,14 @@ class WordError(ValueError):
         super().__init__(message)
         self.message = message
         self.suggestion = suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a search goes on: so many executions, or seconds."""
+
+    executions: int | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +151,42 @@ def duration_s(value: object) -> float:
     if not 0 < seconds <= MAX_DURATION_S:
         raise WordError(f"must be more than nothing and at most a day, not {value}", "write 30s")
     return seconds
+
+
+def budget(value: object) -> Budget:
+    """How long a search goes on, written `2000 executions`, `2000` or `60s`."""
+    if isinstance(value, Budget):
+        return value
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    found = EXECUTIONS.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is not None:
+        return Budget(executions=int(found[1]))
+    try:
+        return Budget(duration_s=duration_s(value))
+    except WordError as error:
+        raise WordError(
+            f"must be a number of executions or a duration, not {shown(value)}",
+            "write for example 2000 executions, or 60s",
+        ) from error
+
+
+def schedule_kind(value: object) -> Literal["os", "auto", "random", "pct"]:
+    """Who chooses who goes next: one of SCHEDULES."""
+    if value in LATER_SCHEDULES:
+        raise WordError(f"cannot be '{value}' in this version", "write os, auto, random or pct")
+    return cast(Literal["os", "auto", "random", "pct"], _one_of(value, SCHEDULES))
+
+
+def granularity(value: object) -> Literal["line", "opcode"]:
+    """Where workers can be made to stop: before each line, or each opcode."""
+    return cast(Literal["line", "opcode"], _one_of(value, GRANULARITIES))
+
+
+def module(value: object) -> str:
+    """The name of a module or package, as it is imported."""
+    if isinstance(value, str) and MODULE.fullmatch(value):
+        return value
+    raise WordError(f"must be the name of a module, not {shown(value)}", "write for example shop")
 
 
 def latency_threshold(metric: str, value: object) -> Threshold:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ctxsim.cell.history import Event, History, Origin, Where, Who
+from ctxsim.cell.history import Case, Event, History, Origin, Where, Who
 
 # Title of each finding code; the codes of DESIGN section 8 that this version can give.
 TITLES = {
@@ -31,6 +31,7 @@ TITLES = {
     "CTX302": "a context did not reach a worker that the request started",
     "CTX401": "residue: a value set by a request was still set when the worker took the next one",
     "CTX402": "retention: values of ended requests are still reachable",
+    "CTX501": "deadlock: requests wait for each other, and none can go on",
     "CTX901": "nothing was compared",
 }
 
@@ -42,11 +43,13 @@ GROUPS = {
     "escapes": ("CTX301", "CTX302"),
     "residue": ("CTX401",),
     "retention": ("CTX402",),
+    "endings": ("CTX501",),
 }
 
 # Most severe first: a visitor who is taken for a user, then another user's data, then the rest.
 SEVERITY = (
-    "CTX204", "CTX203", "CTX201", "CTX202", "CTX205", "CTX206", "CTX401", "CTX207", "CTX208",
+    "CTX204", "CTX203", "CTX201", "CTX202", "CTX205", "CTX206", "CTX401", "CTX501", "CTX207",
+    "CTX208",
     "CTX301", "CTX302", "CTX103", "CTX101", "CTX102", "CTX104", "CTX402", "CTX209", "CTX901",
 )  # fmt: skip
 
@@ -65,6 +68,8 @@ class Finding:
     where: tuple[Where, ...] = ()
     # Whether it could be told where the value is kept, or who wrote it.
     has_origin: bool = False
+    # The schedule that shows it, where one was searched for.
+    case: Case | None = None
 
 
 Check = Callable[[History, History | None], Iterable[Finding]]
@@ -73,6 +78,7 @@ Check = Callable[[History, History | None], Iterable[Finding]]
 def finding_of(code: str, event: Event, history: History, story: Iterable[str]) -> Finding:
     """The finding that `event` is the first occurrence of."""
     origin = history.origins.get(event.cause, Origin())
+    case = history.cases.get(event.cause)
     return Finding(
         code=code,
         cause=(code, *event.cause[1:]),
@@ -80,9 +86,10 @@ def finding_of(code: str, event: Event, history: History, story: Iterable[str]) 
         at_request=event.at_request,
         victim=event.victim,
         source=event.source,
-        story=(*story, *_origin_told(origin)),
+        story=(*story, *_origin_told(origin), *_schedule_told(case)),
         where=(*origin.where, *event.where),
         has_origin=origin != Origin(),
+        case=case,
     )
 
 
@@ -92,6 +99,12 @@ def _origin_told(origin: Origin) -> Iterator[str]:
     if origin.where:
         place = origin.where[0]
         yield f"written by {place.file}:{place.line} in {place.function}"
+
+
+def _schedule_told(case: Case | None) -> Iterator[str]:
+    if case is not None:
+        yield f"found by execution {case.found_at}, shown by {case.times} of {case.of} replays:"
+        yield from (f"  {line}" for line in case.story)
 
 
 def told(history: History, codes: dict[str, str], sentences: dict[str, str]) -> Iterator[Finding]:

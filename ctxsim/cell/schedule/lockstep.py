@@ -273,11 +273,22 @@ def wake(workers: Iterable[Worker]) -> None:
 
 
 class Lockstep:
-    """Runs callables as simulated workers, one execution after the other."""
+    """Runs callables as simulated workers, one execution after the other.
 
-    def __init__(self, tracer: Tracer | None = None, limits: Limits | None = None) -> None:
+    Where `time_goes_on`, each begins when the one before has ended; else all at the same time.
+    """
+
+    def __init__(
+        self,
+        tracer: Tracer | None = None,
+        limits: Limits | None = None,
+        *,
+        time_goes_on: bool = False,
+    ) -> None:
         self._tracer = tracer or Untraced()
         self._limits = limits or Limits()
+        self._time_goes_on = time_goes_on
+        self._now_s = 0.0
         self._collecting = Collecting()
 
     def run(
@@ -289,6 +300,7 @@ class Lockstep:
         """
         global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
         run = Run(chooser, self._tracer, self._limits)
+        run.roster.now_s = self._now_s
         with self._collecting.afterwards():
             for surround in surroundings:
                 surround(run, seed)
@@ -297,3 +309,5 @@ class Lockstep:
                 return run.execute(list(calls))
             finally:
                 _running = None
+                if self._time_goes_on:
+                    self._now_s = run.roster.now_s

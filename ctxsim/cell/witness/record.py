@@ -75,6 +75,13 @@ class Record:
         if count < _EARLY:
             self.on_early(event)
 
+    def hand_to(self, say: Callable[[dict[str, Any]], None]) -> None:
+        """Say events to `say` from now on, each cause as if it had not been seen before."""
+        self._say = say
+        self._counts = {}
+        # Where a value comes from is searched with a trace function, which others may need.
+        self.on_early = _nothing_more
+
     def tell_origin(self, cause: tuple[str, ...], origin: Origin) -> None:
         """Say where the value of a cause came from; the last word on a cause counts."""
         self._say({"say": "origin", "cause": list(cause), "origin": asdict(origin)})

@@ -165,7 +165,7 @@ def with_sleep():
         time.sleep(seconds)
         woken.append(seconds)
 
-    in_threads(*[lambda each=each: sleep(each) for each in (0.06, 0.0, 0.03)])
+    in_threads(*[lambda each=each: sleep(each) for each in (0.8, 0.0, 0.4)])
     return woken
 
 

@@ -37,6 +37,15 @@ class _Path:
     spent: int
 
 
+@dataclass(slots=True)
+class _Branches:
+    """The schedules that differ from one that was tried first at one of its places."""
+
+    taken: list[int]
+    left: Iterator[tuple[int, int]]
+    spent: int
+
+
 class Exhaustive:
     """Says when all schedules within the bound were seen; raises DivergedError if one is not met.
 
@@ -46,7 +55,7 @@ class Exhaustive:
     def __init__(self, bound: int = _BOUND) -> None:
         self.pruned = False
         self._bound = bound
-        self._levels: list[deque[Iterator[_Path]]] = [deque() for _ in range(bound + 1)]
+        self._levels: list[deque[_Branches]] = [deque() for _ in range(bound + 1)]
         self._next: _Path | None = _Path((), 0)
         self._branched = 0
         self._running: tuple[_Path, _Explorer] | None = None
@@ -74,7 +83,8 @@ class Exhaustive:
         for cost, places in enumerate(chooser.places(len(path.choices))):
             spent = path.spent + cost
             if spent <= self._bound:
-                self._levels[spent].append(_branches(chooser, places, spent, self._branched))
+                pairs = iter(_branches(chooser, places, self._branched))
+                self._levels[spent].append(_Branches(chooser.taken, pairs, spent))
             elif places:
                 self.pruned = True
         self._branched += 1
@@ -85,25 +95,28 @@ class Exhaustive:
         return self._next
 
 
-def _take(level: deque[Iterator[_Path]]) -> _Path | None:
+def _take(level: deque[_Branches]) -> _Path | None:
     """One path, from each execution that others branch from in turn."""
     while level:
         branches = level.popleft()
-        path = next(branches, None)
-        if path is not None:
+        pair = next(branches.left, None)
+        if pair is not None:
             level.append(branches)
-            return path
+            place, other = pair
+            return _Path((*branches.taken[:place], other), branches.spent)
     return None
 
 
-def _branches(chooser: _Explorer, places: Sequence[int], spent: int, turn: int) -> Iterator[_Path]:
+def _branches(chooser: _Explorer, places: Sequence[int], turn: int) -> list[tuple[int, int]]:
+    """Where to go elsewhere, and whither; a list, whose iterator another process can be given."""
     first = int(turn * _GOLDEN * len(places))
-    for at in spread(len(places)):
-        place = places[(first + at) % len(places)]
-        taken = chooser.taken[place]
-        for other in chooser.options[place]:
-            if other != taken:
-                yield _Path((*chooser.taken[:place], other), spent)
+    ordered = [places[(first + at) % len(places)] for at in spread(len(places))]
+    return [
+        (place, other)
+        for place in ordered
+        for other in chooser.options[place]
+        if other != chooser.taken[place]
+    ]
 
 
 def spread(count: int) -> Iterator[int]:

@@ -29,10 +29,15 @@ _FEW_SCHEDULES = 400
 
 
 class Portfolio:
-    """The strategy `auto`: exhausted only where every schedule there is was seen."""
+    """The strategy `auto`: exhausted only where every schedule there is was seen.
 
-    def __init__(self) -> None:
+    What is systematic needs executions that differ in nothing but their schedules; elsewhere, leave
+    it out.
+    """
+
+    def __init__(self, *, systematic: bool = True) -> None:
         self._systematic = Exhaustive(bound=1)
+        self._is_left_out = not systematic
         self._others: dict[str, Strategy] = {
             "R": RandomWalk(),
             "U": UniformWalk(),
@@ -44,6 +49,8 @@ class Portfolio:
 
     @property
     def exhausted(self) -> bool:
+        if self._is_left_out:
+            return False
         return self._systematic.exhausted and not self._systematic.pruned
 
     def begin(self, number: int, seed: int, measured: Lengths) -> Chooser:
@@ -60,6 +67,8 @@ class Portfolio:
         return self._others[_TURNS[(self._turn - 1) % len(_TURNS)]]
 
     def _is_systematic(self, number: int, measured: Lengths) -> bool:
+        if self._is_left_out:
+            return False
         if number < orders(measured.workers) <= _FEW_ORDERS:
             return True
         return number % _SYSTEMATIC_TURN == 0 and preempted_once(measured) <= _FEW_SCHEDULES

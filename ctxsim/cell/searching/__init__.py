@@ -1,0 +1,205 @@
+"""A search: which schedule shows a finding, in batches that each begin from the same state.
+
+The process that imported the application carries nothing itself. Each batch runs in a copy of it,
+and so does each replay of what a batch found; what a copy did is told when it ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ctxsim.cell.history import Tally
+from ctxsim.cell.patching import Native
+from ctxsim.cell.plan import Search
+from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.standins import StandIns
+from ctxsim.cell.schedule.standins.clocks import sleep
+from ctxsim.cell.schedule.tracing import Selection
+from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
+from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.selecting import selected
+from ctxsim.cell.searching.settling import Cause, Play, Settled, Shown, replayed, settle
+from ctxsim.cell.searching.stage import Stage
+from ctxsim.cell.searching.stories import story
+from ctxsim.cell.visits import Traffic
+from ctxsim.cell.workers.carry import Crew, added_up
+from ctxsim.errors import TargetError
+
+_EXECUTIONS = 2_000
+# The first part of the executions switches in the application's own files alone.
+_OWN_SHARE = 0.6
+# How often a script is played to make it small: for the first cause of a kind, and for others.
+_PLAYS, _PLAYS_AGAIN = 300, 60
+_MOST_CAUSES = 12
+_NOWHERE = Selection(frozenset())
+Say = Callable[[dict[str, Any]], None]
+
+
+def prepare(native: Native) -> None:
+    """Have simulated threads, locks and time stand in; before the application is imported."""
+    StandIns().install()
+    native.sleep = sleep
+
+
+class Searching:
+    """Carries out a plan's search; `run` is called in place of a worker model's."""
+
+    def __init__(self, crew: Crew, say: Say) -> None:
+        assert crew.plan.search is not None
+        assert isinstance(crew.traffic, Traffic)
+        self._crew = crew
+        self._say = say
+        self._search: Search = crew.plan.search
+        self._traffic: Traffic = crew.traffic
+        self._tally = Tally()
+        crew.tallies.append(self._tally)
+        # One worker alone goes on anyway.
+        self._selections = [_NOWHERE]
+        if crew.workers.in_flight > 1:
+            self._selections = selected(self._search.select, self._search.granularity)
+        self._scenes: list[Scenes] = [{} for _ in self._selections]
+        # By cause: None where it did not show again.
+        self._settled: dict[Cause, Settled | None] = {}
+        self._counts: dict[Cause, int] = {}
+        self._executions = self._number = 0
+        self._is_seen = False
+        _refuse_threads()
+
+    def run(self) -> None:
+        """Search until the budget is spent or the harness has enough; or replay."""
+        if self._search.script is not None:
+            self._replay(Script.from_json(dict(self._search.script)))
+            return
+        until_s = None
+        if self._search.duration_s is not None:
+            until_s = self._crew.clock() + self._search.duration_s
+        most = self._search.executions or (_EXECUTIONS if until_s is None else None)
+        while not self._traffic.is_over and (most is None or self._executions < most):
+            if until_s is not None and self._crew.clock() >= until_s:
+                break
+            self._next(None if most is None else most - self._executions)
+        self._say_doubts()
+
+    def _replay(self, script: Script) -> None:
+        cause, at = self._search.cause, min(self._search.selection, len(self._selections) - 1)
+        shown = replayed(script, cause, self._player(at), self._search.times)
+        if shown is not None:
+            self._tell(shown, cause, at)
+
+    def _next(self, left: int | None) -> None:
+        widest = len(self._selections) - 1
+        at = min(widest, self._is_widened(left))
+        wish = self._wish(left)
+        batch = in_fork(partial(self._carry, self._selections[at], wish, self._scenes[at]))
+        self._number += 1
+        self._take(batch, at)
+        for event in batch.events:
+            self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
+            if event.cause not in self._settled and len(self._settled) < _MOST_CAUSES:
+                self._settle(batch.script, event.cause, at)
+
+    def _is_widened(self, left: int | None) -> int:
+        if left is None:
+            return self._number % 2
+        return int(self._executions >= _OWN_SHARE * (self._executions + left))
+
+    def _wish(self, left: int | None) -> Wish:
+        workers = self._crew.workers
+        return Wish(
+            number=self._number,
+            seed=self._crew.plan.seed % 2**64,
+            kind=self._search.kind,
+            depth=self._search.depth,
+            at_once=workers.in_flight,
+            one_each=workers.variant == "fresh",
+            executions=_EXECUTIONS if left is None else left,
+            known=frozenset(self._settled),
+        )
+
+    def _carry(self, selection: Selection, wish: Wish, scenes: Scenes) -> Batch:
+        self._traffic.vary(wish.number)
+        with Stage(self._crew, self._traffic, selection, Limits()) as stage:
+            return carry_batch(stage, wish, scenes)
+
+    def _take(self, batch: Batch, at: int) -> None:
+        self._scenes[at] = batch.scenes
+        self._executions += batch.executions
+        self._is_seen = self._is_seen or batch.is_seen
+        total = added_up([self._tally, batch.tally])
+        for name in ("requests", "compared", "failed", "visitors", "in_flight_peak"):
+            setattr(self._tally, name, getattr(total, name))
+        self._tally.faults, self._tally.failures = total.faults, total.failures
+        self._crew.record.ended += batch.tally.requests
+        self._traffic.sent_elsewhere(batch.sent)
+
+    def _settle(self, script: Script, cause: Cause, at: int) -> None:
+        kinds = {each[0] for each in self._settled}
+        most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
+        settled = self._settled[cause] = settle(script, cause, self._player(at), most)
+        if settled is not None and settled.times == settled.of:
+            self._tell(settled, cause, at)
+
+    def _tell(self, settled: Settled, cause: Cause, at: int) -> None:
+        record = self._crew.record
+        record.note(replace(settled.event, at_request=record.ended))
+        self._say({"say": "case", "cause": list(cause), "case": self._case(settled, at)})
+
+    def _player(self, at: int) -> Play:
+        return partial(self._play, self._selections[at])
+
+    def _case(self, settled: Settled, at: int) -> dict[str, Any]:
+        return {
+            "script": settled.script.as_json(),
+            "selection": at,
+            "story": list(settled.story),
+            "times": settled.times,
+            "of": settled.of,
+            "found_at": self._executions,
+        }
+
+    def _play(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
+        if self._traffic.is_over:
+            return None
+        # The harness has to hear of it: no request ends meanwhile that it would count.
+        self._say({"say": "trying", "route": cause[1]})
+        return in_fork(partial(self._played, selection, script, cause))
+
+    def _played(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
+        self._traffic.vary(script.variation)
+        with Stage(self._crew, self._traffic, selection, Limits()) as stage:
+            for number, window in enumerate(script.windows):
+                if number in script.passed_over:
+                    stage.pass_over(window)
+                    continue
+                carried = stage.carry(window)
+                for event in stage.events:
+                    if event.cause == cause:
+                        schedule = carried.execution.schedule
+                        return Shown(event, number + 1, schedule, story(carried))
+        return None
+
+    def _say_doubts(self) -> None:
+        for cause, settled in self._settled.items():
+            if settled is None or settled.times < settled.of:
+                seen = "did not show again" if settled is None else "showed again in some replays"
+                self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}")
+        if self._executions and not self._is_seen and self._crew.workers.in_flight > 1:
+            self._doubt("no request came to a switch point; name modules in schedule.select")
+
+    def _doubt(self, text: str) -> None:
+        self._say({"say": "doubt", "text": text})
+
+
+def _refuse_threads() -> None:
+    others = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
+    if others:
+        raise TargetError(
+            f"the application started threads when it was imported ({', '.join(others)}), and no "
+            "schedule controls these",
+            "search an application that does not start them, or write schedule: {kind: os}",
+        )

@@ -1,0 +1,62 @@
+"""Which files' lines are switch points."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from ctxsim.cell.schedule.tracing import Granularity, Selection
+from ctxsim.cell.witness.record import is_application_file, is_own_file, module_file
+from ctxsim.errors import TargetError
+
+_INSTALLED = ("site-packages", "dist-packages")
+# What watches and drives has to go on with what is real; a switch within a lock of theirs hangs.
+_NEVER = ("gevent", "greenlet", "pip", "setuptools", "_distutils_hack")
+
+
+def selected(names: Sequence[str], granularity: Granularity) -> list[Selection]:
+    """The selections to search with, the narrowest first.
+
+    With `names`, the modules of those names and what is in those packages; raises TargetError for a
+    name that no module has. Else the application's own modules, and then the packages that it
+    imports as well.
+    """
+    if names:
+        return [Selection(frozenset(_named(names)), granularity)]
+    own = frozenset(_files(is_application_file))
+    more = own | frozenset(_of_packages())
+    chosen = [own] if own == more else [own, more]
+    return [Selection(each, granularity) for each in chosen]
+
+
+def _named(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        files = [
+            file
+            for module in list(sys.modules)
+            if module == name or module.startswith(f"{name}.")
+            if (file := module_file(sys.modules[module])) is not None
+        ]
+        if not files:
+            raise TargetError(
+                f"schedule.select names {name}, which is no module that the application imports",
+                "write the name as it is imported, such as shop.cart",
+            )
+        yield from files
+
+
+def _files(is_wanted: object) -> Iterator[str]:
+    assert callable(is_wanted)
+    for module in list(sys.modules.values()):
+        file = module_file(module)
+        if file is not None and is_wanted(file):
+            yield file
+
+
+def _of_packages() -> Iterator[str]:
+    for name, module in list(sys.modules.items()):
+        file = module_file(module)
+        if file is None or not any(part in file for part in _INSTALLED) or is_own_file(file):
+            continue
+        if name.partition(".")[0] not in _NEVER:
+            yield file

@@ -1,0 +1,176 @@
+"""What a search found is carried again: to be sure of it, to make it small, to tell it.
+
+Nothing is reported that does not show again. Each time a copy of the process, which is as it was
+after the import, carries a script; so what is left of it is all that the finding needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ctxsim.cell.history import Event
+from ctxsim.cell.schedule.choices import Schedule
+from ctxsim.cell.schedule.minimal import fewest
+from ctxsim.cell.schedule.shrink import Candidate, shrink
+from ctxsim.cell.searching.scripts import Script
+
+Cause = tuple[str, ...]
+_CONFIRMATIONS = 20
+# However much was spent on what comes before: the window is what is told.
+_LEAST_FOR_WINDOW = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """That a script showed what was looked for: in the last of so many windows.
+
+    `schedule` is how that window was carried, and `story` how it is told.
+    """
+
+    event: Event
+    windows: int
+    schedule: Schedule
+    story: tuple[str, ...]
+
+
+# Carries a script until an event of that cause comes; None where there is none.
+Play = Callable[[Script, Cause], Shown | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A finding that was carried again: its smallest script, and how often it showed."""
+
+    script: Script
+    event: Event
+    story: tuple[str, ...]
+    times: int
+    of: int
+
+
+def settle(script: Script, cause: Cause, play: Play, most: int) -> Settled | None:
+    """Make a found script small, with at most about `most` plays; None if it does not show again.
+
+    It shows again where it shows in each of 20 plays of the same small script.
+    """
+    settling = _Settling(cause, play, most)
+    if not settling.shows(script):
+        return None
+    return settling.confirmed(settling.smaller(script))
+
+
+def replayed(script: Script, cause: Cause, play: Play, times: int) -> Settled | None:
+    """Play a script so many times; None if what is looked for does not show once."""
+    return _Settling(cause, play, times).confirmed(script, times)
+
+
+class _Settling:
+    def __init__(self, cause: Cause, play: Play, most: int) -> None:
+        self._cause = cause
+        self._play = play
+        self._left = most
+        self._last: Shown | None = None
+
+    def shows(self, script: Script) -> bool:
+        self._left -= 1
+        shown = self._play(script, self._cause)
+        if shown is None:
+            return False
+        self._last = shown
+        return True
+
+    def smaller(self, script: Script) -> Script:
+        script = self._in_turn(self._until_shown(script))
+        script = self._fewer_before(script)
+        script = self._shrunk(script)
+        return self._fewer_before(script)
+
+    def _until_shown(self, script: Script) -> Script:
+        """Without the windows after the one that showed it last."""
+        assert self._last is not None
+        windows = script.windows[: self._last.windows]
+        passed_over = frozenset(each for each in script.passed_over if each < len(windows))
+        return replace(script, windows=windows, passed_over=passed_over)
+
+    def _in_turn(self, script: Script) -> Script:
+        """Nothing but the last window, or all before it one by one, if that is enough."""
+        *before, last = script.windows
+        if not before:
+            return script
+        one_by_one = tuple(each for window in before for each in window.in_turn)
+        candidate = replace(script, windows=(*one_by_one, last))
+        return self._until_shown(candidate) if self.shows(candidate) else script
+
+    def _fewer_before(self, script: Script) -> Script:
+        """Without the windows before the last that are not needed: passed over, or left out."""
+        count = len(script.windows) - 1
+        numbers = tuple(n for n in range(count) if n not in script.passed_over)
+
+        def without(kept: tuple[int, ...]) -> Script:
+            return replace(script, passed_over=frozenset(range(count)) - frozenset(kept))
+
+        best = [script]
+
+        def keep(kept: tuple[int, ...]) -> bool:
+            if self._left <= 0:
+                return False
+            candidate = without(kept)
+            if not self.shows(candidate):
+                return False
+            best[0] = self._until_shown(candidate)
+            return True
+
+        fewest(numbers, keep)
+        return self._dropped(best[0])
+
+    def _dropped(self, script: Script) -> Script:
+        """Without what is passed over, if nobody needs to be where it would bring them."""
+        used = {
+            lane
+            for number, window in enumerate(script.windows)
+            if number not in script.passed_over
+            for worker in window.lanes
+            for lane in worker
+        }
+        numbers = [
+            number
+            for number, window in enumerate(script.windows)
+            if number not in script.passed_over
+            or any(lane in used for worker in window.lanes for lane in worker)
+        ]
+        return replace(
+            script,
+            windows=tuple(script.windows[number] for number in numbers),
+            passed_over=frozenset(
+                at for at, number in enumerate(numbers) if number in script.passed_over
+            ),
+        )
+
+    def _shrunk(self, script: Script) -> Script:
+        *before, last = script.windows
+
+        def of(candidate: Candidate) -> Script:
+            window = last.of(candidate.requests, candidate.points)
+            return replace(script, windows=(*before, window))
+
+        def remains(candidate: Candidate) -> bool:
+            return self.shows(of(candidate))
+
+        if not self.shows(script):
+            return script
+        assert self._last is not None
+        try:
+            shrunk = shrink(
+                self._last.schedule, last.requests, remains, max(_LEAST_FOR_WINDOW, self._left)
+            )
+        except ValueError:
+            # Its switches alone do not lead there: it stays as it is.
+            return script
+        return of(shrunk.candidate)
+
+    def confirmed(self, script: Script, of: int = _CONFIRMATIONS) -> Settled | None:
+        times = sum(self.shows(script) for _ in range(of))
+        if self._last is None:
+            return None
+        return Settled(script, self._last.event, self._last.story, times, of)

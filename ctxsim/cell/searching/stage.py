@@ -1,0 +1,207 @@
+"""Carries windows of requests in this process: each worker is a simulated thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ctxsim.cell.history import Event, Tally, Where, Who
+from ctxsim.cell.schedule.choices import Lengths
+from ctxsim.cell.schedule.choosing import Chooser
+from ctxsim.cell.schedule.execution import (
+    Deadlock,
+    Execution,
+    Limits,
+    Stopped,
+    UncontrolledBlock,
+    Wait,
+)
+from ctxsim.cell.schedule.lockstep import Lockstep, here
+from ctxsim.cell.schedule.points import Points, Site
+from ctxsim.cell.schedule.standins.clocks import sleep
+from ctxsim.cell.schedule.strategies.by_points import ByPoints
+from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.watchdog import Watchdog
+from ctxsim.cell.searching.scripts import Window
+from ctxsim.cell.visits import Request, Traffic
+from ctxsim.cell.witness.record import shown_file
+from ctxsim.cell.workers.carry import Crew, new_baseline
+from ctxsim.errors import DivergedError, SearchEndedError
+
+_ONE_AFTER_THE_OTHER = Points(())
+_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One window as it was carried: who carried what, and how the workers took turns."""
+
+    execution: Execution
+    # The requests of each worker, in turn.
+    requests: tuple[tuple[Who, ...], ...]
+
+
+class Stage:
+    """Everything that a copy of the process needs to carry windows; entered once in it."""
+
+    def __init__(self, crew: Crew, traffic: Traffic, selection: Selection, limits: Limits) -> None:
+        self.events: list[Event] = []
+        self._crew = crew
+        self._traffic = traffic
+        self.lanes = len(traffic.lanes)
+        self._files = selection.files
+        self._tracer = tracing(selection)
+        self._lockstep = Lockstep(self._tracer, limits, time_goes_on=True)
+        self._watchdog = Watchdog(_PATIENCE_S)
+        self._carried: list[list[Request]] = []
+
+    def __enter__(self) -> Stage:
+        self._crew.tallies.clear()
+        self._carrier = self._crew.carrier()
+        self._crew.record.hand_to(self._hear)
+        self._tracer.__enter__()
+        self._watchdog.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._watchdog.__exit__(*raised)
+        self._tracer.__exit__(*raised)
+
+    @property
+    def tally(self) -> Tally:
+        return self._carrier.tally
+
+    @property
+    def sent(self) -> frozenset[int]:
+        """The steps that a user has sent."""
+        return self._traffic.sent_steps
+
+    def is_seen(self, execution: Execution) -> bool:
+        """Whether a request came to a switch point in the selected files."""
+        return any(
+            code.co_filename in self._files for trail in execution.trails for code, _ in trail
+        )
+
+    def next_steps(self, lanes: tuple[int, ...]) -> tuple[int, ...]:
+        """Which steps these lanes are about to send."""
+        return tuple(self._traffic.next_step(self._traffic.lanes[each]) for each in lanes)
+
+    def pass_over(self, window: Window) -> None:
+        """Make a window's requests and do not send them: their users are one step further."""
+        for worker in window.lanes:
+            for lane in worker:
+                self._traffic.next_of(self._traffic.lanes[lane])
+
+    def carry(self, window: Window, chooser: Chooser | None = None) -> Carried:
+        """Carry a window by its points, or as `chooser` says.
+
+        Raises DivergedError as the chooser does, and SearchEndedError if a request comes to no
+        switch point any more.
+        """
+        if chooser is None:
+            points = window.points or _ONE_AFTER_THE_OTHER
+            chooser = ByPoints(points).begin(0, window.seed, Lengths())
+        self._carried = [[] for _ in window.lanes]
+        calls = [partial(self._carry, number, worker) for number, worker in enumerate(window.lanes)]
+        tally = self._carrier.tally
+        before = replace(tally, faults=dict(tally.faults), failures=dict(tally.failures))
+        try:
+            execution = self._lockstep.run(calls, chooser, window.seed)
+        except DivergedError:
+            # Requests that we cut off are none that failed.
+            self._carrier.tally = before
+            raise
+        if execution.stopped is not None:
+            self._carrier.tally = before
+        self._raise_faults(execution)
+        self._clear_up(execution.stopped)
+        return Carried(execution, tuple(tuple(r.who for r in each) for each in self._carried))
+
+    def _carry(self, number: int, lanes: tuple[int, ...]) -> None:
+        crew, run = self._crew, self._carrier.run
+        baseline = new_baseline()
+        for lane in lanes:
+            request = self._traffic.next_of(self._traffic.lanes[lane])
+            self._carried[number].append(request)
+            if crew.workers.variant == "copied":
+                crew.imported_in.copy().run(run, request, None, _give_way)
+            else:
+                run(request, baseline, _give_way)
+
+    def _raise_faults(self, execution: Execution) -> None:
+        for worker in execution.workers[: len(self._carried)]:
+            if worker.error is not None:
+                raise worker.error
+        if isinstance(execution.stopped, UncontrolledBlock):
+            raise _uncontrolled(execution.stopped)
+
+    def _clear_up(self, stopped: Stopped | None) -> None:
+        live = self._crew.live
+        if isinstance(stopped, Deadlock):
+            self._crew.record.note(self._deadlock(stopped))
+        live.clear()
+
+    def _deadlock(self, deadlock: Deadlock) -> Event:
+        cycle = _cycle(deadlock.waits)
+        waits = [each for each in cycle if each.worker < len(self._carried)]
+        who = [self._carried[each.worker][-1].who for each in waits if self._carried[each.worker]]
+        places = sorted({f"{each.what} at {_told(each.site)}" for each in cycle})
+        return Event(
+            kind="deadlock",
+            place="; ".join(places),
+            victim=who[0] if who else Who(0, 0),
+            source=who[1] if len(who) > 1 else None,
+            seen="; ".join(_waits(each) for each in cycle),
+            where=tuple(_where(each.site) for each in cycle),
+            at_request=self._crew.record.ended,
+        )
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        run = here()
+        # What requests do that are cut off is our doing.
+        if message["say"] == "event" and (run is None or not run.is_ending):
+            self.events.append(Event.from_json(message["event"]))
+
+
+def _give_way() -> None:
+    sleep(0)
+
+
+def _cycle(waits: Sequence[Wait]) -> Sequence[Wait]:
+    """Those that wait for each other; all where it is not known for whom they wait.
+
+    Others may wait for one of them, which is no other deadlock.
+    """
+    by_worker = {each.worker: each for each in waits}
+    for first in waits:
+        chain = [first]
+        while (holder := chain[-1].holder) in by_worker and holder is not None:
+            following = by_worker[holder]
+            if following in chain:
+                cycle = chain[chain.index(following) :]
+                return sorted(cycle, key=lambda each: each.worker)
+            chain.append(following)
+    return waits
+
+
+def _waits(wait: Wait) -> str:
+    told = f"{_told(wait.site)} waits in {wait.what}"
+    return told if wait.held_at is None else f"{told}, held since {_told(wait.held_at)}"
+
+
+def _where(site: Site) -> Where:
+    return Where(shown_file(site.file), site.line, site.function)
+
+
+def _told(site: Site) -> str:
+    return f"{shown_file(site.file)}:{site.line}"
+
+
+def _uncontrolled(stopped: UncontrolledBlock) -> SearchEndedError:
+    return SearchEndedError(
+        "hang",
+        f"a request came to no switch point for {stopped.waited_s:g} s, at "
+        f"{_told(stopped.stack[0])}: it waits for what no schedule controls, or runs in circles",
+    )

@@ -1,0 +1,51 @@
+"""The command `replay`: a case that was found before, carried again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ctxsim.cells import Halt
+from ctxsim.cli import running
+from ctxsim.cli.streams import result, shows_unicode
+from ctxsim.errors import ExitCode
+from ctxsim.report.cases import CaseFile, read_case
+from ctxsim.report.lines import Page
+from ctxsim.report.masks import mask
+from ctxsim.simulation import Options, Replayed, replay
+
+
+def replay_case(name: str, *, times: int) -> int:
+    """Replay the case and return the exit code: 1 if it shows each time, 0 if it never does."""
+    case = read_case(name)
+    halt = Halt()
+    with running.stopped_by_signals(halt):
+        replayed = replay(case, times, Options(halt=halt))
+    if halt.interrupted:
+        return ExitCode.INTERRUPTED
+    result(_told(case, replayed))
+    if replayed.times == replayed.of:
+        return ExitCode.FINDINGS
+    return ExitCode.OK if replayed.times == 0 else ExitCode.INCONCLUSIVE
+
+
+def _told(case: CaseFile, replayed: Replayed) -> str:
+    page = Page(unicode=shows_unicode(sys.stdout))
+    page.add(f"{case.code}  {case.title}", hanging=8)
+    page.add(f"{case.scenario['file']}, {case.workers}, seed {case.seed}; {case.id}", indent=2)
+    for line in map(mask, _lines(replayed.story)):
+        page.add(line, indent=2, hanging=4)
+    page.add(f"shown by {replayed.times} of {replayed.of} replays{_meaning(replayed)}")
+    return page.text
+
+
+def _lines(story: Sequence[str]) -> Sequence[str]:
+    return story or ("it did not show",)
+
+
+def _meaning(replayed: Replayed) -> str:
+    if replayed.times == replayed.of:
+        return ""
+    if replayed.times:
+        return ": not all that happens is controlled"
+    return ": either it is fixed, or the lines that it needs have moved"

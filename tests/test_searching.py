@@ -1,0 +1,181 @@
+"""Controlled schedules, end to end: searched for, replayed, made small, told, carried again."""
+
+import json
+import re
+import textwrap
+
+import pytest
+
+from ctxsim.errors import ScenarioError, TargetError
+from ctxsim.scenario import Scenario
+from ctxsim.simulation import Options, replay, simulate
+
+HEAD = """
+from flask import Flask, request
+import threading, time
+app = Flask(__name__)
+"""
+LEAKY = """
+current = {}
+
+@app.get("/who")
+def who():
+    current["name"] = request.args["tag"]
+    greeting = "hello"
+    return greeting + current["name"]
+"""
+FIXED = """
+@app.get("/who")
+def who():
+    current = {"name": request.args["tag"]}
+    greeting = "hello"
+    return greeting + current["name"]
+"""
+# Nobody is in the way of the other but in every fifth use.
+SELDOM = """
+uses, names = 0, {}
+
+@app.get("/who")
+def who():
+    global uses
+    uses += 1
+    slot = 0 if uses % 5 == 0 else request.args["tag"]
+    names[slot] = request.args["tag"]
+    greeting = "hello"
+    return greeting + names.pop(slot, "nobody")
+"""
+DEADLOCK = """
+one, other = threading.Lock(), threading.Lock()
+
+@app.get("/who")
+def who():
+    first, second = (one, other) if "v" not in request.args else (other, one)
+    with first:
+        with second:
+            return request.args["tag"]
+"""
+# A request's value stays with the thread that answered it, which answers the next one too.
+ORDER = """
+last = "nobody"
+
+@app.get("/who")
+def who():
+    global last
+    before, last = last, request.args["tag"]
+    return before + last
+"""
+STEPS = 'steps: [{get: "/who?tag={canary}"}, {get: "/who?v=1&tag={canary}"}]'
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    def write(source, *, workers='["threads:4"]', schedule="{kind: auto, budget: 200}", more=""):
+        (tmp_path / "served.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
+        path = tmp_path / "searched.yaml"
+        path.write_text(
+            f'version: 1\ntarget: {{app: "served.py:app"}}\n{STEPS}\nworkers: {workers}\n'
+            f"schedule: {schedule}\nseed: 7\n{more}",
+            encoding="utf-8",
+        )
+        return Scenario.load(path)
+
+    return write
+
+
+def searched(scenario):
+    return simulate(scenario, options=Options(compare_alone=False))
+
+
+def test_an_unlucky_order_of_lines_is_found_replayed_and_told(scenario):
+    outcome = searched(scenario(LEAKY))
+    [finding] = [each for each in outcome.findings if each.code == "CTX201"]
+    assert (finding.confirmed.times, finding.confirmed.of) == (20, 20)
+    assert finding.replay == f"ctxsim replay {finding.id}"
+    story = "\n".join(finding.story)
+    # Two requests, of which one was made to wait between the line that writes and the one that
+    # reads.
+    assert story.count("starts") == 2
+    assert re.search(r"starts, until served\.py:1[12] in who", story)
+
+
+def test_the_fixed_application_is_clean_in_all_executions(scenario):
+    outcome = searched(scenario(FIXED, workers='[sync, "threads:4", "threads:3:fresh"]'))
+    assert (outcome.verdict, outcome.exit_code) == ("clean", 0)
+    assert all(cell.compared > 200 for cell in outcome.cells)
+
+
+def test_a_rare_state_comes_round(scenario):
+    """What needs the fifth use and an unlucky order is found, with the requests that lead there."""
+    outcome = searched(scenario(SELDOM, schedule="{kind: auto, budget: 600}"))
+    assert "CTX201" in {each.code for each in outcome.findings}
+    [case] = [each for each in outcome.cases if each.code == "CTX201"]
+    assert len(case.script["windows"]) >= 4
+
+
+def test_requests_that_wait_for_each_other_are_a_deadlock(scenario):
+    outcome = searched(scenario(DEADLOCK))
+    [finding] = outcome.findings
+    assert finding.code == "CTX501"
+    assert "waits in Lock.acquire, held since served.py:" in "\n".join(finding.story)
+    assert {place.line for place in finding.where} == {12}
+
+
+def test_locks_in_one_order_are_no_deadlock(scenario):
+    ordered = DEADLOCK.replace("(other, one)", "(one, other)")
+    assert searched(scenario(ordered)).verdict == "clean"
+
+
+def test_sync_finds_what_an_order_of_requests_shows(scenario):
+    outcome = searched(scenario(ORDER, workers="sync"))
+    finding = next(each for each in outcome.findings if each.code == "CTX201")
+    assert finding.confirmed.times == 20
+
+
+def test_the_same_seed_gives_the_same_result(scenario):
+    def told():
+        document = searched(scenario(LEAKY)).to_json()
+        without = ("environment", "timing")
+        for each in (document, *document["cells"]):
+            for key in without:
+                each.pop(key, None)
+        return json.dumps(document)
+
+    assert told() == told()
+
+
+def test_a_case_shows_each_time_and_no_more_once_it_is_mended(scenario, tmp_path):
+    [case] = searched(scenario(LEAKY)).cases
+    assert replay(case, 5).times == 5
+    (tmp_path / "served.py").write_text(HEAD + FIXED, encoding="utf-8")
+    assert replay(case, 3).times == 0
+
+
+def test_an_application_with_threads_of_its_own_is_refused(scenario):
+    source = f"threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n{FIXED}"
+    with pytest.raises(TargetError, match="started threads when it was imported"):
+        searched(scenario(source))
+
+
+def test_nothing_is_called_clean_where_no_switch_point_was_reached(scenario):
+    outcome = searched(scenario(FIXED, schedule="{kind: random, budget: 20, select: [json]}"))
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert any("no request came to a switch point" in each for each in outcome.document.reasons)
+
+
+def test_a_module_that_is_not_there_cannot_be_selected(scenario):
+    with pytest.raises(TargetError, match="names shop, which is no module"):
+        searched(scenario(FIXED, schedule="{kind: random, select: [shop]}"))
+
+
+def test_workers_that_no_schedule_controls_are_refused_in_the_file(scenario):
+    with pytest.raises(ScenarioError, match="'greenlets:20' cannot be controlled"):
+        scenario(FIXED, workers='[sync, "greenlets:20"]')
+
+
+def test_default_workers_are_those_that_can_be_controlled(scenario):
+    loaded = scenario(FIXED, workers="sync")
+    document = loaded.model_copy(update={})
+    text = loaded.text.replace("workers: sync\n", "")
+    reloaded = Scenario.parse(text, str(document.folder / "searched.yaml"))
+    outcome = searched(reloaded.with_options(budget="10"))
+    assert [cell.workers for cell in outcome.cells] == ["sync", "threads:8"]

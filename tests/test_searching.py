@@ -69,7 +69,7 @@ STEPS = 'steps: [{get: "/who?tag={canary}"}, {get: "/who?v=1&tag={canary}"}]'
 
 @pytest.fixture
 def scenario(tmp_path):
-    def write(source, *, workers='["threads:4"]', schedule="{kind: auto, budget: 200}", more=""):
+    def write(source, *, workers='["threads:4"]', schedule="{kind: auto, budget: 120}", more=""):
         (tmp_path / "served.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
         path = tmp_path / "searched.yaml"
         path.write_text(
@@ -101,7 +101,7 @@ def test_an_unlucky_order_of_lines_is_found_replayed_and_told(scenario):
 def test_the_fixed_application_is_clean_in_all_executions(scenario):
     outcome = searched(scenario(FIXED, workers='[sync, "threads:4", "threads:3:fresh"]'))
     assert (outcome.verdict, outcome.exit_code) == ("clean", 0)
-    assert all(cell.compared > 200 for cell in outcome.cells)
+    assert all(cell.compared > 120 for cell in outcome.cells)
 
 
 def test_a_rare_state_comes_round(scenario):

@@ -69,6 +69,8 @@ class Searching:
         self._executions = self._number = 0
         self._is_seen = False
         _refuse_threads()
+        # Once here, not in each copy: it takes longer than a short one does.
+        crew.residue.search()
 
     def run(self) -> None:
         """Search until the budget is spent or the harness has enough; or replay."""

@@ -76,9 +76,10 @@ class Record:
             self.on_early(event)
 
     def hand_to(self, say: Callable[[dict[str, Any]], None]) -> None:
-        """Say events to `say` from now on, each cause as if it had not been seen before."""
+        """Say events to `say` from now on, as if no request and no cause had been seen before."""
         self._say = say
         self._counts = {}
+        self.ended = 0
         # Where a value comes from is searched with a trace function, which others may need.
         self.on_early = _nothing_more
 

@@ -74,10 +74,14 @@ class Residue:
         self._ours = ours
         self.more: Callable[[], Iterator[tuple[str, object]]] | None = None
 
-    def before(self, request: Request, baseline: Context | None) -> None:
-        """The worker is about to take `request`; `baseline` is None for a new worker."""
+    def search(self) -> None:
+        """Find the thread-locals that there are, before any request if it is time for that."""
         if self._milestones.reached(self._record.ended + 1):
             self._locals = self._thread_locals()
+
+    def before(self, request: Request, baseline: Context | None) -> None:
+        """The worker is about to take `request`; `baseline` is None for a new worker."""
+        self.search()
         context = copy_context()
         if context:
             self._compare_variables(request, context, baseline)

@@ -31,8 +31,10 @@ from ctxsim.cell.workers.carry import Crew, added_up
 from ctxsim.errors import TargetError
 
 _EXECUTIONS = 2_000
-# The first part of the executions switches in the application's own files alone.
+# The first part of the executions switches in the application's own files alone. So do later ones,
+# where those in its packages have had as many steps as all others, and so many more: they are long.
 _OWN_SHARE = 0.6
+_MORE_STEPS = 50_000
 # How often a script is played to make it small: for the first cause of a kind, and for others.
 _PLAYS, _PLAYS_AGAIN = 300, 60
 _MOST_CAUSES = 12
@@ -67,6 +69,8 @@ class Searching:
         self._settled: dict[Cause, Settled | None] = {}
         self._counts: dict[Cause, int] = {}
         self._executions = self._number = 0
+        # With the narrowest selection, and with the widest.
+        self._steps = [0, 0]
         self._is_seen = False
         _refuse_threads()
         # Once here, not in each copy: it takes longer than a short one does.
@@ -106,6 +110,9 @@ class Searching:
                 self._settle(batch.script, event.cause, at)
 
     def _is_widened(self, left: int | None) -> int:
+        own, wide = self._steps
+        if wide > own + _MORE_STEPS:
+            return 0
         if left is None:
             return self._number % 2
         return int(self._executions >= _OWN_SHARE * (self._executions + left))
@@ -131,6 +138,7 @@ class Searching:
     def _take(self, batch: Batch, at: int) -> None:
         self._scenes[at] = batch.scenes
         self._executions += batch.executions
+        self._steps[at] += batch.steps
         self._is_seen = self._is_seen or batch.is_seen
         total = added_up([self._tally, batch.tally])
         for name in ("requests", "compared", "failed", "visitors", "in_flight_peak"):

@@ -76,6 +76,7 @@ class Batch:
     script: Script
     events: tuple[Event, ...]
     executions: int
+    steps: int
     is_seen: bool
     tally: Tally
     sent: frozenset[int]
@@ -119,6 +120,7 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         Script(wish.number, tuple(carried)),
         tuple(stage.events),
         executions,
+        steps,
         is_seen,
         stage.tally,
         stage.sent,

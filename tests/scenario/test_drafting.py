@@ -78,6 +78,18 @@ def test_what_fails_is_sent_seldom_and_what_echoes_often():
     assert "/x?q={canary}&fail={canary}" not in flows["visit"]
 
 
+def test_each_kind_of_failure_is_sent_once_and_one_of_every_route_first():
+    """A request that is refused was carried further than one that lacks something."""
+    route = Route("GET", "/x", (Read("query", "q"), Read("query", "draft")))
+    other = tried(Route("GET", "/y"), 404, 404)
+    made = draft(sight_of(tried(route, 400, 500, 200, 500, 400), other), FRAME)
+    assert sent(made)["odd"] == [
+        "/x?tag={canary}",
+        "/y?tag={canary}",
+        "/x?q={canary}&draft={canary}",
+    ]
+
+
 def test_who_logs_in_does_so_first():
     login = Route("POST", "/login", (Read("form", "name"),))
     made = draft(sight_of(tried(Route("GET", "/me"), 200), tried(login, 200)), FRAME)

@@ -147,6 +147,21 @@ async def answer(send, body):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
 """
+AROUND = """
+import threading
+import flask
+local = threading.local()
+site = flask.Flask(__name__)
+@site.get("/orders")
+def orders():
+    local.name = flask.request.args["name"]
+    return f"orders of {local.name}"
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/health":
+        start_response("200 OK", [])
+        return [f"checked by {vars(local).get('name')}".encode()]
+    return site(environ, start_response)
+"""
 SLOW = """
 import time
 import flask
@@ -170,6 +185,7 @@ LEAKY = {
     "session": (SESSION, {"unsafe": True}, {"CTX204"}),
     "django": (DJANGO, {}, {"CTX201"}),
     "runtime": (RUNTIME, {}, {"CTX201"}),
+    "around": (AROUND, {"target": "checked:app"}, {"CTX201", "CTX401"}),
 }
 CLEAN = {
     "flask": GLOBAL.replace("current = {}", "").replace("current", "vars(flask.g)"),
@@ -184,6 +200,7 @@ CLEAN = {
     "missing": MISSING.replace("last[0] = ", "user = ").replace("{last[0]} was", "nobody was"),
     "argument": ARGUMENT.replace("taken.append", "str"),
     "nobody": NOBODY.replace("last[0] = ", "tenant = ").replace("{last[0]}", "{tenant}"),
+    "around": AROUND.replace("local.name = ", "name = ").replace("{local.name}", "{name}"),
 }
 
 

@@ -33,7 +33,8 @@ class Route:
     """A route as the framework knows it; `path` has placeholders where the rule has arguments.
 
     `wants` says why it cannot be sent, '' where it can. `view` names the function that answers it,
-    and `words` are the texts that it compares its arguments with.
+    and `words` are the texts that it compares its arguments with. `is_guess`: only the source
+    names the path, and it may be none.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Route:
     view: Where | None = None
     wants: str = ""
     words: tuple[str, ...] = ()
+    is_guess: bool = False
 
     @property
     def name(self) -> str:

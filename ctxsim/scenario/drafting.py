@@ -79,7 +79,7 @@ def _is_no_route(tried: Tried, sight: Sight) -> bool:
     if tried.route == NO_SUCH_PAGE:
         return True
     return (
-        not sight.framework
+        (tried.route.is_guess or not sight.framework)
         and bool(tried.trials)
         and all(trial.status == _NOT_FOUND for trial in tried.trials)
     )

@@ -255,6 +255,28 @@ def test_a_module_without_an_application_is_refused_with_what_to_write(look):
     assert "looked:NAME" in lived.ending.hint
 
 
+def test_a_route_that_failed_for_what_another_left_is_tried_again(look):
+    text = """
+import flask
+app = flask.Flask(__name__)
+last = []
+@app.get("/before")
+def before(): return last.append(1) or "left"
+@app.get("/health")
+def health():
+    assert not last
+    return "fine"
+@app.get("/later")
+def later(): return last.clear() or "gone"
+@app.get("/never")
+def never(): return 1 / 0
+"""
+    sight = look(text).finished().sight
+    by_path = {each.route.path: [trial.status for trial in each.trials] for each in sight.routes}
+    assert by_path["/health"] == [500, 200]
+    assert by_path["/never"] == [500, 500]
+
+
 def test_paths_are_guessed_where_no_framework_tells_them(look):
     text = """
 def app(environ, start_response):
@@ -267,6 +289,26 @@ def app(environ, start_response):
     statuses = {each.route.path: each.trials[0].status for each in sight.routes}
     assert statuses.pop(NO_SUCH_PAGE.path) == 404
     assert statuses == {"/": 404, "/a": 200, "/b": 200, "/c/": 200, "/c/{canary}": 200}
+
+
+def test_paths_that_are_answered_around_the_application_are_tried_too(look):
+    """No framework tells them, and they run on the same workers."""
+    text = """
+import flask
+site = flask.Flask(__name__)
+@site.get("/known")
+def known(): return "/known" if flask.request.path == "/known" else "/text"
+def app(environ, start_response):
+    if environ["PATH_INFO"] in ("/health", "/not/here"):
+        start_response("200 OK" if environ["PATH_INFO"] == "/health" else "404 Not Found", [])
+        return [b"fine"]
+    return site(environ, start_response)
+"""
+    sight = look(text).finished().sight
+    assert sight.framework == "Flask"
+    tried = {each.route.path: (each.trials[0].status, each.route.is_guess) for each in sight.routes}
+    assert tried.pop(NO_SUCH_PAGE.path) == (404, False)
+    assert tried == {"/known": (200, False), "/health": (200, True), "/not/here": (404, True)}
 
 
 SHARED = """

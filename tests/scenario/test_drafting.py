@@ -102,6 +102,8 @@ def test_a_text_of_the_source_that_is_no_path_is_left_out():
     made = draft(sight_of(known, unknown, framework=""), FRAME)
     assert made.sent == "1 of 1 route could be sent"
     assert draft(sight_of(known, unknown), FRAME).sent == "2 of 2 routes could be sent"
+    guess = replace(unknown, route=replace(unknown.route, is_guess=True))
+    assert draft(sight_of(known, guess), FRAME).sent == "1 of 1 route could be sent"
 
 
 def test_what_was_not_sent_is_told():

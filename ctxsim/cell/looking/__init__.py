@@ -15,6 +15,7 @@ from ctxsim.cell.looking.sources import (
     Names,
     Source,
     application_sources,
+    compared_paths,
     literal_paths,
     mentions,
 )
@@ -33,6 +34,7 @@ from ctxsim.cell.workers.models import Model
 _OWN_COOKIES = ("session", "sessionid", "csrftoken", "_csrf")
 _UNFILLED = "its path has a pattern that could not be filled"
 _FIRST = Route("GET", "/")
+_MOST_BESIDES = 12
 
 
 def settled(plan: Plan) -> Plan:
@@ -48,7 +50,8 @@ class Looking:
         sources = application_sources()
         framework, found = found_routes()
         names = Names(sources)
-        routes = _routes(found, names) or _guessed(sources, plan.look)
+        told = _routes(found, names)
+        routes = [*told, *_besides(told, sources)] if told else _guessed(sources, plan.look)
         common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
         self._seen = Sight(
             plan.target.app,
@@ -102,6 +105,16 @@ def _takes(found: Found, view: Where, read: tuple[Read, ...] | None, names: Name
         return True
     bodies = any(each.place in ("form", "json") for each in read or ())
     return bodies or names.mentions(view.file, view.line, found.method)
+
+
+def _besides(told: list[Route], sources: list[Source]) -> list[Route]:
+    """Paths that no framework tells, since what is put around the application answers them.
+
+    A health check or a page of metrics runs on the same workers, and sees what they were left with.
+    """
+    known = {"/", *(route.path for route in told)}
+    paths = [path for path in compared_paths(sources) if path not in known]
+    return [Route("GET", path, is_guess=True) for path in paths[:_MOST_BESIDES]]
 
 
 def _guessed(sources: list[Source], look: Look) -> list[Route]:

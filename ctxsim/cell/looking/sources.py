@@ -7,7 +7,7 @@ import functools
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -354,16 +354,18 @@ def literal_paths(sources: list[Source]) -> list[str]:
 
     In comparisons, `match` cases, `startswith`, and as keys of dictionaries.
     """
-    found = [path for source in sources for path in _paths(source.tree)]
-    return list(dict.fromkeys(path for path in found if _PATH.fullmatch(path)))
+    return _paths(sources, lambda node: (*_compared(node), *_registered(node)))
 
 
-def _paths(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        for each in _compared(node):
-            path = _text(each)
-            if path is not None:
-                yield path
+def compared_paths(sources: list[Source]) -> list[str]:
+    """The paths with which a source compares, in the order of its text."""
+    return _paths(sources, _compared)
+
+
+def _paths(sources: list[Source], named_by: Callable[[ast.AST], Iterable[ast.expr]]) -> list[str]:
+    nodes = (node for source in sources for node in ast.walk(source.tree))
+    texts = (_text(each) for node in nodes for each in named_by(node))
+    return list(dict.fromkeys(text for text in texts if text and _PATH.fullmatch(text)))
 
 
 def _compared(node: ast.AST) -> Iterator[ast.expr]:
@@ -372,7 +374,10 @@ def _compared(node: ast.AST) -> Iterator[ast.expr]:
             yield from each.elts if isinstance(each, ast.Tuple | ast.List | ast.Set) else (each,)
     elif isinstance(node, ast.MatchValue):
         yield node.value
-    elif isinstance(node, ast.Dict):
+
+
+def _registered(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Dict):
         yield from (key for key in node.keys if key is not None)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         yield from node.args[:2] if node.func.attr in _REGISTER else ()

@@ -107,6 +107,12 @@ def reads_of(text):
         ("dict(scope['headers']).get(b'x-user')", Read("header", "X-User")),
         ("dict(scope['headers'])[b'authorization']", Read("auth", "header")),
         ("'x' in request.args", Read("query", "x")),
+        ("@use_args({'x': fields.Str(required=True)})\ndef f(x): pass", Read("json", "x")),
+        ("use_args({'n': fields.Int()}, location='query')", Read("query", "n", "int")),
+        ("parser.parse({'x': fields.Str()}, r, locations=('form',))", Read("form", "x")),
+        ("class S(Schema):\n    x = fields.Bool()", Read("json", "x", "bool")),
+        ("class F(Form):\n    x = StringField('X')", Read("form", "x")),
+        ("class F(forms.Form):\n    n = forms.IntegerField()", Read("form", "n", "int")),
         ("request.args.get('x') == 'csv'", Read("query", "x", words=("csv",))),
         ("request.args.get('x') in ('a', 'b')", Read("query", "x", words=("a", "b"))),
         (
@@ -123,7 +129,17 @@ def test_the_source_tells_which_names_are_read(text, read):
     assert read in reads_of(text)
 
 
-@pytest.mark.parametrize("text", ["environ['PATH_INFO']", "headers['Content-Type']", "other['x']"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "environ['PATH_INFO']",
+        "headers['Content-Type']",
+        "other['x']",
+        "call({'x': str(y), **z})",
+        "class C:\n    x = list()",
+        "class C(models.Model):\n    x = models.CharField()",
+    ],
+)
 def test_what_no_client_sends_is_no_name(text):
     assert reads_of(text) == set()
 

@@ -56,7 +56,20 @@ _VARIABLES: dict[str, Place] = {
     "form": "form",
 }
 _GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
-_KINDS = {"int": "int", "float": "float", "bool": "bool"}
+_KINDS = {
+    "int": "int", "Int": "int", "Integer": "int", "IntegerField": "int",
+    "float": "float", "Float": "float", "FloatField": "float", "DecimalField": "float",
+    "bool": "bool", "Bool": "bool", "Boolean": "bool", "BooleanField": "bool",
+}  # fmt: skip
+# What of a request a schema is for, in webargs' words, and what it is for by default.
+_BODY: Place = "json"
+_LOCATIONS: dict[str, Place] = {
+    "query": "query",
+    "querystring": "query",
+    "form": "form",
+    "headers": "header",
+    "cookies": "cookie",
+}
 _ENVIRON = "HTTP_"
 # Headers that a server or client sets for its own ends, or that would change how a body is read.
 _NOT_SENT = frozenset(
@@ -83,6 +96,7 @@ Words = dict[tuple[Place, str], dict[str, None]]
 _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
 _PATH = re.compile(r"/[\w./-]*")
 _REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
+_WHERE = ("location", "locations")
 _MOST_FILES = 400
 
 
@@ -270,6 +284,47 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
         name = _text(node.left)
         if name is not None:
             yield from _made(node.comparators[0], name)
+    yield from _fields(node)
+
+
+def _fields(node: ast.AST) -> Iterator[Read]:
+    """The fields of a schema: a dictionary that a call is given, or the attributes of a class."""
+    if isinstance(node, ast.Call):
+        location = next((_location(each) for each in node.keywords if each.arg in _WHERE), _BODY)
+        for given in node.args:
+            if isinstance(given, ast.Dict):
+                for key, value in zip(given.keys, given.values, strict=True):
+                    yield from _field(location, _text(key), value)
+    elif isinstance(node, ast.ClassDef):
+        for each in node.body:
+            match each:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=kind) as value):
+                    yield from _field("form" if _is_form_field(kind) else _BODY, name, value)
+
+
+def _field(place: Place, name: str | None, value: ast.expr) -> Iterator[Read]:
+    """`fields.Str(...)` as in marshmallow, `StringField(...)` as in WTForms and Django's forms."""
+    if name is None or not isinstance(value, ast.Call):
+        return
+    kind = value.func
+    is_of_schema = isinstance(kind, ast.Attribute) and _name_of(kind.value) == "fields"
+    if is_of_schema or _is_form_field(kind):
+        yield from _read(place, name, _KINDS.get(_name_of(kind), "text"))
+
+
+def _is_form_field(kind: ast.expr) -> bool:
+    # A column of a database is called so, too.
+    is_column = isinstance(kind, ast.Attribute) and _name_of(kind.value) == "models"
+    return _name_of(kind).endswith("Field") and not is_column
+
+
+def _location(keyword: ast.keyword) -> Place:
+    texts = (_text(each) for each in ast.walk(keyword.value) if isinstance(each, ast.Constant))
+    return next((_LOCATIONS[text] for text in texts if text in _LOCATIONS), _BODY)
+
+
+def _name_of(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _converted(call: ast.Call) -> Iterator[Read]:
@@ -311,7 +366,7 @@ def _places_of(holder: ast.expr) -> tuple[Place, ...]:
 
 
 def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place, ...]:
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    name = _name_of(called)
     if name == "dict" and arguments:
         return _places_of(arguments[0])
     if name in _PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
@@ -340,7 +395,7 @@ def _read(place: Place, name: str, kind: str = "text") -> Iterator[Read]:
         yield Read(place, name, kind)  # type: ignore[arg-type]
 
 
-def _text(node: ast.expr) -> str | None:
+def _text(node: ast.expr | None) -> str | None:
     if not isinstance(node, ast.Constant):
         return None
     if isinstance(node.value, bytes):

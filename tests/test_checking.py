@@ -162,6 +162,21 @@ def app(environ, start_response):
         return [f"checked by {vars(local).get('name')}".encode()]
     return site(environ, start_response)
 """
+METHODS = """
+from urllib.parse import parse_qs
+class Pages:
+    def __call__(self, environ, start_response):
+        page = getattr(type(self), environ["PATH_INFO"].strip("/"), None)
+        start_response("200 OK" if page else "404 Not Found", [])
+        given = {name: texts[0] for name, texts in parse_qs(environ["QUERY_STRING"]).items()}
+        return [page(self, given["item"], given["q"]).encode()] if page else []
+class Shop(Pages):
+    last = []
+    def orders(self, item, q):
+        self.last[:] = self.last or [item]
+        return f"{self.last[0]} {q}"
+app = Shop()
+"""
 SLOW = """
 import time
 import flask
@@ -186,6 +201,7 @@ LEAKY = {
     "django": (DJANGO, {}, {"CTX201"}),
     "runtime": (RUNTIME, {}, {"CTX201"}),
     "around": (AROUND, {"target": "checked:app"}, {"CTX201", "CTX401"}),
+    "methods": (METHODS, {}, {"CTX201"}),
 }
 CLEAN = {
     "flask": GLOBAL.replace("current = {}", "").replace("current", "vars(flask.g)"),
@@ -201,6 +217,9 @@ CLEAN = {
     "argument": ARGUMENT.replace("taken.append", "str"),
     "nobody": NOBODY.replace("last[0] = ", "tenant = ").replace("{last[0]}", "{tenant}"),
     "around": AROUND.replace("local.name = ", "name = ").replace("{local.name}", "{name}"),
+    "methods": METHODS.replace("self.last[:] = self.last or [item]", "self = Shop()").replace(
+        "{self.last[0]}", "{item}"
+    ),
 }
 
 

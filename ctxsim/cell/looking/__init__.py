@@ -10,7 +10,7 @@ from ctxsim.cell.history import Where
 from ctxsim.cell.looking import finding
 from ctxsim.cell.looking.found import Found
 from ctxsim.cell.looking.paths import is_filled
-from ctxsim.cell.looking.routes import found_routes, place_of
+from ctxsim.cell.looking.routes import found_routes, of_methods, place_of
 from ctxsim.cell.looking.sources import (
     Names,
     Source,
@@ -51,7 +51,10 @@ class Looking:
         framework, found = found_routes()
         names = Names(sources)
         told = _routes(found, names)
-        routes = [*told, *_besides(told, sources)] if told else _guessed(sources, plan.look)
+        if told:
+            routes = [*told, *_besides(told, sources)]
+        else:
+            routes = [*_pages(plan, names), *_guessed(sources, plan.look)]
         common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
         self._seen = Sight(
             plan.target.app,
@@ -115,6 +118,11 @@ def _besides(told: list[Route], sources: list[Source]) -> list[Route]:
     known = {"/", *(route.path for route in told)}
     paths = [path for path in compared_paths(sources) if path not in known]
     return [Route("GET", path, is_guess=True) for path in paths[:_MOST_BESIDES]]
+
+
+def _pages(plan: Plan, names: Names) -> list[Route]:
+    methods = list(of_methods(finding.application_of(plan.target)))
+    return [replace(each, is_guess=True) for each in _routes(methods, names)]
 
 
 def _guessed(sources: list[Source], look: Look) -> list[Route]:

@@ -177,6 +177,19 @@ class Shop(Pages):
         return f"{self.last[0]} {q}"
 app = Shop()
 """
+LANGUAGE = """
+from flask import Flask, abort, request
+from ctxsim import pause
+app = Flask("checked")
+chosen = ["en"]
+@app.get("/orders/<number>")
+def order(number):
+    lang = request.args["lang"]
+    if len(lang) != 2: abort(400)
+    chosen[0] = lang
+    pause(0.001)
+    return f"{chosen[0]} page for {number}"
+"""
 SLOW = """
 import time
 import flask
@@ -202,6 +215,7 @@ LEAKY = {
     "runtime": (RUNTIME, {}, {"CTX201"}),
     "around": (AROUND, {"target": "checked:app"}, {"CTX201", "CTX401"}),
     "methods": (METHODS, {}, {"CTX201"}),
+    "language": (LANGUAGE, {"workers": ["threads:4"]}, {"CTX208"}),
 }
 CLEAN = {
     "flask": GLOBAL.replace("current = {}", "").replace("current", "vars(flask.g)"),
@@ -217,6 +231,7 @@ CLEAN = {
     "argument": ARGUMENT.replace("taken.append", "str"),
     "nobody": NOBODY.replace("last[0] = ", "tenant = ").replace("{last[0]}", "{tenant}"),
     "around": AROUND.replace("local.name = ", "name = ").replace("{local.name}", "{name}"),
+    "language": LANGUAGE.replace("{chosen[0]}", "{lang}"),
     "methods": METHODS.replace("self.last[:] = self.last or [item]", "self = Shop()").replace(
         "{self.last[0]}", "{item}"
     ),

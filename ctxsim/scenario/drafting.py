@@ -149,6 +149,9 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
             yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
     # Each such text may lead to an answer of its own.
     yield from (trial for trial in well if trial.variant == "word" and trial.is_good)
+    # Where any text is taken, a canary tells more.
+    if not any(trial.variant == "full" and trial.is_good for trial in well):
+        yield from (trial for trial in well if trial.variant == "likely" and trial.is_good)
 
 
 def _all_odd(known: Sequence[Tried]) -> list[tuple[Tried, Trial]]:

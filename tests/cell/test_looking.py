@@ -12,7 +12,7 @@ from werkzeug.routing import Map, Rule
 
 from ctxsim.cell.looking import sources, suspects
 from ctxsim.cell.looking.attempts import attempts
-from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
+from ctxsim.cell.looking.paths import likely_paths, of_braces, of_filters, of_regex, of_rule
 from ctxsim.cell.plan import Look, Target
 from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route
 
@@ -161,6 +161,31 @@ def test_each_text_that_is_compared_with_is_sent_once():
     tried = attempts(Route("GET", "/x", reads), [Read("query", "as")])
     paths = [each.step.path for each in tried if each.variant == "word"]
     assert paths == ["/x?q={canary}&as=csv", "/x?q={canary}&as=json"]
+
+
+def test_what_a_name_suggests_is_sent_in_two_ways():
+    """A language that is none is refused; and what one sets shows in the answer of another."""
+    route = Route("GET", "/x", (Read("query", "user_lang"), Read("query", "q")))
+    paths = [each.step.path for each in attempts(route, ()) if each.variant == "likely"]
+    assert paths == ["/x?user_lang=fr&q={canary}", "/x?user_lang=nl&q={canary}"]
+    assert not [each for each in attempts(Route("GET", "/x"), ()) if each.variant == "likely"]
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "paths"),
+    [
+        ("/{canary}/{user.number}", ["locale", "n"], ("/fr/{user.number}", "/nl/{user.number}")),
+        ("/{canary}/{canary}", ["n", "until"], ("/{canary}/2024-02-01", "/{canary}/2024-03-01")),
+        ("/{canary}", ["day", "more"], ()),
+        ("/{user.number}", ["day"], ()),
+        ("/{canary}", ["name"], ()),
+    ],
+)
+def test_the_names_of_a_paths_arguments_suggest_texts(path, names, paths):
+    assert likely_paths(path, names) == paths
+    tried = attempts(Route("POST", path, likely=paths), ())
+    sent = (each.step.path.partition("?")[0] for each in tried if each.variant == "likely")
+    assert tuple(sent) == paths
 
 
 def test_every_way_to_send_a_route_is_tried_once():

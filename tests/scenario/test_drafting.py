@@ -78,6 +78,16 @@ def test_what_fails_is_sent_seldom_and_what_echoes_often():
     assert "/x?q={canary}&fail={canary}" not in flows["visit"]
 
 
+def test_what_names_suggest_is_sent_where_a_canary_is_refused():
+    route = Route("GET", "/x", (Read("query", "lang"),))
+    ways = ["full", "likely", "likely"]
+    assert [each.variant for each in attempts(route, ())][:3] == ways
+    refused = sent(draft(sight_of(tried(route, 500, 200, 200)), FRAME))
+    assert refused["visit"] == ["/x?lang=fr&tag={canary}", "/x?lang=nl&tag={canary}"]
+    taken = sent(draft(sight_of(tried(route, 200, 200, 200)), FRAME))
+    assert taken["visit"] == ["/x?lang={canary}"]
+
+
 def test_each_kind_of_failure_is_sent_once_and_one_of_every_route_first():
     """A request that is refused was carried further than one that lacks something."""
     route = Route("GET", "/x", (Read("query", "q"), Read("query", "draft")))

@@ -9,7 +9,7 @@ from typing import Any
 from ctxsim.cell.history import Where
 from ctxsim.cell.looking import finding
 from ctxsim.cell.looking.found import Found
-from ctxsim.cell.looking.paths import is_filled
+from ctxsim.cell.looking.paths import is_filled, likely_paths
 from ctxsim.cell.looking.routes import found_routes, of_methods, place_of
 from ctxsim.cell.looking.sources import (
     Names,
@@ -98,7 +98,9 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
             wants = each.wants or ("" if is_filled(each.path) else _UNFILLED)
             known = view if read is not None else None
             words = () if known is None else names.compared_arguments(known.file, known.line)
-            routes.append(Route(each.method, each.path, reads, known, wants, words))
+            arguments = () if known is None else names.arguments(known.file, known.line)
+            texts = likely_paths(each.path, arguments)
+            routes.append(Route(each.method, each.path, reads, known, wants, words, texts))
     return list({route.name: route for route in routes}.values())
 
 

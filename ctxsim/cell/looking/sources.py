@@ -97,6 +97,8 @@ _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
 _PATH = re.compile(r"/[\w./-]*")
 _REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
 _WHERE = ("location", "locations")
+# What a view takes besides the arguments of its path.
+_NO_ARGUMENTS = ("self", "cls", "request")
 _MOST_FILES = 400
 
 
@@ -173,6 +175,13 @@ class Names:
         """What the function or class at that line reads; None where it is not known."""
         node = self._functions.get((file, line))
         return None if node is None else _unique(_reads(node), _words([node]))
+
+    def arguments(self, file: str, line: int) -> tuple[str, ...]:
+        """The names of what the view at that line takes from its path, if it takes nothing else."""
+        node = self._functions.get((file, line))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return ()
+        return tuple(each.arg for each in node.args.args if each.arg not in _NO_ARGUMENTS)
 
     def compared_arguments(self, file: str, line: int) -> tuple[str, ...]:
         """The texts that the function at that line compares its parameters with."""

@@ -56,6 +56,8 @@ _VARIABLES: dict[str, Place] = {
     "form": "form",
 }
 _GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
+# What is asked of the holder itself, and is no name that a client sends.
+_OF_HOLDERS = _GETTERS | {"decode", "dict", "input_encoding", "replace", *dir(dict), *dir(str)}
 _KINDS = {
     "int": "int", "Int": "int", "Integer": "int", "IntegerField": "int",
     "float": "float", "Float": "float", "FloatField": "float", "DecimalField": "float",
@@ -287,13 +289,23 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
         name = _text(node.slice)
         if name is not None:
             yield from _made(node.value, name)
-    elif isinstance(node, ast.Attribute) and node.attr == "authorization":
-        yield Read("auth", "basic")
+    elif isinstance(node, ast.Attribute):
+        yield from _by_attribute(node.value, node.attr)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
         name = _text(node.left)
         if name is not None:
             yield from _made(node.comparators[0], name)
     yield from _fields(node)
+
+
+def _by_attribute(holder: ast.expr, name: str) -> Iterator[Read]:
+    """`request.query.name`, which Bottle takes for what others write as `request.query["name"]`."""
+    if name == "authorization":
+        yield Read("auth", "basic")
+    match holder:
+        case ast.Attribute(attr="query" | "forms" | "params", value=inner):
+            if _name_of(inner) == "request" and name not in _OF_HOLDERS:
+                yield from _made(holder, name)
 
 
 def _fields(node: ast.AST) -> Iterator[Read]:

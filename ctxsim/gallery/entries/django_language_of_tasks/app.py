@@ -28,13 +28,8 @@ translation.activate("en")
 
 from django.core.asgi import get_asgi_application
 
-# Django keeps each language that was ever active, so that none may be what a client makes up.
-LOCALES = {"en", "fr", "nl", *(f"en-reseller{number}" for number in range(100))}
-
 
 async def catalogue(request):
-    if request.GET["locale"] not in LOCALES:
-        return HttpResponse("there is no such catalogue", status=404)
     with translation.override(request.GET["locale"]):
         # The catalogue is in a database.
         await asyncio.sleep(0.001)

@@ -147,6 +147,49 @@ async def answer(send, body):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
 """
+AROUND = """
+import threading
+import flask
+local = threading.local()
+site = flask.Flask(__name__)
+@site.get("/orders")
+def orders():
+    local.name = flask.request.args["name"]
+    return f"orders of {local.name}"
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/health":
+        start_response("200 OK", [])
+        return [f"checked by {vars(local).get('name')}".encode()]
+    return site(environ, start_response)
+"""
+METHODS = """
+from urllib.parse import parse_qs
+class Pages:
+    def __call__(self, environ, start_response):
+        page = getattr(type(self), environ["PATH_INFO"].strip("/"), None)
+        start_response("200 OK" if page else "404 Not Found", [])
+        given = {name: texts[0] for name, texts in parse_qs(environ["QUERY_STRING"]).items()}
+        return [page(self, given["item"], given["q"]).encode()] if page else []
+class Shop(Pages):
+    last = []
+    def orders(self, item, q):
+        self.last[:] = self.last or [item]
+        return f"{self.last[0]} {q}"
+app = Shop()
+"""
+LANGUAGE = """
+from flask import Flask, abort, request
+from ctxsim import pause
+app = Flask("checked")
+chosen = ["en"]
+@app.get("/orders/<number>")
+def order(number):
+    lang = request.args["lang"]
+    if len(lang) != 2: abort(400)
+    chosen[0] = lang
+    pause(0.001)
+    return f"{chosen[0]} page for {number}"
+"""
 SLOW = """
 import time
 import flask
@@ -170,6 +213,9 @@ LEAKY = {
     "session": (SESSION, {"unsafe": True}, {"CTX204"}),
     "django": (DJANGO, {}, {"CTX201"}),
     "runtime": (RUNTIME, {}, {"CTX201"}),
+    "around": (AROUND, {"target": "checked:app"}, {"CTX201", "CTX401"}),
+    "methods": (METHODS, {}, {"CTX201"}),
+    "language": (LANGUAGE, {"workers": ["threads:4"]}, {"CTX208"}),
 }
 CLEAN = {
     "flask": GLOBAL.replace("current = {}", "").replace("current", "vars(flask.g)"),
@@ -184,6 +230,11 @@ CLEAN = {
     "missing": MISSING.replace("last[0] = ", "user = ").replace("{last[0]} was", "nobody was"),
     "argument": ARGUMENT.replace("taken.append", "str"),
     "nobody": NOBODY.replace("last[0] = ", "tenant = ").replace("{last[0]}", "{tenant}"),
+    "around": AROUND.replace("local.name = ", "name = ").replace("{local.name}", "{name}"),
+    "language": LANGUAGE.replace("{chosen[0]}", "{lang}"),
+    "methods": METHODS.replace("self.last[:] = self.last or [item]", "self = Shop()").replace(
+        "{self.last[0]}", "{item}"
+    ),
 }
 
 

@@ -33,7 +33,8 @@ class Route:
     """A route as the framework knows it; `path` has placeholders where the rule has arguments.
 
     `wants` says why it cannot be sent, '' where it can. `view` names the function that answers it,
-    and `words` are the texts that it compares its arguments with.
+    and `words` are the texts that it compares its arguments with. `likely` is the path with what
+    its arguments' names suggest. `is_guess`: only the source names the path, and it may be none.
     """
 
     method: str
@@ -42,6 +43,8 @@ class Route:
     view: Where | None = None
     wants: str = ""
     words: tuple[str, ...] = ()
+    likely: tuple[str, ...] = ()
+    is_guess: bool = False
 
     @property
     def name(self) -> str:
@@ -61,8 +64,9 @@ class Trial:
     """One way to send a route, and how it was answered when it was sent alone.
 
     `variant` is "full" (every name that the source reads), "word" (so, with one of them as a text
-    that the source compares it with), "own" (only those that tell who the user is), "nobody" (only
-    the others), "same" and "again" (all, on a page that others ask for too), or "bare" (none).
+    that the source compares it with), "likely" (so, with the texts that names suggest), "own" (only
+    those that tell who the user is), "nobody" (only the others), "same" and "again" (all, on a page
+    that others ask for too), or "bare" (none).
     `echoes`: the answer held a canary of the request.
     """
 

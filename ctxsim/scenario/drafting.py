@@ -21,6 +21,7 @@ _EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
 # Longer visits would seldom come to their end within a cell's requests.
 _LONGEST_VISIT = 10
 _MOST_SINGLE, _MOST_ODD = 24, 10
+_MOST_ODD_OF_ROUTE = 3
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
 _FIRST_ERROR, _NOT_FOUND = 400, 404
 _REDIRECTION = 300
@@ -78,7 +79,7 @@ def _is_no_route(tried: Tried, sight: Sight) -> bool:
     if tried.route == NO_SUCH_PAGE:
         return True
     return (
-        not sight.framework
+        (tried.route.is_guess or not sight.framework)
         and bool(tried.trials)
         and all(trial.status == _NOT_FOUND for trial in tried.trials)
     )
@@ -94,11 +95,7 @@ def _is_missing(trial: Trial) -> bool:
 
 
 def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_Flow]:
-    fine, odd = [], []
-    for tried in known:
-        chosen = list(_chosen(tried))
-        fine += [(tried, trial) for trial in chosen]
-        odd += [(tried, trial) for trial in _odd(tried)]
+    fine = [(tried, trial) for tried in known for trial in _chosen(tried)]
     flows = [
         _Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
         for number, part in enumerate(_visits(fine))
@@ -109,7 +106,7 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_
     for number, each in enumerate(single, 1):
         weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
         flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
-    if odd := odd[:_MOST_ODD]:
+    if odd := _all_odd(known)[:_MOST_ODD]:
         # How a request fails depends on whether its user is known.
         odd = [*entry[:1], *(each for each in odd if each not in entry)]
         flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
@@ -152,13 +149,29 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
             yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
     # Each such text may lead to an answer of its own.
     yield from (trial for trial in well if trial.variant == "word" and trial.is_good)
+    # Where any text is taken, a canary tells more.
+    if not any(trial.variant == "full" and trial.is_good for trial in well):
+        yield from (trial for trial in well if trial.variant == "likely" and trial.is_good)
 
 
-def _odd(tried: Tried) -> Iterator[Trial]:
-    """One way in which the route fails: what failing requests leave behind is seen by others."""
-    failing = [trial for trial in tried.trials if trial.status >= _FIRST_ERROR]
-    if failing:
-        yield max(failing, key=lambda trial: trial.status)
+def _all_odd(known: Sequence[Tried]) -> list[tuple[Tried, Trial]]:
+    """The ways in which routes fail: one of every route, before the second of any."""
+    ways = [(nth, tried, trial) for tried in known for nth, trial in enumerate(_odd(tried))]
+    return [(tried, trial) for _, tried, trial in sorted(ways, key=lambda way: way[0])]
+
+
+def _odd(tried: Tried) -> list[Trial]:
+    """How the route fails, each kind once: what failing requests leave behind is seen by others.
+
+    A request that lacks something fails early. One that is refused has been carried further, and
+    more of it may be left; so the fullest of each kind is sent.
+    """
+    kinds: dict[tuple[int, str], Trial] = {}
+    for trial in tried.trials:
+        if trial.status >= _FIRST_ERROR:
+            kinds.setdefault((trial.status, trial.error), trial)
+    most_severe_first = sorted(kinds.values(), key=lambda trial: -trial.status)
+    return most_severe_first[:_MOST_ODD_OF_ROUTE]
 
 
 def _sent(known: Sequence[Tried]) -> str:

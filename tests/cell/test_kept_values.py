@@ -58,6 +58,32 @@ def enter():
 """
 
 
+BOUND_ANEW = """
+import bottle
+from ctxsim import pause
+
+app = bottle.Bottle()
+
+@app.get("/hello")
+def hello():
+    name = bottle.request.query.name
+    pause(0.001)
+    return name
+"""
+
+
+def test_what_a_later_request_of_the_same_user_binds_anew_was_not_left_over(application):
+    """In a thread that is not patched, Bottle's request is that of whoever began last."""
+    plan = plan_of(
+        "GET /hello?name={user.canary}&tag={canary}",
+        target=application(BOUND_ANEW),
+        workers="greenlets:4:unpatched",
+        users=Users(count=4, visitor=False),
+    )
+    found = live(plan).finished()
+    assert "CTX401" not in found.codes, found.told()
+
+
 @pytest.mark.parametrize("word", ["sync", "threads:2"])
 def test_what_a_user_sends_again_was_not_left_over(application, word):
     """Bottle keeps a thread's last response, and each of the user's own sets the same cookie."""

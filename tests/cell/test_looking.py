@@ -12,7 +12,7 @@ from werkzeug.routing import Map, Rule
 
 from ctxsim.cell.looking import sources, suspects
 from ctxsim.cell.looking.attempts import attempts
-from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
+from ctxsim.cell.looking.paths import likely_paths, of_braces, of_filters, of_regex, of_rule
 from ctxsim.cell.plan import Look, Target
 from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route
 
@@ -107,6 +107,14 @@ def reads_of(text):
         ("dict(scope['headers']).get(b'x-user')", Read("header", "X-User")),
         ("dict(scope['headers'])[b'authorization']", Read("auth", "header")),
         ("'x' in request.args", Read("query", "x")),
+        ("bottle.request.query.x", Read("query", "x")),
+        ("int(request.forms.n)", Read("form", "n", "int")),
+        ("@use_args({'x': fields.Str(required=True)})\ndef f(x): pass", Read("json", "x")),
+        ("use_args({'n': fields.Int()}, location='query')", Read("query", "n", "int")),
+        ("parser.parse({'x': fields.Str()}, r, locations=('form',))", Read("form", "x")),
+        ("class S(Schema):\n    x = fields.Bool()", Read("json", "x", "bool")),
+        ("class F(Form):\n    x = StringField('X')", Read("form", "x")),
+        ("class F(forms.Form):\n    n = forms.IntegerField()", Read("form", "n", "int")),
         ("request.args.get('x') == 'csv'", Read("query", "x", words=("csv",))),
         ("request.args.get('x') in ('a', 'b')", Read("query", "x", words=("a", "b"))),
         (
@@ -123,7 +131,18 @@ def test_the_source_tells_which_names_are_read(text, read):
     assert read in reads_of(text)
 
 
-@pytest.mark.parametrize("text", ["environ['PATH_INFO']", "headers['Content-Type']", "other['x']"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "environ['PATH_INFO']",
+        "headers['Content-Type']",
+        "other['x']",
+        "request.query.items() + request.query.split() + shop.query.filter",
+        "call({'x': str(y), **z})",
+        "class C:\n    x = list()",
+        "class C(models.Model):\n    x = models.CharField()",
+    ],
+)
 def test_what_no_client_sends_is_no_name(text):
     assert reads_of(text) == set()
 
@@ -145,6 +164,31 @@ def test_each_text_that_is_compared_with_is_sent_once():
     tried = attempts(Route("GET", "/x", reads), [Read("query", "as")])
     paths = [each.step.path for each in tried if each.variant == "word"]
     assert paths == ["/x?q={canary}&as=csv", "/x?q={canary}&as=json"]
+
+
+def test_what_a_name_suggests_is_sent_in_two_ways():
+    """A language that is none is refused; and what one sets shows in the answer of another."""
+    route = Route("GET", "/x", (Read("query", "user_lang"), Read("query", "q")))
+    paths = [each.step.path for each in attempts(route, ()) if each.variant == "likely"]
+    assert paths == ["/x?user_lang=fr&q={canary}", "/x?user_lang=nl&q={canary}"]
+    assert not [each for each in attempts(Route("GET", "/x"), ()) if each.variant == "likely"]
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "paths"),
+    [
+        ("/{canary}/{user.number}", ["locale", "n"], ("/fr/{user.number}", "/nl/{user.number}")),
+        ("/{canary}/{canary}", ["n", "until"], ("/{canary}/2024-02-01", "/{canary}/2024-03-01")),
+        ("/{canary}", ["day", "more"], ()),
+        ("/{user.number}", ["day"], ()),
+        ("/{canary}", ["name"], ()),
+    ],
+)
+def test_the_names_of_a_paths_arguments_suggest_texts(path, names, paths):
+    assert likely_paths(path, names) == paths
+    tried = attempts(Route("POST", path, likely=paths), ())
+    sent = (each.step.path.partition("?")[0] for each in tried if each.variant == "likely")
+    assert tuple(sent) == paths
 
 
 def test_every_way_to_send_a_route_is_tried_once():
@@ -255,6 +299,28 @@ def test_a_module_without_an_application_is_refused_with_what_to_write(look):
     assert "looked:NAME" in lived.ending.hint
 
 
+def test_a_route_that_failed_for_what_another_left_is_tried_again(look):
+    text = """
+import flask
+app = flask.Flask(__name__)
+last = []
+@app.get("/before")
+def before(): return last.append(1) or "left"
+@app.get("/health")
+def health():
+    assert not last
+    return "fine"
+@app.get("/later")
+def later(): return last.clear() or "gone"
+@app.get("/never")
+def never(): return 1 / 0
+"""
+    sight = look(text).finished().sight
+    by_path = {each.route.path: [trial.status for trial in each.trials] for each in sight.routes}
+    assert by_path["/health"] == [500, 200]
+    assert by_path["/never"] == [500, 500]
+
+
 def test_paths_are_guessed_where_no_framework_tells_them(look):
     text = """
 def app(environ, start_response):
@@ -267,6 +333,26 @@ def app(environ, start_response):
     statuses = {each.route.path: each.trials[0].status for each in sight.routes}
     assert statuses.pop(NO_SUCH_PAGE.path) == 404
     assert statuses == {"/": 404, "/a": 200, "/b": 200, "/c/": 200, "/c/{canary}": 200}
+
+
+def test_paths_that_are_answered_around_the_application_are_tried_too(look):
+    """No framework tells them, and they run on the same workers."""
+    text = """
+import flask
+site = flask.Flask(__name__)
+@site.get("/known")
+def known(): return "/known" if flask.request.path == "/known" else "/text"
+def app(environ, start_response):
+    if environ["PATH_INFO"] in ("/health", "/not/here"):
+        start_response("200 OK" if environ["PATH_INFO"] == "/health" else "404 Not Found", [])
+        return [b"fine"]
+    return site(environ, start_response)
+"""
+    sight = look(text).finished().sight
+    assert sight.framework == "Flask"
+    tried = {each.route.path: (each.trials[0].status, each.route.is_guess) for each in sight.routes}
+    assert tried.pop(NO_SUCH_PAGE.path) == (404, False)
+    assert tried == {"/known": (200, False), "/health": (200, True), "/not/here": (404, True)}
 
 
 SHARED = """

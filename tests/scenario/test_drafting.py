@@ -78,6 +78,28 @@ def test_what_fails_is_sent_seldom_and_what_echoes_often():
     assert "/x?q={canary}&fail={canary}" not in flows["visit"]
 
 
+def test_what_names_suggest_is_sent_where_a_canary_is_refused():
+    route = Route("GET", "/x", (Read("query", "lang"),))
+    ways = ["full", "likely", "likely"]
+    assert [each.variant for each in attempts(route, ())][:3] == ways
+    refused = sent(draft(sight_of(tried(route, 500, 200, 200)), FRAME))
+    assert refused["visit"] == ["/x?lang=fr&tag={canary}", "/x?lang=nl&tag={canary}"]
+    taken = sent(draft(sight_of(tried(route, 200, 200, 200)), FRAME))
+    assert taken["visit"] == ["/x?lang={canary}"]
+
+
+def test_each_kind_of_failure_is_sent_once_and_one_of_every_route_first():
+    """A request that is refused was carried further than one that lacks something."""
+    route = Route("GET", "/x", (Read("query", "q"), Read("query", "draft")))
+    other = tried(Route("GET", "/y"), 404, 404)
+    made = draft(sight_of(tried(route, 400, 500, 200, 500, 400), other), FRAME)
+    assert sent(made)["odd"] == [
+        "/x?tag={canary}",
+        "/y?tag={canary}",
+        "/x?q={canary}&draft={canary}",
+    ]
+
+
 def test_who_logs_in_does_so_first():
     login = Route("POST", "/login", (Read("form", "name"),))
     made = draft(sight_of(tried(Route("GET", "/me"), 200), tried(login, 200)), FRAME)
@@ -90,6 +112,8 @@ def test_a_text_of_the_source_that_is_no_path_is_left_out():
     made = draft(sight_of(known, unknown, framework=""), FRAME)
     assert made.sent == "1 of 1 route could be sent"
     assert draft(sight_of(known, unknown), FRAME).sent == "2 of 2 routes could be sent"
+    guess = replace(unknown, route=replace(unknown.route, is_guess=True))
+    assert draft(sight_of(known, guess), FRAME).sent == "1 of 1 route could be sent"
 
 
 def test_what_was_not_sent_is_told():

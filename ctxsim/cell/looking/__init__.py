@@ -9,12 +9,13 @@ from typing import Any
 from ctxsim.cell.history import Where
 from ctxsim.cell.looking import finding
 from ctxsim.cell.looking.found import Found
-from ctxsim.cell.looking.paths import is_filled
-from ctxsim.cell.looking.routes import found_routes, place_of
+from ctxsim.cell.looking.paths import is_filled, likely_paths
+from ctxsim.cell.looking.routes import found_routes, of_methods, place_of
 from ctxsim.cell.looking.sources import (
     Names,
     Source,
     application_sources,
+    compared_paths,
     literal_paths,
     mentions,
 )
@@ -33,6 +34,7 @@ from ctxsim.cell.workers.models import Model
 _OWN_COOKIES = ("session", "sessionid", "csrftoken", "_csrf")
 _UNFILLED = "its path has a pattern that could not be filled"
 _FIRST = Route("GET", "/")
+_MOST_BESIDES = 12
 
 
 def settled(plan: Plan) -> Plan:
@@ -48,7 +50,11 @@ class Looking:
         sources = application_sources()
         framework, found = found_routes()
         names = Names(sources)
-        routes = _routes(found, names) or _guessed(sources, plan.look)
+        told = _routes(found, names)
+        if told:
+            routes = [*told, *_besides(told, sources)]
+        else:
+            routes = [*_pages(plan, names), *_guessed(sources, plan.look)]
         common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
         self._seen = Sight(
             plan.target.app,
@@ -92,7 +98,9 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
             wants = each.wants or ("" if is_filled(each.path) else _UNFILLED)
             known = view if read is not None else None
             words = () if known is None else names.compared_arguments(known.file, known.line)
-            routes.append(Route(each.method, each.path, reads, known, wants, words))
+            arguments = () if known is None else names.arguments(known.file, known.line)
+            texts = likely_paths(each.path, arguments)
+            routes.append(Route(each.method, each.path, reads, known, wants, words, texts))
     return list({route.name: route for route in routes}.values())
 
 
@@ -102,6 +110,21 @@ def _takes(found: Found, view: Where, read: tuple[Read, ...] | None, names: Name
         return True
     bodies = any(each.place in ("form", "json") for each in read or ())
     return bodies or names.mentions(view.file, view.line, found.method)
+
+
+def _besides(told: list[Route], sources: list[Source]) -> list[Route]:
+    """Paths that no framework tells, since what is put around the application answers them.
+
+    A health check or a page of metrics runs on the same workers, and sees what they were left with.
+    """
+    known = {"/", *(route.path for route in told)}
+    paths = [path for path in compared_paths(sources) if path not in known]
+    return [Route("GET", path, is_guess=True) for path in paths[:_MOST_BESIDES]]
+
+
+def _pages(plan: Plan, names: Names) -> list[Route]:
+    methods = list(of_methods(finding.application_of(plan.target)))
+    return [replace(each, is_guess=True) for each in _routes(methods, names)]
 
 
 def _guessed(sources: list[Source], look: Look) -> list[Route]:

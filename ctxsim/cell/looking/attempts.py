@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote_plus
 
+from ctxsim.cell.looking.likely import HOW_MANY, likely
 from ctxsim.cell.plan import Json, Step
 from ctxsim.cell.sights import Read, Route
 
@@ -81,6 +82,7 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
             yield Attempt("full", _step(route, reads, body, auth))
     body, auth = _bodies(route, reads)[0], _credentials(reads)[0]
     yield from (Attempt("word", step) for step in _with_words(route, reads, body, auth))
+    yield from (Attempt("likely", step) for step in _with_likely(route, reads, body, auth))
     if others:
         body, auth = _bodies(route, own)[0], _credentials(own)[0]
         yield Attempt("own", _step(route, own, body, auth))
@@ -109,6 +111,16 @@ def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> 
         for text in filter(_NAME.fullmatch, route.words[:_MOST_WORDS]):
             path = route.path.replace(CANARY, text)
             yield _step(replace(route, path=path), reads, body, auth)
+
+
+def _with_likely(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
+    """The route with all the texts that names suggest, in its reads and in its path."""
+    suggested = {read: texts for read in reads if (texts := likely(read.name))}
+    paths = route.likely or (route.path,) * HOW_MANY
+    if suggested or route.likely:
+        for nth, path in enumerate(paths):
+            words = {read: texts[nth] for read, texts in suggested.items()}
+            yield _step(replace(route, path=path), reads, body, auth, words)
 
 
 def _bodies(route: Route, reads: tuple[Read, ...]) -> list[str]:

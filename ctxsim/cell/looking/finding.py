@@ -55,6 +55,15 @@ def settled(target: Target) -> Target:
     )
 
 
+def application_of(target: Target) -> object:
+    """The application of a target that was imported; None where a factory has made it."""
+    place, _, attribute = target.app.rpartition(":")
+    found: object = module_at(place, target)
+    for name in attribute.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
 def _places(target: Target) -> Iterator[str]:
     place = target.app.rstrip(":")
     yield place

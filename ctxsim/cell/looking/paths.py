@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from ctxsim.cell.looking.likely import HOW_MANY, likely
 
 # What is put for an argument, by the framework's name for what it may be.
 NUMBER, CANARY = "{user.number}", "{canary}"
@@ -51,6 +54,30 @@ def _filtered(found: re.Match[str]) -> str:
 def of_braces(path: str) -> str:
     """A path of Starlette's and OpenAPI's kind."""
     return BRACES.sub(lambda found: FILLED.get(found[2] or "", CANARY), path)
+
+
+_PLACEHOLDER = re.compile(r"\{[\w.]+\}")
+
+
+def likely_paths(path: str, names: Sequence[str]) -> tuple[str, ...]:
+    """A path with what the names of its arguments suggest; none where they suggest nothing."""
+    placeholders = _PLACEHOLDER.findall(path)
+    if len(names) != len(placeholders):
+        return ()
+    texts = [likely(n) if p == CANARY else () for n, p in zip(names, placeholders, strict=True)]
+    if not any(texts):
+        return ()
+    return tuple(_with_texts(path, texts, nth) for nth in range(HOW_MANY))
+
+
+def _with_texts(path: str, texts: Sequence[tuple[str, ...]], nth: int) -> str:
+    left = iter(texts)
+
+    def filled(found: re.Match[str]) -> str:
+        suggested = next(left)
+        return suggested[nth] if suggested else found[0]
+
+    return _PLACEHOLDER.sub(filled, path)
 
 
 def is_filled(path: str) -> bool:

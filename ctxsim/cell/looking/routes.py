@@ -12,6 +12,8 @@ from ctxsim.cell.looking import openapi
 from ctxsim.cell.looking.found import METHODS, Found
 from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
 from ctxsim.cell.objects import instances
+from ctxsim.cell.sights import Read
+from ctxsim.cell.witness.record import is_application_file
 
 
 def found_routes() -> tuple[str, list[Found]]:
@@ -216,6 +218,22 @@ _FRAMEWORKS: dict[str, Callable[[], Iterator[Found]]] = {
     "Pyramid": _pyramid,
     "Django": _django,
 }
+
+
+def of_methods(app: object) -> Iterator[Found]:
+    """The routes of an application whose framework is not known, if its methods are its pages.
+
+    So it is in CherryPy's manner, where the application is an object of a class of the user's own.
+    What a page takes as arguments comes from the query.
+    """
+    for kind in type(app).__mro__:
+        for name, method in list(vars(kind).items()):
+            if name.startswith("_") or not inspect.isfunction(method):
+                continue
+            if is_application_file(method.__code__.co_filename):
+                taken = list(inspect.signature(method).parameters)[1:]
+                reads = tuple(Read("query", each) for each in taken)
+                yield Found("GET", f"/{name}", method, reads)
 
 
 def place_of(view: object) -> Where | None:

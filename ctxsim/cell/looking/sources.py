@@ -7,7 +7,7 @@ import functools
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,7 +56,22 @@ _VARIABLES: dict[str, Place] = {
     "form": "form",
 }
 _GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
-_KINDS = {"int": "int", "float": "float", "bool": "bool"}
+# What is asked of the holder itself, and is no name that a client sends.
+_OF_HOLDERS = _GETTERS | {"decode", "dict", "input_encoding", "replace", *dir(dict), *dir(str)}
+_KINDS = {
+    "int": "int", "Int": "int", "Integer": "int", "IntegerField": "int",
+    "float": "float", "Float": "float", "FloatField": "float", "DecimalField": "float",
+    "bool": "bool", "Bool": "bool", "Boolean": "bool", "BooleanField": "bool",
+}  # fmt: skip
+# What of a request a schema is for, in webargs' words, and what it is for by default.
+_BODY: Place = "json"
+_LOCATIONS: dict[str, Place] = {
+    "query": "query",
+    "querystring": "query",
+    "form": "form",
+    "headers": "header",
+    "cookies": "cookie",
+}
 _ENVIRON = "HTTP_"
 # Headers that a server or client sets for its own ends, or that would change how a body is read.
 _NOT_SENT = frozenset(
@@ -83,6 +98,9 @@ Words = dict[tuple[Place, str], dict[str, None]]
 _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
 _PATH = re.compile(r"/[\w./-]*")
 _REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
+_WHERE = ("location", "locations")
+# What a view takes besides the arguments of its path.
+_NO_ARGUMENTS = ("self", "cls", "request")
 _MOST_FILES = 400
 
 
@@ -159,6 +177,13 @@ class Names:
         """What the function or class at that line reads; None where it is not known."""
         node = self._functions.get((file, line))
         return None if node is None else _unique(_reads(node), _words([node]))
+
+    def arguments(self, file: str, line: int) -> tuple[str, ...]:
+        """The names of what the view at that line takes from its path, if it takes nothing else."""
+        node = self._functions.get((file, line))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return ()
+        return tuple(each.arg for each in node.args.args if each.arg not in _NO_ARGUMENTS)
 
     def compared_arguments(self, file: str, line: int) -> tuple[str, ...]:
         """The texts that the function at that line compares its parameters with."""
@@ -264,12 +289,63 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
         name = _text(node.slice)
         if name is not None:
             yield from _made(node.value, name)
-    elif isinstance(node, ast.Attribute) and node.attr == "authorization":
-        yield Read("auth", "basic")
+    elif isinstance(node, ast.Attribute):
+        yield from _by_attribute(node.value, node.attr)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
         name = _text(node.left)
         if name is not None:
             yield from _made(node.comparators[0], name)
+    yield from _fields(node)
+
+
+def _by_attribute(holder: ast.expr, name: str) -> Iterator[Read]:
+    """`request.query.name`, which Bottle takes for what others write as `request.query["name"]`."""
+    if name == "authorization":
+        yield Read("auth", "basic")
+    match holder:
+        case ast.Attribute(attr="query" | "forms" | "params", value=inner):
+            if _name_of(inner) == "request" and name not in _OF_HOLDERS:
+                yield from _made(holder, name)
+
+
+def _fields(node: ast.AST) -> Iterator[Read]:
+    """The fields of a schema: a dictionary that a call is given, or the attributes of a class."""
+    if isinstance(node, ast.Call):
+        location = next((_location(each) for each in node.keywords if each.arg in _WHERE), _BODY)
+        for given in node.args:
+            if isinstance(given, ast.Dict):
+                for key, value in zip(given.keys, given.values, strict=True):
+                    yield from _field(location, _text(key), value)
+    elif isinstance(node, ast.ClassDef):
+        for each in node.body:
+            match each:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=kind) as value):
+                    yield from _field("form" if _is_form_field(kind) else _BODY, name, value)
+
+
+def _field(place: Place, name: str | None, value: ast.expr) -> Iterator[Read]:
+    """`fields.Str(...)` as in marshmallow, `StringField(...)` as in WTForms and Django's forms."""
+    if name is None or not isinstance(value, ast.Call):
+        return
+    kind = value.func
+    is_of_schema = isinstance(kind, ast.Attribute) and _name_of(kind.value) == "fields"
+    if is_of_schema or _is_form_field(kind):
+        yield from _read(place, name, _KINDS.get(_name_of(kind), "text"))
+
+
+def _is_form_field(kind: ast.expr) -> bool:
+    # A column of a database is called so, too.
+    is_column = isinstance(kind, ast.Attribute) and _name_of(kind.value) == "models"
+    return _name_of(kind).endswith("Field") and not is_column
+
+
+def _location(keyword: ast.keyword) -> Place:
+    texts = (_text(each) for each in ast.walk(keyword.value) if isinstance(each, ast.Constant))
+    return next((_LOCATIONS[text] for text in texts if text in _LOCATIONS), _BODY)
+
+
+def _name_of(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _converted(call: ast.Call) -> Iterator[Read]:
@@ -311,7 +387,7 @@ def _places_of(holder: ast.expr) -> tuple[Place, ...]:
 
 
 def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place, ...]:
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    name = _name_of(called)
     if name == "dict" and arguments:
         return _places_of(arguments[0])
     if name in _PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
@@ -340,7 +416,7 @@ def _read(place: Place, name: str, kind: str = "text") -> Iterator[Read]:
         yield Read(place, name, kind)  # type: ignore[arg-type]
 
 
-def _text(node: ast.expr) -> str | None:
+def _text(node: ast.expr | None) -> str | None:
     if not isinstance(node, ast.Constant):
         return None
     if isinstance(node.value, bytes):
@@ -354,16 +430,18 @@ def literal_paths(sources: list[Source]) -> list[str]:
 
     In comparisons, `match` cases, `startswith`, and as keys of dictionaries.
     """
-    found = [path for source in sources for path in _paths(source.tree)]
-    return list(dict.fromkeys(path for path in found if _PATH.fullmatch(path)))
+    return _paths(sources, lambda node: (*_compared(node), *_registered(node)))
 
 
-def _paths(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        for each in _compared(node):
-            path = _text(each)
-            if path is not None:
-                yield path
+def compared_paths(sources: list[Source]) -> list[str]:
+    """The paths with which a source compares, in the order of its text."""
+    return _paths(sources, _compared)
+
+
+def _paths(sources: list[Source], named_by: Callable[[ast.AST], Iterable[ast.expr]]) -> list[str]:
+    nodes = (node for source in sources for node in ast.walk(source.tree))
+    texts = (_text(each) for node in nodes for each in named_by(node))
+    return list(dict.fromkeys(text for text in texts if text and _PATH.fullmatch(text)))
 
 
 def _compared(node: ast.AST) -> Iterator[ast.expr]:
@@ -372,7 +450,10 @@ def _compared(node: ast.AST) -> Iterator[ast.expr]:
             yield from each.elts if isinstance(each, ast.Tuple | ast.List | ast.Set) else (each,)
     elif isinstance(node, ast.MatchValue):
         yield node.value
-    elif isinstance(node, ast.Dict):
+
+
+def _registered(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Dict):
         yield from (key for key in node.keys if key is not None)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         yield from node.args[:2] if node.func.attr in _REGISTER else ()

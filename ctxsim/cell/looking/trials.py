@@ -18,6 +18,7 @@ from ctxsim.cell.visits import Request, Response, User
 _ENTRY = re.compile(r"log[-_]?in|sign[-_]?(in|up)|auth|session|register", re.IGNORECASE)
 _EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
 _MOST_ROUTES = 150
+_FIRST_FAULT = 500
 _UNSAFE = "it may change things; --unsafe sends it"
 
 
@@ -29,6 +30,19 @@ class _Course:
     left: deque[Attempt] = field(default_factory=deque)
     trials: list[Trial] = field(default_factory=list)
     why: str = ""
+    fullest: Attempt | None = None
+
+    def tries_again(self) -> bool:
+        """Whether it is sent once more, where it did nothing but fail.
+
+        That may be for what the request before it left behind: others have been sent since.
+        """
+        failed = self.trials and all(trial.status >= _FIRST_FAULT for trial in self.trials)
+        if not failed or self.fullest is None:
+            return False
+        self.left.append(self.fullest)
+        self.fullest = None
+        return True
 
 
 class Trials:
@@ -53,6 +67,7 @@ class Trials:
             if not course.why:
                 ways = attempts(course.route, common, session=session)
                 course.left.extend(ways[:1] if course.route == NO_SUCH_PAGE else ways)
+                course.fullest = ways[0]
         for course in [each for each in self._courses if not each.why][_MOST_ROUTES:]:
             course.why, course.left = "there are too many routes to try all of them", deque()
         self._order = sorted(self._courses, key=_turn)
@@ -87,6 +102,7 @@ class Trials:
     def take(self) -> Request | None:
         """The next attempt as a request; None when all were sent, or when the time is over."""
         course = next((each for each in self._order if each.left), None)
+        course = course or next((each for each in self._order if each.tries_again()), None)
         if course is None or self._clock() >= self._deadline:
             return None
         attempt = course.left.popleft()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ctxsim.cell.witness.marks import parts
 from ctxsim.cell.witness.record import is_application_file, module_file
@@ -36,6 +36,17 @@ class KeptByLibraries:
                 self.known[id(each)] = each
                 return True
         return False
+
+
+def text_in(
+    thing: object, holds_it: Callable[[object], bool], passing_by: Iterable[int] = ()
+) -> object:
+    """The first text in `thing` for which `holds_it`, and no copy; None where none is near.
+
+    Objects whose ids are in `passing_by` are not entered.
+    """
+    way = _way(thing, holds_it, _DEPTH, [_ITEMS], set(passing_by))
+    return way[-1] if way else None
 
 
 def _way(

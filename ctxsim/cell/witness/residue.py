@@ -23,7 +23,7 @@ from ctxsim.cell.objects import UNCHANGEABLE, instances
 from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
-from ctxsim.cell.witness.kept import KeptByLibraries
+from ctxsim.cell.witness.kept import KeptByLibraries, text_in
 from ctxsim.cell.witness.marks import Mark
 from ctxsim.cell.witness.record import (
     IN_CONTEXT,
@@ -54,6 +54,19 @@ class Place:
     read: Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """What a request found in a library's place when it began.
+
+    `text` is the very object that holds the mark. A later request of the same user brings the same
+    text in another one: then the place was bound anew, though no word of it tells so.
+    """
+
+    place: Place
+    mark: Mark
+    text: object
+
+
 class Residue:
     """Compares what a worker has when it takes a request with what it had when it was new."""
 
@@ -65,7 +78,7 @@ class Residue:
         self._locals: list[tuple[Place, Any]] = []
         self._of_library: dict[int, bool] = {}
         # What requests in flight found, and may yet overwrite before they end.
-        self._suspects: dict[Request, list[tuple[Place, Mark]]] = {}
+        self._suspects: dict[Request, list[_Suspect]] = {}
         self._kept = KeptByLibraries()
         # The places whose values are residue beyond doubt: no library has them for all.
         self._told: set[str] = set()
@@ -97,13 +110,19 @@ class Residue:
         """The request has ended: whether it lived with another's value all the time."""
         if not self._suspects:
             return
-        for place, mark in self._suspects.pop(request, ()):
+        for suspect in self._suspects.pop(request, ()):
+            place, mark = suspect.place, suspect.mark
             if self._owner.is_own(mark, request):
                 # Its user sends it again, in a cookie for instance, and so it may be bound anew.
                 continue
             value = place.read()
-            if self._is_in(mark, value) and not self._is_kept(place, value, mark):
+            if self._is_still_in(suspect, value) and not self._is_kept(place, value, mark):
                 self._note(request, place, mark)
+
+    def _is_still_in(self, suspect: _Suspect, value: object) -> bool:
+        if suspect.text is None:
+            return self._is_in(suspect.mark, value)
+        return text_in(value, lambda text: text is suspect.text, self._kept.known) is not None
 
     def _compare_variables(
         self, request: Request, context: Context, baseline: Context | None
@@ -121,7 +140,8 @@ class Residue:
     def _compare(self, request: Request, place: Place, value: object) -> None:
         while (mark := self._mark_in(value, request)) is not None:
             if self._is_of_library(place.thing):
-                self._suspects.setdefault(request, []).append((place, mark))
+                text = text_in(value, partial(self._is_in, mark), self._kept.known)
+                self._suspects.setdefault(request, []).append(_Suspect(place, mark, text))
                 return
             if not self._is_kept(place, value, mark):
                 self._note(request, place, mark)

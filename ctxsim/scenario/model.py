@@ -29,6 +29,7 @@ from ctxsim.scenario.value_types import (
     KeptWord,
     KindWord,
     Many,
+    MineTexts,
     ModuleWords,
     Name,
     Paths,
@@ -213,7 +214,7 @@ class Step(Part):
         description="What the answer must be.",
         examples=["{status: 200}"],
     )
-    mine: Texts = Field(
+    mine: MineTexts = Field(
         default=(),
         description="A text that belongs to this user: seeing it, as a whole word, in another "
         "user's response is cross-talk. It must hold what tells users apart.",

@@ -61,6 +61,8 @@ BUDGET: Schema = {
 SCHEDULE_KIND: Schema = {"enum": list(words.SCHEDULES)}
 GRANULARITY: Schema = {"enum": list(words.GRANULARITIES)}
 MODULE: Schema = _text(_DOTTED)
+# What tells users apart stands in braces.
+MINE: Schema = _text(r"[\s\S]*\{[\s\S]*")
 LATENCY: Schema = _text(r"\s*<=?\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*(ms|s)\s*")
 SHARE_LIMIT: Schema = _text(r"\s*[<>]=?\s*[0-9]{1,3}(\.[0-9]{1,9})?\s*%\s*")
 SHARED: Schema = _text(rf"/[\s\S]*|{_DOTTED}:{_DOTTED}")

@@ -101,6 +101,8 @@ _SHORT = BeforeValidator(_listed)
 _EITHER = parts.OneOrMany()
 ModuleWords = Annotated[tuple[ModuleWord, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 Texts = Annotated[tuple[Filled, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
+MineText = Annotated[str, Field(min_length=1), WithJsonSchema(parts.MINE)]
+MineTexts = Annotated[tuple[MineText, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 Statuses = Annotated[tuple[Status, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 Paths = Annotated[tuple[Filled, ...], Many, _SHORT, _EITHER]
 StorageWords = Annotated[tuple[StorageWord, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
+from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins
 from ctxsim.cell.sights import NO_SUCH_PAGE, Sight, Trial, Tried
 
 WSGI_WORKERS = (
@@ -16,8 +16,6 @@ WSGI_WORKERS = (
 )  # fmt: skip
 ASGI_WORKERS = ("tasks:50", "tasks:50:empty")
 
-_ENTRY = re.compile(r"log[-_]?in|sign[-_]?in|auth|session", re.IGNORECASE)
-_EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
 # Longer visits would seldom come to their end within a cell's requests.
 _LONGEST_VISIT = 10
 _MOST_SINGLE, _MOST_ODD = 24, 10
@@ -95,17 +93,18 @@ def _is_missing(trial: Trial) -> bool:
 
 def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_Flow]:
     fine, odd = [], []
+    lets_in = logins(tried.route for tried in known)
     for tried in known:
         chosen = list(_chosen(tried))
         fine += [(tried, trial) for trial in chosen]
         odd += [(tried, trial) for trial in _odd(tried)]
+    entry = tuple(each for each in fine if each[0].route in lets_in)
     flows = [
         _Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
-        for number, part in enumerate(_visits(fine))
+        for number, part in enumerate(_visits(fine, entry))
     ]
-    entry = tuple(each for each in fine if _is_entry(each[0]))
     single = [each for each in fine if each[1].echoes and each not in entry] or fine
-    single = [each for each in single if not _EXIT.search(each[0].route.path)][:_MOST_SINGLE]
+    single = [each for each in single if not lets_out(each[0].route.path)][:_MOST_SINGLE]
     for number, each in enumerate(single, 1):
         weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
         flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
@@ -125,13 +124,10 @@ def _entry_before(
     return () if each in entry else entry[:1]
 
 
-def _is_entry(tried: Tried) -> bool:
-    return not tried.route.is_safe and _ENTRY.search(tried.route.path) is not None
-
-
-def _visits(fine: list[tuple[Tried, Trial]]) -> Iterator[tuple[tuple[Tried, Trial], ...]]:
-    entry = [each for each in fine if _is_entry(each[0])]
-    leaving = [each for each in fine if _EXIT.search(each[0].route.path)]
+def _visits(
+    fine: list[tuple[Tried, Trial]], entry: tuple[tuple[Tried, Trial], ...]
+) -> Iterator[tuple[tuple[Tried, Trial], ...]]:
+    leaving = [each for each in fine if lets_out(each[0].route.path)]
     between = [each for each in fine if each not in entry and each not in leaving]
     for start in range(0, max(len(between), 1), _LONGEST_VISIT):
         part = between[start : start + _LONGEST_VISIT]
@@ -176,7 +172,8 @@ def _notes(known: Sequence[Tried]) -> Iterator[str]:
     if kept_out:
         shown = ", ".join(kept_out[:3]) + (", ..." if len(kept_out) > 3 else "")  # noqa: PLR2004
         yield f"{shown} asked for a login: what comes behind it was not seen"
-    entries = [t.route.name for t in known if _is_entry(t) and not t.trials]
+    lets_in = logins(tried.route for tried in known)
+    entries = [t.route.name for t in known if t.route in lets_in and not t.trials]
     if entries:
         yield (
             f"{entries[0]} was not sent, so no user had a session: --unsafe sends it, and "
@@ -185,8 +182,8 @@ def _notes(known: Sequence[Tried]) -> Iterator[str]:
 
 
 def _asks_login(trial: Trial) -> bool:
-    redirected = _REDIRECTION <= trial.status < _FIRST_ERROR and _ENTRY.search(trial.leads_to)
-    return bool(redirected) or trial.status in (401, 403)
+    redirected = _REDIRECTION <= trial.status < _FIRST_ERROR and asks_in(trial.leads_to)
+    return redirected or trial.status in (401, 403)
 
 
 def _not_covered(known: Sequence[Tried]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
-from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins
+from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
 from ctxsim.cell.sights import NO_SUCH_PAGE, Sight, Trial, Tried
 
 WSGI_WORKERS = (
@@ -20,7 +20,7 @@ ASGI_WORKERS = ("tasks:50", "tasks:50:empty")
 _LONGEST_VISIT = 10
 _MOST_SINGLE, _MOST_ODD = 24, 10
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
-_FIRST_ERROR, _NOT_FOUND = 400, 404
+_FIRST_ERROR, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _REDIRECTION = 300
 
 
@@ -98,7 +98,9 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_
         chosen = list(_chosen(tried))
         fine += [(tried, trial) for trial in chosen]
         odd += [(tried, trial) for trial in _odd(tried)]
-    entry = tuple(each for each in fine if each[0].route in lets_in)
+    logging_in = [each for each in fine if each[0].route in lets_in]
+    entry = _entry([*fine, *_refused(known)], logging_in[:1])
+    fine = [each for each in fine if each in entry or each not in logging_in]
     flows = [
         _Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
         for number, part in enumerate(_visits(fine, entry))
@@ -110,18 +112,38 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_
         flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
     if odd := odd[:_MOST_ODD]:
         # How a request fails depends on whether its user is known.
-        odd = [*entry[:1], *(each for each in odd if each not in entry)]
+        odd = [*entry, *(each for each in odd if each not in entry)]
         flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
     if missing and flows:
         flows.append(_Flow("missing", _ODD_WEIGHT, tuple(missing)))
     return flows
 
 
+def _refused(known: Sequence[Tried]) -> Iterator[tuple[Tried, Trial]]:
+    """Registering that was refused: an earlier look may have left behind who is known already."""
+    for tried in filter(lambda each: registers(each.route), known):
+        for trial in tried.trials[:1]:
+            if _FIRST_ERROR <= trial.status < _SERVER_ERROR:
+                yield tried, trial
+
+
+def _entry(
+    sent: list[tuple[Tried, Trial]], logging_in: list[tuple[Tried, Trial]]
+) -> tuple[tuple[Tried, Trial], ...]:
+    """What lets a user in; where the application has users register, they do so before.
+
+    Which visit is a user's first is left to chance, so each begins with that: where one only logged
+    in, a user's first login would fail, and only the later ones would not.
+    """
+    registering = [each for each in sent if registers(each[0].route)] if logging_in else []
+    return (*registering[:1], *logging_in)
+
+
 def _entry_before(
     entry: tuple[tuple[Tried, Trial], ...], each: tuple[Tried, Trial]
 ) -> tuple[tuple[Tried, Trial], ...]:
     # A session lasts as long as its user, so that each user has one soon.
-    return () if each in entry else entry[:1]
+    return entry[: entry.index(each)] if each in entry else entry
 
 
 def _visits(
@@ -131,7 +153,7 @@ def _visits(
     between = [each for each in fine if each not in entry and each not in leaving]
     for start in range(0, max(len(between), 1), _LONGEST_VISIT):
         part = between[start : start + _LONGEST_VISIT]
-        visit = (*entry[:1], *part, *(leaving if start == 0 else ()))
+        visit = (*entry, *part, *(leaving if start == 0 else ()))
         if visit:
             yield visit
 

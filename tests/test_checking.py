@@ -157,7 +157,22 @@ def hello(name):
     time.sleep(0.3)
     return name
 """
+LANGUAGE = """
+import time
+from flask import Flask, request
+app = Flask("checked")
+language = "en"
+@app.before_request
+def prepare():
+    global language
+    language = request.accept_languages.best_match(["en", "de"]) or "en"
+@app.get("/")
+def home():
+    time.sleep(0.002)
+    return {"en": "hello", "de": "guten Tag"}[language] + " " + request.args.get("q", "")
+"""
 LEAKY = {
+    "language": (LANGUAGE, {"workers": ["threads:8"], "requests": 600}, {"CTX208"}),
     "missing": (MISSING, {}, {"CTX201", "CTX204"}),
     "argument": (ARGUMENT, {}, {"CTX201"}),
     "nobody": (NOBODY, {}, {"CTX201", "CTX204"}),
@@ -172,6 +187,9 @@ LEAKY = {
     "runtime": (RUNTIME, {}, {"CTX201"}),
 }
 CLEAN = {
+    "language": LANGUAGE.replace("global language", "").replace(
+        '"}[language]', '"}[request.accept_languages.best_match(["en", "de"]) or "en"]'
+    ),
     "flask": GLOBAL.replace("current = {}", "").replace("current", "vars(flask.g)"),
     "wsgi": f"{THREAD_LOCAL}".replace(
         '    start_response("200 OK", [])\n',

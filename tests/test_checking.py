@@ -295,6 +295,32 @@ def test_an_application_without_routes_is_no_clean_one(checked):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "import flask\napp = flask.Flask(__name__, static_folder=None)\n",
+        "def app(e, s):\n    s('404 Not Found', [])\n    return [b'']\n",
+    ],
+)
+def test_where_there_are_no_routes_it_is_said_at_once(checked, text):
+    """Thousands of requests to pages that are not there would tell nothing."""
+    outcome = checked(text, workers=None)
+    assert (outcome.exit_code, outcome.verdict) == (4, "inconclusive")
+    assert not outcome.cells
+    [reason] = outcome.document.reasons
+    assert reason.startswith("no routes were found")
+    assert "`ctxsim init checked` writes a scenario" in reason
+
+
+def test_what_answers_without_a_route_is_sent_requests(checked):
+    text = (
+        "import flask\napp = flask.Flask(__name__, static_folder=None)\nkept = []\n"
+        "@app.before_request\ndef answer():\n"
+        "    kept[:] = kept or [flask.request.args['tag']]\n    return kept[0]\n"
+    )
+    assert "CTX201" in codes(checked(text))
+
+
+@pytest.mark.parametrize(
     ("target", "keys", "error", "message"),
     [
         ("http://localhost", {}, UsageError, "is a URL"),

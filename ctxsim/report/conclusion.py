@@ -139,6 +139,8 @@ class Case:
     # what is left out.
     notes: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
+    # Why the whole tells nothing, whatever its cells say.
+    doubts: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
 
@@ -146,7 +148,7 @@ class Case:
 def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
     """The document of a scenario whose cells have all ended."""
     expect = _expectation(case, cells)
-    doubts = [*_interruption(case), *_doubts_on_all(cells)]
+    doubts = [*_interruption(case), *case.doubts, *_doubts_on_all(cells)]
     broken = [each for cell in cells for each in _broken(case.thresholds, cell)]
     exit_code = _exit_code(case, cells, expect, doubts=bool(doubts), broken=bool(broken))
     document = Document(

@@ -22,6 +22,11 @@ _MOST_SINGLE, _MOST_ODD = 24, 10
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
 _FIRST_ERROR, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _REDIRECTION = 300
+_NO_ROUTES = (
+    "no routes were found, so nothing was sent; does TARGET name the whole application? "
+    "If it does, `ctxsim init TARGET` writes a scenario with a place for requests, and "
+    "`ctxsim run` sends them"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A drafted scenario. `sent` tells how much of the application it covers."""
+    """A drafted scenario. `sent` tells how much of the application it covers.
+
+    `nothing` says that no routes were found, where none were.
+    """
 
     text: str
     sent: str
     notes: tuple[str, ...]
     not_covered: tuple[str, ...]
+    nothing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,14 @@ def draft(sight: Sight, frame: Frame) -> Draft:
         sent=_sent(known),
         notes=tuple(_notes(known)),
         not_covered=tuple(_not_covered(known)),
+        nothing=_NO_ROUTES if not known and _answers_nothing(sight) else "",
     )
+
+
+def _answers_nothing(sight: Sight) -> bool:
+    # A hook, or a page of its own for what is missing, may answer where no route does.
+    trials = [trial for tried in sight.routes for trial in tried.trials]
+    return all(_is_missing(trial) and not trial.echoes for trial in trials)
 
 
 def _is_no_route(tried: Tried, sight: Sight) -> bool:

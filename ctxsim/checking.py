@@ -187,6 +187,14 @@ def _split(target: str) -> tuple[str, str, str]:
             f"'{target}' names no application\n"
             "  write module:attribute, path/to/file.py:attribute, or module:factory()"
         )
+    if Path(place).is_dir() and (place in (".", "..") or os.sep in place):
+        folder, name = os.path.split(os.path.normpath(place))
+        file = os.path.join(place, "FILE.py")
+        raise UsageError(
+            f"{target} is a folder; check imports a module\n"
+            f"  write --path {place} MODULE:ATTRIBUTE, or {file}:ATTRIBUTE\n"
+            f"  of a package that is imported by its name: --path {folder or '.'} {name}"
+        )
     return place, separator, attribute
 
 

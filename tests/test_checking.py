@@ -325,6 +325,8 @@ def test_what_answers_without_a_route_is_sent_requests(checked):
     [
         ("http://localhost", {}, UsageError, "is a URL"),
         (":app", {}, UsageError, "names no application"),
+        (".", {}, UsageError, r"is a folder; check imports a module\n  write --path \. MODULE"),
+        ("../", {}, UsageError, "is a folder"),
         ("checked", {"workers": ["thread:8"]}, UsageError, "workers"),
         ("checked", {"requests": 0}, UsageError, "requests"),
         ("checked", {"shared": ["no route"]}, UsageError, "shared"),

@@ -16,6 +16,7 @@ from ctxsim.cells import CellOutcome, Job, Pace, Tell, run_cells
 from ctxsim.cells.interpreter import equip
 from ctxsim.errors import ScenarioError, TargetError, UsageError
 from ctxsim.report.masks import mask
+from ctxsim.report.options import as_options
 from ctxsim.scenario import Cell, Scenario, drafting, python
 from ctxsim.scenario.drafting import Draft, Frame
 from ctxsim.simulation import Options, Origin, Outcome, simulate
@@ -241,7 +242,7 @@ def _failed(outcome: CellOutcome) -> TargetError:
     if ending.kind != "import":
         told = f"the target's process ended before it was looked at: {ending.kind}: {told}"
     lines = [told, *(f"  {line}" for line in ending.hint.splitlines())]
-    error = TargetError(mask("\n".join(lines)))
+    error = TargetError(as_options(mask("\n".join(lines))))
     for note in (*ending.stacks, outcome.stderr_tail):
         error.add_note(mask(note))
     return error

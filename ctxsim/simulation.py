@@ -313,6 +313,7 @@ def _case(
         is_part=options.only is not None and len(cells(scenario)) > 1,
         notes=origin.notes,
         not_covered=origin.not_covered,
+        without_file=options.origin is not None,
         doubts=(origin.nothing,) if origin.nothing else (),
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,

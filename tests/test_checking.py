@@ -339,5 +339,13 @@ def test_what_cannot_be_is_refused(checked, target, keys, error, message):
         checked(GLOBAL, target, **keys)
 
 
+def test_advice_is_in_the_words_of_the_command(checked):
+    """There is no scenario in which a key could be written."""
+    stories = [line for each in checked(GLOBAL).findings for line in each.story]
+    assert "if all may see it, write --shared /whoami" in stories
+    with pytest.raises(TargetError, match="add a folder with --path"):
+        checked(GLOBAL, "nothing_here")
+
+
 def test_what_is_shared_on_purpose_is_no_finding(checked):
     assert checked(GLOBAL, shared=["/whoami"]).exit_code == 0

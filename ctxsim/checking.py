@@ -16,6 +16,7 @@ from ctxsim.cells import CellOutcome, Job, Pace, Tell, run_cells
 from ctxsim.cells.interpreter import equip
 from ctxsim.errors import ScenarioError, TargetError, UsageError
 from ctxsim.report.masks import mask
+from ctxsim.report.options import as_options
 from ctxsim.scenario import Cell, Scenario, drafting, python
 from ctxsim.scenario.drafting import Draft, Frame
 from ctxsim.simulation import Options, Origin, Outcome, simulate
@@ -187,6 +188,14 @@ def _split(target: str) -> tuple[str, str, str]:
             f"'{target}' names no application\n"
             "  write module:attribute, path/to/file.py:attribute, or module:factory()"
         )
+    if Path(place).is_dir() and (place in (".", "..") or os.sep in place):
+        folder, name = os.path.split(os.path.normpath(place))
+        file = os.path.join(place, "FILE.py")
+        raise UsageError(
+            f"{target} is a folder; check imports a module\n"
+            f"  write --path {place} MODULE:ATTRIBUTE, or {file}:ATTRIBUTE\n"
+            f"  of a package that is imported by its name: --path {folder or '.'} {name}"
+        )
     return place, separator, attribute
 
 
@@ -233,7 +242,7 @@ def _failed(outcome: CellOutcome) -> TargetError:
     if ending.kind != "import":
         told = f"the target's process ended before it was looked at: {ending.kind}: {told}"
     lines = [told, *(f"  {line}" for line in ending.hint.splitlines())]
-    error = TargetError(mask("\n".join(lines)))
+    error = TargetError(as_options(mask("\n".join(lines))))
     for note in (*ending.stacks, outcome.stderr_tail):
         error.add_note(mask(note))
     return error
@@ -276,6 +285,7 @@ def _origin(wish: Wish, sight: Sight, made: Draft, missing: Sequence[str]) -> Or
         command=("ctxsim", "check", *_command(wish)),
         notes=(*chosen, made.sent, *made.notes, f"to keep what was sent as a scenario: {init}"),
         not_covered=(*made.not_covered, *left_out),
+        nothing=made.nothing.replace("TARGET", wish.target),
     )
 
 

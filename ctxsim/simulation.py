@@ -57,12 +57,14 @@ _LOAD_SHARE = 0.6
 class Origin:
     """Where a scenario came from that nobody wrote: the `command` that drafts it again.
 
-    `notes` and `not_covered` are what the reader should know of how it was drafted.
+    `notes` and `not_covered` are what the reader should know of how it was drafted. `nothing` says
+    why there is nothing to be sent, where there is not.
     """
 
     command: tuple[str, ...]
     notes: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
+    nothing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,10 @@ def simulate(
     started = time.monotonic()
     seed = _draw() % _DRAWN_SEEDS if scenario.seed is None else scenario.seed
     jobs = _jobs(scenario, seed, options)
+    if options.origin is not None and options.origin.nothing:
+        case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
+        return Outcome(conclude(case, ()), ())
     notes: tuple[str, ...] = ()
-
     pace = Pace(options.jobs or cores(), options.until, options.at_latest)
 
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
@@ -396,6 +400,8 @@ def _case(
         is_part=options.only is not None and len(cells(scenario)) > 1,
         notes=origin.notes,
         not_covered=origin.not_covered,
+        without_file=options.origin is not None,
+        doubts=(origin.nothing,) if origin.nothing else (),
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,
     )

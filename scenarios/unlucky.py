@@ -1,7 +1,7 @@
 """A shop that writes all its receipts with one object.
 
-Each request fills it in and prints it. That goes well unless another request comes in between, which
-hardly ever happens: nothing is waited for there.
+Each request fills it in and prints it. That goes well unless another request comes in between,
+which hardly ever happens: nothing is waited for there.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ class Shop(Pages):
         return f"{self.last[0]} {q}"
 app = Shop()
 """
-LANGUAGE = """
+ACCEPTED = """
 from flask import Flask, abort, request
 from ctxsim import pause
 app = Flask("checked")
@@ -200,7 +200,22 @@ def hello(name):
     time.sleep(0.3)
     return name
 """
+LANGUAGE = """
+import time
+from flask import Flask, request
+app = Flask("checked")
+language = "en"
+@app.before_request
+def prepare():
+    global language
+    language = request.accept_languages.best_match(["en", "de"]) or "en"
+@app.get("/")
+def home():
+    time.sleep(0.002)
+    return {"en": "hello", "de": "guten Tag"}[language] + " " + request.args.get("q", "")
+"""
 LEAKY = {
+    "accepted": (ACCEPTED, {"workers": ["threads:8"], "requests": 600}, {"CTX208"}),
     "missing": (MISSING, {}, {"CTX201", "CTX204"}),
     "argument": (ARGUMENT, {}, {"CTX201"}),
     "nobody": (NOBODY, {}, {"CTX201", "CTX204"}),
@@ -218,6 +233,9 @@ LEAKY = {
     "language": (LANGUAGE, {"workers": ["threads:4"]}, {"CTX208"}),
 }
 CLEAN = {
+    "accepted": ACCEPTED.replace("global language", "").replace(
+        '"}[language]', '"}[request.accept_languages.best_match(["en", "de"]) or "en"]'
+    ),
     "flask": GLOBAL.replace("current = {}", "").replace("current", "vars(flask.g)"),
     "wsgi": f"{THREAD_LOCAL}".replace(
         '    start_response("200 OK", [])\n',
@@ -328,10 +346,38 @@ def test_an_application_without_routes_is_no_clean_one(checked):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "import flask\napp = flask.Flask(__name__, static_folder=None)\n",
+        "def app(e, s):\n    s('404 Not Found', [])\n    return [b'']\n",
+    ],
+)
+def test_where_there_are_no_routes_it_is_said_at_once(checked, text):
+    """Thousands of requests to pages that are not there would tell nothing."""
+    outcome = checked(text, workers=None)
+    assert (outcome.exit_code, outcome.verdict) == (4, "inconclusive")
+    assert not outcome.cells
+    [reason] = outcome.document.reasons
+    assert reason.startswith("no routes were found")
+    assert "`ctxsim init checked` writes a scenario" in reason
+
+
+def test_what_answers_without_a_route_is_sent_requests(checked):
+    text = (
+        "import flask\napp = flask.Flask(__name__, static_folder=None)\nkept = []\n"
+        "@app.before_request\ndef answer():\n"
+        "    kept[:] = kept or [flask.request.args['tag']]\n    return kept[0]\n"
+    )
+    assert "CTX201" in codes(checked(text))
+
+
+@pytest.mark.parametrize(
     ("target", "keys", "error", "message"),
     [
         ("http://localhost", {}, UsageError, "is a URL"),
         (":app", {}, UsageError, "names no application"),
+        (".", {}, UsageError, r"is a folder; check imports a module\n  write --path \. MODULE"),
+        ("../", {}, UsageError, "is a folder"),
         ("checked", {"workers": ["thread:8"]}, UsageError, "workers"),
         ("checked", {"requests": 0}, UsageError, "requests"),
         ("checked", {"shared": ["no route"]}, UsageError, "shared"),
@@ -342,6 +388,14 @@ def test_an_application_without_routes_is_no_clean_one(checked):
 def test_what_cannot_be_is_refused(checked, target, keys, error, message):
     with pytest.raises(error, match=message):
         checked(GLOBAL, target, **keys)
+
+
+def test_advice_is_in_the_words_of_the_command(checked):
+    """There is no scenario in which a key could be written."""
+    stories = [line for each in checked(GLOBAL).findings for line in each.story]
+    assert "if all may see it, write --shared /whoami" in stories
+    with pytest.raises(TargetError, match="add a folder with --path"):
+        checked(GLOBAL, "nothing_here")
 
 
 def test_what_is_shared_on_purpose_is_no_finding(checked):

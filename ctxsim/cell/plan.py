@@ -264,6 +264,18 @@ class Plan:
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for flow in self.flows for step in flow.steps)
 
+    @property
+    def situations(self) -> tuple[int, ...]:
+        """For each of `steps` the first one that is the same, and comes after the same steps.
+
+        Whose first visit a flow is, which no lesson tries for all flows, then matters to none of
+        those that begin alike.
+        """
+        known: dict[str, int] = {}
+        beginnings = (flow.steps[:n] for flow in self.flows for n in range(1, len(flow.steps) + 1))
+        # By their texts, since JSON values have no hash.
+        return tuple(known.setdefault(repr(each), i) for i, each in enumerate(beginnings))
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -19,12 +19,13 @@ SAFE = ("GET", "HEAD")
 class Read:
     """A name that source code reads from a request; `kind` is what it makes of the text.
 
-    `words` are the texts that it compares it with: each may lead to another answer.
+    `words` are the texts that it compares it with: each may lead to another answer. A "choice" can
+    be nothing but one of them.
     """
 
     place: Place
     name: str
-    kind: Literal["text", "int", "float", "bool"] = "text"
+    kind: Literal["text", "int", "float", "bool", "choice"] = "text"
     words: tuple[str, ...] = ()
 
 

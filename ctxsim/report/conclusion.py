@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxsim.cell.checks import SEVERITY, TITLES, Finding
@@ -33,6 +33,7 @@ from ctxsim.report.document import (
     some_failed,
 )
 from ctxsim.report.masks import masked
+from ctxsim.report.options import as_options
 from ctxsim.scenario.words import Threshold
 
 # Of several that apply, in one scenario or in several, the one that counts stands first.
@@ -140,6 +141,10 @@ class Case:
     # what is left out.
     notes: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
+    # Why the whole tells nothing, whatever its cells say.
+    doubts: tuple[str, ...] = ()
+    # Whether its advice is for a command line, since there is no scenario to be changed.
+    without_file: bool = False
     environment: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
 
@@ -147,7 +152,7 @@ class Case:
 def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
     """The document of a scenario whose cells have all ended."""
     expect = _expectation(case, cells)
-    doubts = [*_interruption(case), *_doubts_on_all(cells)]
+    doubts = [*_interruption(case), *case.doubts, *_doubts_on_all(cells)]
     broken = [each for cell in cells for each in _broken(case.thresholds, cell)]
     exit_code = _exit_code(case, cells, expect, doubts=bool(doubts), broken=bool(broken))
     document = Document(
@@ -166,7 +171,18 @@ def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
         environment=case.environment,
         timing=Timing(case.elapsed_s),
     )
-    return masked(document)
+    return masked(_for_command_line(document) if case.without_file else document)
+
+
+def _for_command_line(document: Document) -> Document:
+    told = [replace(f, story=tuple(map(as_options, f.story))) for f in document.findings]
+    return replace(
+        document,
+        reasons=tuple(map(as_options, document.reasons)),
+        notes=tuple(map(as_options, document.notes)),
+        not_covered=tuple(map(as_options, document.not_covered)),
+        findings=tuple(told),
+    )
 
 
 def most_severe(codes: Iterable[int]) -> ExitCode:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
+from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
 from ctxsim.cell.sights import NO_SUCH_PAGE, Sight, Trial, Tried
 
 WSGI_WORKERS = (
@@ -16,15 +16,18 @@ WSGI_WORKERS = (
 )  # fmt: skip
 ASGI_WORKERS = ("tasks:50", "tasks:50:empty")
 
-_ENTRY = re.compile(r"log[-_]?in|sign[-_]?in|auth|session", re.IGNORECASE)
-_EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
 # Longer visits would seldom come to their end within a cell's requests.
 _LONGEST_VISIT = 10
 _MOST_SINGLE, _MOST_ODD = 24, 10
 _MOST_ODD_OF_ROUTE = 3
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
-_FIRST_ERROR, _NOT_FOUND = 400, 404
+_FIRST_ERROR, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _REDIRECTION = 300
+_NO_ROUTES = (
+    "no routes were found, so nothing was sent; does TARGET name the whole application? "
+    "If it does, `ctxsim init TARGET` writes a scenario with a place for requests, and "
+    "`ctxsim run` sends them"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A drafted scenario. `sent` tells how much of the application it covers."""
+    """A drafted scenario. `sent` tells how much of the application it covers.
+
+    `nothing` says that no routes were found, where none were.
+    """
 
     text: str
     sent: str
     notes: tuple[str, ...]
     not_covered: tuple[str, ...]
+    nothing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,14 @@ def draft(sight: Sight, frame: Frame) -> Draft:
         sent=_sent(known),
         notes=tuple(_notes(known)),
         not_covered=tuple(_not_covered(known)),
+        nothing=_NO_ROUTES if not known and _answers_nothing(sight) else "",
     )
+
+
+def _answers_nothing(sight: Sight) -> bool:
+    # A hook, or a page of its own for what is missing, may answer where no route does.
+    trials = [trial for tried in sight.routes for trial in tried.trials]
+    return all(_is_missing(trial) and not trial.echoes for trial in trials)
 
 
 def _is_no_route(tried: Tried, sight: Sight) -> bool:
@@ -96,43 +110,63 @@ def _is_missing(trial: Trial) -> bool:
 
 def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_Flow]:
     fine = [(tried, trial) for tried in known for trial in _chosen(tried)]
+    lets_in = logins(tried.route for tried in known)
+    logging_in = [each for each in fine if each[0].route in lets_in]
+    entry = _entry([*fine, *_refused(known)], logging_in[:1])
+    fine = [each for each in fine if each in entry or each not in logging_in]
     flows = [
         _Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
-        for number, part in enumerate(_visits(fine))
+        for number, part in enumerate(_visits(fine, entry))
     ]
-    entry = tuple(each for each in fine if _is_entry(each[0]))
     single = [each for each in fine if each[1].echoes and each not in entry] or fine
-    single = [each for each in single if not _EXIT.search(each[0].route.path)][:_MOST_SINGLE]
+    single = [each for each in single if not lets_out(each[0].route.path)][:_MOST_SINGLE]
     for number, each in enumerate(single, 1):
         weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
         flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
     if odd := _all_odd(known)[:_MOST_ODD]:
         # How a request fails depends on whether its user is known.
-        odd = [*entry[:1], *(each for each in odd if each not in entry)]
+        odd = [*entry, *(each for each in odd if each not in entry)]
         flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
     if missing and flows:
         flows.append(_Flow("missing", _ODD_WEIGHT, tuple(missing)))
     return flows
 
 
+def _refused(known: Sequence[Tried]) -> Iterator[tuple[Tried, Trial]]:
+    """Registering that was refused: an earlier look may have left behind who is known already."""
+    for tried in filter(lambda each: registers(each.route), known):
+        for trial in tried.trials[:1]:
+            if _FIRST_ERROR <= trial.status < _SERVER_ERROR:
+                yield tried, trial
+
+
+def _entry(
+    sent: list[tuple[Tried, Trial]], logging_in: list[tuple[Tried, Trial]]
+) -> tuple[tuple[Tried, Trial], ...]:
+    """What lets a user in; where the application has users register, they do so before.
+
+    Which visit is a user's first is left to chance, so each begins with that: where one only logged
+    in, a user's first login would fail, and only the later ones would not.
+    """
+    registering = [each for each in sent if registers(each[0].route)] if logging_in else []
+    return (*registering[:1], *logging_in)
+
+
 def _entry_before(
     entry: tuple[tuple[Tried, Trial], ...], each: tuple[Tried, Trial]
 ) -> tuple[tuple[Tried, Trial], ...]:
     # A session lasts as long as its user, so that each user has one soon.
-    return () if each in entry else entry[:1]
+    return entry[: entry.index(each)] if each in entry else entry
 
 
-def _is_entry(tried: Tried) -> bool:
-    return not tried.route.is_safe and _ENTRY.search(tried.route.path) is not None
-
-
-def _visits(fine: list[tuple[Tried, Trial]]) -> Iterator[tuple[tuple[Tried, Trial], ...]]:
-    entry = [each for each in fine if _is_entry(each[0])]
-    leaving = [each for each in fine if _EXIT.search(each[0].route.path)]
+def _visits(
+    fine: list[tuple[Tried, Trial]], entry: tuple[tuple[Tried, Trial], ...]
+) -> Iterator[tuple[tuple[Tried, Trial], ...]]:
+    leaving = [each for each in fine if lets_out(each[0].route.path)]
     between = [each for each in fine if each not in entry and each not in leaving]
     for start in range(0, max(len(between), 1), _LONGEST_VISIT):
         part = between[start : start + _LONGEST_VISIT]
-        visit = (*entry[:1], *part, *(leaving if start == 0 else ()))
+        visit = (*entry, *part, *(leaving if start == 0 else ()))
         if visit:
             yield visit
 
@@ -189,7 +223,8 @@ def _notes(known: Sequence[Tried]) -> Iterator[str]:
     if kept_out:
         shown = ", ".join(kept_out[:3]) + (", ..." if len(kept_out) > 3 else "")  # noqa: PLR2004
         yield f"{shown} asked for a login: what comes behind it was not seen"
-    entries = [t.route.name for t in known if _is_entry(t) and not t.trials]
+    lets_in = logins(tried.route for tried in known)
+    entries = [t.route.name for t in known if t.route in lets_in and not t.trials]
     if entries:
         yield (
             f"{entries[0]} was not sent, so no user had a session: --unsafe sends it, and "
@@ -198,8 +233,8 @@ def _notes(known: Sequence[Tried]) -> Iterator[str]:
 
 
 def _asks_login(trial: Trial) -> bool:
-    redirected = _REDIRECTION <= trial.status < _FIRST_ERROR and _ENTRY.search(trial.leads_to)
-    return bool(redirected) or trial.status in (401, 403)
+    redirected = _REDIRECTION <= trial.status < _FIRST_ERROR and asks_in(trial.leads_to)
+    return redirected or trial.status in (401, 403)
 
 
 def _not_covered(known: Sequence[Tried]) -> Iterator[str]:

@@ -158,3 +158,10 @@ def test_any_other_word_is_refused_and_none_breaks_the_parser(word):
 def test_a_route_is_the_method_and_the_path_without_the_query():
     """Findings name a step by it."""
     assert Step("", "GET", "/cart?tag={canary}").route == "GET /cart"
+
+
+def test_flows_that_begin_alike_share_what_is_known_of_how_they_begin():
+    login, cart, page = (Step("", "GET", each, json={"of": each}) for each in ("/in", "/c", "/p"))
+    flows = ((login, cart), (login, cart, page), (cart, page), (login, page))
+    plan = plan_of(flows=tuple(Flow(str(n), 1.0, steps) for n, steps in enumerate(flows)))
+    assert plan.situations == (0, 1, 0, 1, 4, 5, 6, 0, 8)

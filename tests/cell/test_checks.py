@@ -178,3 +178,18 @@ OTHERWISE = event("answer.otherwise", "body", source=None)
 def test_what_another_finding_explains_is_not_carried_again(beside, left):
     """An answer that differs where more is known of the route, or of the whole process."""
     assert list(alone.unexplained(history_of(OTHERWISE, *beside))) == left
+
+
+@pytest.mark.parametrize(
+    ("route", "place", "hint"),
+    [
+        ("GET /items", "body", ['if all may see it, write shared: ["/items"]']),
+        ("GET /a/{user.number}/b", "header X", ['if all may see it, write shared: ["/a"]']),
+        ("GET /{canary}", "body", []),
+        ("GET /items", "cookie tag", []),
+    ],
+)
+def test_what_all_may_see_is_told_how_to_be_declared(route, place, hint):
+    seen = event("answer.foreign", place, Who(1, 2, route), relation="request")
+    [finding] = verdict.judge(history_of(seen))
+    assert [line for line in finding.story if "shared" in line] == hint

@@ -130,6 +130,7 @@ def test_what_cannot_be_called_is_no_factory(target):
         ("myshop_keyerror:app", "importing myshop_keyerror failed: KeyError:", KeyError),
         ("myshop_exits:app", "failed: SystemExit: not configured", SystemExit),
         ("myshop_syntax:app", "failed: SyntaxError:", SyntaxError),
+        ("myshop_syntax:app", "myshop_syntax.py:1)", SyntaxError),
     ],
 )
 def test_what_the_application_raises_is_told_with_its_place(target, app, said, cause):

@@ -75,6 +75,7 @@ def test_starlettes_converters_are_filled():
 def reads_of(text):
     tree = ast.parse(textwrap.dedent(text))
     sources._follow_variables(tree)
+    sources._note_lists(tree)
     return set(sources._unique(sources._reads(tree), sources._words([tree])))
 
 
@@ -124,6 +125,31 @@ def reads_of(text):
         (
             "def f():\n    match request.form['x']:\n        case 'a' | 'b': pass",
             Read("form", "x", words=("a", "b")),
+        ),
+        (
+            "request.accept_languages.best_match(['de', 'it'])",
+            Read("header", "Accept-Language", "choice", ("de", "it")),
+        ),
+        (
+            "def f():\n    wanted = request.accept_mimetypes\n"
+            "    return wanted.best_match(('text/csv', 'text/html'))",
+            Read("header", "Accept", "choice", ("text/csv", "text/html")),
+        ),
+        (
+            "'latin1' in request.accept_charsets",
+            Read("header", "Accept-Charset", "choice", ("latin1",)),
+        ),
+        (
+            "LANGUAGES = ['de', 'it']\nrequest.accept_languages.best_match(LANGUAGES)",
+            Read("header", "Accept-Language", "choice", ("de", "it")),
+        ),
+        (
+            "TEXTS = {'de': 'Tag', 'it': 'giorno'}\nrequest.accept_languages.best_match(TEXTS)",
+            Read("header", "Accept-Language", "choice", ("de", "it")),
+        ),
+        (
+            "request.accept_encodings.best_match(config['CODINGS'])",
+            Read("header", "Accept-Encoding", "choice", ("identity", "gzip")),
         ),
     ],
 )
@@ -189,6 +215,14 @@ def test_the_names_of_a_paths_arguments_suggest_texts(path, names, paths):
     tried = attempts(Route("POST", path, likely=paths), ())
     sent = (each.step.path.partition("?")[0] for each in tried if each.variant == "likely")
     assert tuple(sent) == paths
+
+
+def test_what_is_chosen_by_a_header_is_sent_as_each_of_the_choices():
+    """A text of the request's own would be none of them, and be refused by some applications."""
+    wanted = Read("header", "Accept", "choice", ("text/csv", "text/html"))
+    tried = attempts(Route("GET", "/x"), [wanted])
+    sent = {dict(each.step.headers).get("Accept") for each in tried}
+    assert sent == {"text/csv", "text/html", None}
 
 
 def test_every_way_to_send_a_route_is_tried_once():

@@ -107,6 +107,59 @@ def test_who_logs_in_does_so_first():
     assert sent(made)["only1"][0].startswith("/login")
 
 
+NAME = (Read("form", "name"),)
+OF_LOGIN = [
+    "/auth/login",
+    "/auth/signin/",
+    "/session",
+    "/api/v1/auth",
+    "/auth/log-in",
+    "/sign_in/x",
+]
+
+
+@pytest.mark.parametrize("path", OF_LOGIN)
+def test_the_login_is_told_by_the_end_of_its_path(path):
+    others = ("/auth/register", "/auth/sign-up", "/auth/logout", "/authors")
+    routes = [Route("POST", each, NAME) for each in (*others, path)]
+    unnamed = Route("DELETE", "/auth/session")
+    pages = [tried(Route("GET", "/me"), 200), tried(unnamed, 200)]
+    made = draft(sight_of(*(tried(each, 200) for each in routes), *pages), FRAME)
+    assert any(each.startswith(path) for each in sent(made)["only1"][:-1])
+    for other in others:
+        assert any(each.startswith(other) for each in sent(made)["visit"])
+
+
+def test_a_login_that_was_refused_gives_way_to_no_other_route():
+    """Else a page that happens to lie under `auth` would stand before all others."""
+    login, other = (Route("POST", each, NAME) for each in ("/auth/login", "/auth/notes"))
+    page = tried(Route("GET", "/me"), 200)
+    made = draft(sight_of(tried(login, 401), tried(other, 200), page), FRAME)
+    assert not any(each.startswith("/auth") for each in sent(made)["only2"][:-1])
+
+
+@pytest.mark.parametrize("answered", [201, 409])
+def test_who_is_to_log_in_registers_first_whichever_visit_is_the_first(answered):
+    """Else the first login of each user would fail, and no later one would.
+
+    That the user of a look is known already does not tell that others are.
+    """
+    login, register = (Route("POST", each, NAME) for each in ("/login", "/register"))
+    odd = tried(Route("GET", "/x", (Read("query", "q"), Read("query", "fail"))), 500, 200)
+    pages = [tried(login, 200), tried(Route("GET", "/me"), 200), odd, tried(register, answered)]
+    flows = sent(draft(sight_of(*pages), FRAME))
+    assert {"visit", "only1", "odd"} <= flows.keys()
+    for steps in flows.values():
+        assert [each.partition("?")[0] for each in steps[:2]] == ["/register", "/login"]
+
+
+def test_where_nobody_logs_in_registering_is_a_route_like_others():
+    """Who is known already may be refused, and most of what is sent would be that."""
+    register = tried(Route("POST", "/register", NAME), 201)
+    flows = sent(draft(sight_of(tried(Route("GET", "/me"), 200), register), FRAME))
+    assert [len(steps) for steps in flows.values()] == [2, 1, 1]
+
+
 def test_a_text_of_the_source_that_is_no_path_is_left_out():
     known, unknown = tried(Route("GET", "/a"), 200), tried(Route("GET", "/text"), 404)
     made = draft(sight_of(known, unknown, framework=""), FRAME)

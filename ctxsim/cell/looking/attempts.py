@@ -30,6 +30,8 @@ _SAME = (("same", "2", "two"), ("again", "3", "three"))
 _PASSWORD = re.compile(r"pass(word|wd|phrase)?|pwd|secret", re.IGNORECASE)
 # Braces would be taken for a placeholder's.
 _NAME, _FIELD = re.compile(r"[\w.-]+", re.ASCII), re.compile(r"[^{}]+")
+# Nothing of this means anything in a header, but in those that name media types.
+_CHOICE = re.compile(r"[\w.+/-]+", re.ASCII)
 _KINDS: dict[str, Json] = {"int": 2, "float": 1.5, "bool": True}
 _MOST_NAMES = 16
 _MOST_ALONE = 4
@@ -105,7 +107,7 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
 def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
     """The route with each text that its source compares with, in a read or in its path."""
     for one, word in [(read, word) for read in reads for word in read.words][:_MOST_WORDS]:
-        if _NAME.fullmatch(word):
+        if (_CHOICE if one.kind == "choice" else _NAME).fullmatch(word):
             yield _step(route, reads, body or _body_of(one), auth, {one: word})
     if CANARY in route.path:
         for text in filter(_NAME.fullmatch, route.words[:_MOST_WORDS]):
@@ -190,6 +192,8 @@ def _query(pairs: list[tuple[str, str]]) -> str:
 
 
 def _value(read: Read) -> Json:
+    if read.kind == "choice":
+        return read.words[0]
     if read.kind != "text":
         return _KINDS[read.kind]
     if _PASSWORD.search(read.name):

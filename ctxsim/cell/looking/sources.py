@@ -91,11 +91,29 @@ _NOT_SENT = frozenset(
         "x-requested-with",
     ]
 )
+# What Werkzeug makes of headers in which a client says what it would rather have: the header, and
+# what is chosen from where the source does not say.
+_CHOICES = {
+    "accept_languages": ("Accept-Language", ("en", "de", "fr", "es")),
+    "accept_mimetypes": ("Accept", ("text/html", "application/json")),
+    "accept_charsets": ("Accept-Charset", ("utf-8", "iso-8859-1")),
+    "accept_encodings": ("Accept-Encoding", ("identity", "gzip")),
+}
+_OF_ATTRIBUTES = {
+    "authorization": (Read("auth", "basic"),),
+    **{
+        attribute: (Read("header", header, "choice", usual),)
+        for attribute, (header, usual) in _CHOICES.items()
+    },
+}
+_CHOOSERS = ("best_match", "quality")
 # By place and name: the texts that a read is compared with, in the order of the source.
 Words = dict[tuple[Place, str], dict[str, None]]
 # Places of variables that were made from a request's, by the identity of their nodes. The nodes are
 # kept, so that no other gets it.
 _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
+# Likewise the texts in the lists, and the keys of the dictionaries, that variables of a module are.
+_LISTED: dict[int, tuple[ast.Name, tuple[str, ...]]] = {}
 _PATH = re.compile(r"/[\w./-]*")
 _REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
 _WHERE = ("location", "locations")
@@ -128,6 +146,7 @@ def _parsed(file: str) -> Source | None:
         # A compiled module, or one whose file has gone: nothing is known of it.
         return None
     _follow_variables(tree)
+    _note_lists(tree)
     return Source(file, tree)
 
 
@@ -143,6 +162,20 @@ def _follow_variables(tree: ast.Module) -> None:
     for function in functions:
         parameters = {each.arg for each in (*function.args.args, *function.args.kwonlyargs)}
         _follow(function, {name: everywhere[name] for name in parameters & everywhere.keys()})
+
+
+def _note_lists(tree: ast.Module) -> None:
+    """Note of each variable that is a list of texts, or a dictionary, which texts these are."""
+    known = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            value = node.value
+            if isinstance(value, ast.Dict):
+                value = ast.List([key for key in value.keys if key is not None], ast.Load())
+            known[node.targets[0].id] = tuple(_texts(value))
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Name) and known.get(each.id):
+            _LISTED[id(each)] = (each, known[each.id])
 
 
 def _follow(
@@ -223,8 +256,10 @@ def _unique(reads: Iterator[Read], words: Words) -> tuple[Read, ...]:
     for read in reads:
         key = (read.place, read.name)
         known = kinds.get(key)
-        if known is None or known.kind == "text":
-            kinds[key] = replace(read, words=tuple(words.get(key, ())))
+        # What is chosen from in one place may be given back as it is in another.
+        exact = known is None or known.kind == "choice" or read.kind not in ("text", "choice")
+        if known is None or (exact and known.kind in ("text", "choice")):
+            kinds[key] = replace(read, words=tuple(words.get(key, read.words)))
     return tuple(kinds.values())
 
 
@@ -237,7 +272,7 @@ def _words(functions: Iterable[ast.AST]) -> Words:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 held.setdefault(node.targets[0].id, []).extend(_read_by(node.value))
         for node in ast.walk(function):
-            for compared, text in _comparisons(node):
+            for compared, text in (*_comparisons(node), *_chosen_from(node)):
                 named = held.get(compared.id, []) if isinstance(compared, ast.Name) else ()
                 for read in (*named, *_read_by(compared)):
                     if text and text.isprintable():
@@ -259,6 +294,14 @@ def _comparisons(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
                 if isinstance(each, ast.MatchValue):
                     for text in _texts(each.value):
                         yield node.subject, text
+
+
+def _chosen_from(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    """What a text is chosen by, with each that it is chosen from: `languages.best_match([...])`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        for each in node.args[:1] if node.func.attr in _CHOOSERS else ():
+            texts = _LISTED[id(each)][1] if id(each) in _LISTED else _texts(each)
+            yield from ((node.func.value, text) for text in texts)
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
@@ -290,6 +333,7 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
         if name is not None:
             yield from _made(node.value, name)
     elif isinstance(node, ast.Attribute):
+        yield from _OF_ATTRIBUTES.get(node.attr, ())
         yield from _by_attribute(node.value, node.attr)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
         name = _text(node.left)
@@ -300,8 +344,6 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
 
 def _by_attribute(holder: ast.expr, name: str) -> Iterator[Read]:
     """`request.query.name`, which Bottle takes for what others write as `request.query["name"]`."""
-    if name == "authorization":
-        yield Read("auth", "basic")
     match holder:
         case ast.Attribute(attr="query" | "forms" | "params", value=inner):
             if _name_of(inner) == "request" and name not in _OF_HOLDERS:

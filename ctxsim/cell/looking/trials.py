@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxsim.cell.looking.attempts import VARS, Attempt, attempts
+from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
 from ctxsim.cell.plan import Look
 from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response, User
 
-_ENTRY = re.compile(r"log[-_]?in|sign[-_]?(in|up)|auth|session|register", re.IGNORECASE)
-_EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
 _MOST_ROUTES = 150
 _FIRST_FAULT = 500
 _UNSAFE = "it may change things; --unsafe sends it"
@@ -70,7 +68,8 @@ class Trials:
                 course.fullest = ways[0]
         for course in [each for each in self._courses if not each.why][_MOST_ROUTES:]:
             course.why, course.left = "there are too many routes to try all of them", deque()
-        self._order = sorted(self._courses, key=_turn)
+        lets_in = logins(routes)
+        self._order = sorted(self._courses, key=lambda each: _turn(each.route, lets_in))
         self._user = user
         self._clock = clock
         self._deadline = float("inf")
@@ -135,14 +134,15 @@ class Trials:
         return Tried(course.route, tuple(course.trials), why)
 
 
-def _turn(course: _Course) -> int:
-    """What lets a user in first, then what only reads, then the rest; what ends a session last."""
-    route = course.route
-    if _EXIT.search(route.path):
-        return 3
+def _turn(route: Route, lets_in: Sequence[Route]) -> int:
+    """What makes a user known, what lets one in, what only reads, the rest, what ends a session."""
+    if lets_out(route.path):
+        return 4
     if route.is_safe:
-        return 1
-    return 0 if _ENTRY.search(route.path) else 2
+        return 2
+    if registers(route):
+        return 0
+    return 1 if route in lets_in else 3
 
 
 def _trial(attempt: Attempt, request: Request, response: Response) -> Trial:

@@ -21,7 +21,7 @@ from ctxsim.cell.searching.stage import Stage
 from ctxsim.errors import DivergedError
 
 # How many requests come first, one by one, and how many windows then follow; batches take turns.
-# Few begin with none: the very first requests often do what later ones do not, and switch elsewhere.
+# Few begin with none: the very first requests do what later ones do not, and switch elsewhere.
 _FIRST = (2, 3, 0, 12, 1, 40)
 _WINDOWS = (40, 40, 80, 40, 160, 80)
 # How many requests a window has, and how many each of its workers carries: by these shares.

@@ -204,5 +204,8 @@ def _failed(what: str, error: BaseException) -> TargetError:
         if not frame.filename.startswith((_OWN_FILES, "<frozen"))
     ]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    if isinstance(error, SyntaxError) and error.filename:
+        # What could not be parsed has no frame; the one that is there imported it.
+        place = f" ({error.filename}:{error.lineno})"
     said = traceback.format_exception_only(error)[-1].strip()
     return TargetError(f"{what}: {said}{place}", "the application raised this itself")

@@ -120,6 +120,7 @@ class Comparison:
         learnt = plan.learnt or Learnt()
         # The steps of visitors say nothing of what is expected.
         self._expected = [step.expect.status for step in plan.steps]
+        self._situations = plan.situations
         self._ways = {(each.step, each.visitor): each for each in learnt.ways}
         self._known = {
             (each.step, each.visitor, each.status): _Known(each) for each in learnt.answers
@@ -130,7 +131,8 @@ class Comparison:
         if request.faulted or lane.settling or lane.unsettled:
             return False
         user = request.user.number
-        known = self._known.get((request.prepared.index, user == 0, response.status))
+        step = self._situations[request.prepared.index]
+        known = self._known.get((step, user == 0, response.status))
         if known is None or response.error is not None:
             self._see_way(request, response, body)
             return False
@@ -213,7 +215,7 @@ class Comparison:
 
     def _see_way(self, request: Request, response: Response, body: bytes) -> None:
         """An answer with a status that was hardly, or never, seen alone."""
-        step, visitor = request.prepared.index, request.user.number == 0
+        step, visitor = self._situations[request.prepared.index], request.user.number == 0
         ways, got = self._ways.get((step, visitor)), way(response)
         if ways is None or got in ways.ways:
             return

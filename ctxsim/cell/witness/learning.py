@@ -35,14 +35,15 @@ class _Notes:
 class Learner:
     """Keeps what the answers to each user have in common, for each step and status."""
 
-    def __init__(self, own_words: OwnWords) -> None:
+    def __init__(self, own_words: OwnWords, situations: tuple[int, ...]) -> None:
         self._own_words = own_words
+        self._situations = situations
         self._heard: dict[tuple[int, int, int], _Notes] = {}
         self._ways: dict[tuple[int, bool, str], int] = {}
 
     def examine(self, request: Request, response: Response, body: bytes) -> bool:
         """Take up one answer; it compares nothing."""
-        step, user = request.prepared.index, request.user.number
+        step, user = self._situations[request.prepared.index], request.user.number
         ended = (step, user == 0, way(response))
         self._ways[ended] = self._ways.get(ended, 0) + 1
         if response.error is None:

@@ -121,7 +121,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
-    learner = Learner(OwnWords(plan, traffic)) if plan.learning else None
+    learner = Learner(OwnWords(plan, traffic), plan.situations) if plan.learning else None
     comparison = _comparison(plan, traffic, record, owner)
     examiner = _settled(plan, learner or comparison)
     inside, probes = None, _probes(plan, traffic, owner, record)

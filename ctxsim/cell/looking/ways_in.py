@@ -1,0 +1,50 @@
+"""Which routes make a user known, let one in and let one out, by the words of their paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ctxsim.cell.sights import Route
+
+_LOGIN = re.compile(r"log[-_]?in|sign[-_]?in", re.IGNORECASE)
+# Prefixes of whole parts of applications have these, too, so they count where nothing says more.
+_SESSION = re.compile(r"auth(?!ors?\b)|session", re.IGNORECASE)
+_REGISTER = re.compile(r"regist(er|ration)|sign[-_]?up", re.IGNORECASE)
+_EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
+_NO_LOGIN = 4
+
+
+def lets_out(path: str) -> bool:
+    """Whether a path ends a user's session."""
+    return _EXIT.search(path) is not None
+
+
+def asks_in(path: str) -> bool:
+    """Whether a path is where those are sent who are not known."""
+    return any(each.search(path) for each in (_LOGIN, _SESSION))
+
+
+def registers(route: Route) -> bool:
+    """Whether a route makes a user known to the application: it may refuse who is known already."""
+    return not route.is_safe and _REGISTER.search(_last(route.path)) is not None
+
+
+def logins(routes: Iterable[Route]) -> list[Route]:
+    """The routes that let a user in: of those that may, the ones whose paths say so best."""
+    ranks = [(route, _rank(route)) for route in routes]
+    best = min((rank for _, rank in ranks), default=_NO_LOGIN)
+    return [route for route, rank in ranks if rank == best < _NO_LOGIN]
+
+
+def _rank(route: Route) -> int:
+    path = route.path
+    if route.is_safe or route.method == "DELETE" or lets_out(path) or registers(route):
+        return _NO_LOGIN
+    tries = ((_LOGIN, _last(path)), (_LOGIN, path), (_SESSION, _last(path)), (_SESSION, path))
+    found = (rank for rank, (words, text) in enumerate(tries) if words.search(text))
+    return next(found, _NO_LOGIN)
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

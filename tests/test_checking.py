@@ -177,7 +177,7 @@ class Shop(Pages):
         return f"{self.last[0]} {q}"
 app = Shop()
 """
-ACCEPTED = """
+LANGUAGE = """
 from flask import Flask, abort, request
 from ctxsim import pause
 app = Flask("checked")
@@ -200,7 +200,7 @@ def hello(name):
     time.sleep(0.3)
     return name
 """
-LANGUAGE = """
+ACCEPTED = """
 import time
 from flask import Flask, request
 app = Flask("checked")

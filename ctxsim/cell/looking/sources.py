@@ -11,102 +11,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ctxsim.cell.looking.vocabulary import (
+    BODY,
+    CALLS,
+    CHOOSERS,
+    ENVIRON,
+    GETTERS,
+    KINDS,
+    LOCATIONS,
+    NOT_SENT,
+    OF_ATTRIBUTES,
+    OF_HOLDERS,
+    PARSERS,
+    PLACES,
+    VARIABLES,
+)
 from ctxsim.cell.sights import Place, Read
 from ctxsim.cell.witness.record import is_application_file, module_file
 
-# Attributes of request objects, in the frameworks that are known, and where their names come from.
-_PLACES: dict[str, tuple[Place, ...]] = {
-    "args": ("query",),
-    "GET": ("query",),
-    "query": ("query",),
-    "query_params": ("query",),
-    "values": ("query",),
-    "params": ("query",),
-    "form": ("form",),
-    "forms": ("form",),
-    "POST": ("form",),
-    "json": ("json",),
-    "data": ("json",),
-    "cookies": ("cookie",),
-    "COOKIES": ("cookie",),
-    "headers": ("header",),
-    "META": ("header",),
-    "environ": ("header",),
-}
-_CALLS: dict[str, Place] = {
-    "get_json": "json",
-    "json": "json",
-    "parse_qs": "query",
-    "parse_qsl": "query",
-    "SimpleCookie": "cookie",
-    "get_cookie": "cookie",
-    "get_header": "header",
-    "get_signed_cookie": "cookie",
-}
-_PARSERS = ("parse_qs", "parse_qsl")
-# A variable that holds the request's environment or headers, in applications without a framework.
-_VARIABLES: dict[str, Place] = {
-    "environ": "header",
-    "env": "header",
-    "headers": "header",
-    "query": "query",
-    "params": "query",
-    "qs": "query",
-    "cookies": "cookie",
-    "form": "form",
-}
-_GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
-# What is asked of the holder itself, and is no name that a client sends.
-_OF_HOLDERS = _GETTERS | {"decode", "dict", "input_encoding", "replace", *dir(dict), *dir(str)}
-_KINDS = {
-    "int": "int", "Int": "int", "Integer": "int", "IntegerField": "int",
-    "float": "float", "Float": "float", "FloatField": "float", "DecimalField": "float",
-    "bool": "bool", "Bool": "bool", "Boolean": "bool", "BooleanField": "bool",
-}  # fmt: skip
-# What of a request a schema is for, in webargs' words, and what it is for by default.
-_BODY: Place = "json"
-_LOCATIONS: dict[str, Place] = {
-    "query": "query",
-    "querystring": "query",
-    "form": "form",
-    "headers": "header",
-    "cookies": "cookie",
-}
-_ENVIRON = "HTTP_"
-# Headers that a server or client sets for its own ends, or that would change how a body is read.
-_NOT_SENT = frozenset(
-    [
-        "accept",
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "origin",
-        "referer",
-        "transfer-encoding",
-        "upgrade",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-requested-with",
-    ]
-)
-# What Werkzeug makes of headers in which a client says what it would rather have: the header, and
-# what is chosen from where the source does not say.
-_CHOICES = {
-    "accept_languages": ("Accept-Language", ("en", "de", "fr", "es")),
-    "accept_mimetypes": ("Accept", ("text/html", "application/json")),
-    "accept_charsets": ("Accept-Charset", ("utf-8", "iso-8859-1")),
-    "accept_encodings": ("Accept-Encoding", ("identity", "gzip")),
-}
-_OF_ATTRIBUTES = {
-    "authorization": (Read("auth", "basic"),),
-    **{
-        attribute: (Read("header", header, "choice", usual),)
-        for attribute, (header, usual) in _CHOICES.items()
-    },
-}
-_CHOOSERS = ("best_match", "quality")
 # By place and name: the texts that a read is compared with, in the order of the source.
 Words = dict[tuple[Place, str], dict[str, None]]
 # Places of variables that were made from a request's, by the identity of their nodes. The nodes are
@@ -299,7 +221,7 @@ def _comparisons(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
 def _chosen_from(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
     """What a text is chosen by, with each that it is chosen from: `languages.best_match([...])`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        for each in node.args[:1] if node.func.attr in _CHOOSERS else ():
+        for each in node.args[:1] if node.func.attr in CHOOSERS else ():
             texts = _LISTED[id(each)][1] if id(each) in _LISTED else _texts(each)
             yield from ((node.func.value, text) for text in texts)
 
@@ -323,9 +245,9 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
         yield from _converted(node)
         if isinstance(node.func, ast.Attribute) and node.args:
             name = _text(node.args[0])
-            if node.func.attr in _GETTERS and name is not None:
+            if node.func.attr in GETTERS and name is not None:
                 yield from _made(node.func.value, name, _declared(node))
-            place = _CALLS.get(node.func.attr)
+            place = CALLS.get(node.func.attr)
             if name is not None and place in ("cookie", "header"):
                 yield from _read(place, name)
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
@@ -333,7 +255,7 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
         if name is not None:
             yield from _made(node.value, name)
     elif isinstance(node, ast.Attribute):
-        yield from _OF_ATTRIBUTES.get(node.attr, ())
+        yield from OF_ATTRIBUTES.get(node.attr, ())
         yield from _by_attribute(node.value, node.attr)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
         name = _text(node.left)
@@ -346,14 +268,14 @@ def _by_attribute(holder: ast.expr, name: str) -> Iterator[Read]:
     """`request.query.name`, which Bottle takes for what others write as `request.query["name"]`."""
     match holder:
         case ast.Attribute(attr="query" | "forms" | "params", value=inner):
-            if _name_of(inner) == "request" and name not in _OF_HOLDERS:
+            if _name_of(inner) == "request" and name not in OF_HOLDERS:
                 yield from _made(holder, name)
 
 
 def _fields(node: ast.AST) -> Iterator[Read]:
     """The fields of a schema: a dictionary that a call is given, or the attributes of a class."""
     if isinstance(node, ast.Call):
-        location = next((_location(each) for each in node.keywords if each.arg in _WHERE), _BODY)
+        location = next((_location(each) for each in node.keywords if each.arg in _WHERE), BODY)
         for given in node.args:
             if isinstance(given, ast.Dict):
                 for key, value in zip(given.keys, given.values, strict=True):
@@ -362,7 +284,7 @@ def _fields(node: ast.AST) -> Iterator[Read]:
         for each in node.body:
             match each:
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=kind) as value):
-                    yield from _field("form" if _is_form_field(kind) else _BODY, name, value)
+                    yield from _field("form" if _is_form_field(kind) else BODY, name, value)
 
 
 def _field(place: Place, name: str | None, value: ast.expr) -> Iterator[Read]:
@@ -372,7 +294,7 @@ def _field(place: Place, name: str | None, value: ast.expr) -> Iterator[Read]:
     kind = value.func
     is_of_schema = isinstance(kind, ast.Attribute) and _name_of(kind.value) == "fields"
     if is_of_schema or _is_form_field(kind):
-        yield from _read(place, name, _KINDS.get(_name_of(kind), "text"))
+        yield from _read(place, name, KINDS.get(_name_of(kind), "text"))
 
 
 def _is_form_field(kind: ast.expr) -> bool:
@@ -383,7 +305,7 @@ def _is_form_field(kind: ast.expr) -> bool:
 
 def _location(keyword: ast.keyword) -> Place:
     texts = (_text(each) for each in ast.walk(keyword.value) if isinstance(each, ast.Constant))
-    return next((_LOCATIONS[text] for text in texts if text in _LOCATIONS), _BODY)
+    return next((LOCATIONS[text] for text in texts if text in LOCATIONS), BODY)
 
 
 def _name_of(node: ast.expr) -> str:
@@ -392,7 +314,7 @@ def _name_of(node: ast.expr) -> str:
 
 def _converted(call: ast.Call) -> Iterator[Read]:
     """`int(request.args["n"])`: the inner expression with the outer kind."""
-    kind = _KINDS.get(call.func.id) if isinstance(call.func, ast.Name) else None
+    kind = KINDS.get(call.func.id) if isinstance(call.func, ast.Name) else None
     if kind is not None and call.args:
         for inner in _read_by(call.args[0]):
             yield Read(inner.place, inner.name, kind)  # type: ignore[arg-type]
@@ -402,7 +324,7 @@ def _declared(call: ast.Call) -> str:
     """`args.get("n", type=int)`."""
     for keyword in call.keywords:
         if keyword.arg == "type" and isinstance(keyword.value, ast.Name):
-            return _KINDS.get(keyword.value.id, "text")
+            return KINDS.get(keyword.value.id, "text")
     return "text"
 
 
@@ -419,12 +341,12 @@ def _places_of(holder: ast.expr) -> tuple[Place, ...]:
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.BoolOp(values=[inner, *_]):
             return _places_of(inner)
         case ast.Attribute(attr=name):
-            return _PLACES.get(name, ())
+            return PLACES.get(name, ())
         case ast.Call(func=called):
             return _places_of_call(called, holder.args)
         # The one is a variable, the other of an ASGI scope.
         case ast.Name(id=name) | ast.Subscript(slice=ast.Constant(value="headers" as name)):
-            return (_VARIABLES[name],) if name in _VARIABLES else ()
+            return (VARIABLES[name],) if name in VARIABLES else ()
     return ()
 
 
@@ -432,9 +354,9 @@ def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place,
     name = _name_of(called)
     if name == "dict" and arguments:
         return _places_of(arguments[0])
-    if name in _PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
+    if name in PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
         return ("form",)
-    return (_CALLS[name],) if name in _CALLS else _PLACES.get(name, ())
+    return (CALLS[name],) if name in CALLS else PLACES.get(name, ())
 
 
 def _is_body(node: ast.AST) -> bool:
@@ -445,10 +367,10 @@ def _is_body(node: ast.AST) -> bool:
 
 def _read(place: Place, name: str, kind: str = "text") -> Iterator[Read]:
     if place == "header":
-        if not name.startswith(_ENVIRON) and name.isupper() and "_" in name:
+        if not name.startswith(ENVIRON) and name.isupper() and "_" in name:
             return  # a variable of the environ that is no header
-        header = name.removeprefix(_ENVIRON).replace("_", "-").title()
-        if header == "Cookie" or header.lower() in _NOT_SENT or "." in header:
+        header = name.removeprefix(ENVIRON).replace("_", "-").title()
+        if header == "Cookie" or header.lower() in NOT_SENT or "." in header:
             return
         if header == "Authorization":
             yield Read("auth", "header")

@@ -1,0 +1,99 @@
+"""The names by which frameworks let an application read what a request carries."""
+
+from __future__ import annotations
+
+from ctxsim.cell.sights import Place, Read
+
+# Attributes of request objects, in the frameworks that are known, and where their names come from.
+PLACES: dict[str, tuple[Place, ...]] = {
+    "args": ("query",),
+    "GET": ("query",),
+    "query": ("query",),
+    "query_params": ("query",),
+    "values": ("query",),
+    "params": ("query",),
+    "form": ("form",),
+    "forms": ("form",),
+    "POST": ("form",),
+    "json": ("json",),
+    "data": ("json",),
+    "cookies": ("cookie",),
+    "COOKIES": ("cookie",),
+    "headers": ("header",),
+    "META": ("header",),
+    "environ": ("header",),
+}
+CALLS: dict[str, Place] = {
+    "get_json": "json",
+    "json": "json",
+    "parse_qs": "query",
+    "parse_qsl": "query",
+    "SimpleCookie": "cookie",
+    "get_cookie": "cookie",
+    "get_header": "header",
+    "get_signed_cookie": "cookie",
+}
+PARSERS = ("parse_qs", "parse_qsl")
+# A variable that holds the request's environment or headers, in applications without a framework.
+VARIABLES: dict[str, Place] = {
+    "environ": "header",
+    "env": "header",
+    "headers": "header",
+    "query": "query",
+    "params": "query",
+    "qs": "query",
+    "cookies": "cookie",
+    "form": "form",
+}
+GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
+# What is asked of the holder itself, and is no name that a client sends.
+OF_HOLDERS = GETTERS | {"decode", "dict", "input_encoding", "replace", *dir(dict), *dir(str)}
+KINDS = {
+    "int": "int", "Int": "int", "Integer": "int", "IntegerField": "int",
+    "float": "float", "Float": "float", "FloatField": "float", "DecimalField": "float",
+    "bool": "bool", "Bool": "bool", "Boolean": "bool", "BooleanField": "bool",
+}  # fmt: skip
+# What of a request a schema is for, in webargs' words, and what it is for by default.
+BODY: Place = "json"
+LOCATIONS: dict[str, Place] = {
+    "query": "query",
+    "querystring": "query",
+    "form": "form",
+    "headers": "header",
+    "cookies": "cookie",
+}
+ENVIRON = "HTTP_"
+# Headers that a server or client sets for its own ends, or that would change how a body is read.
+NOT_SENT = frozenset(
+    [
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "origin",
+        "referer",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-requested-with",
+    ]
+)
+# What Werkzeug makes of headers in which a client says what it would rather have: the header, and
+# what is chosen from where the source does not say.
+CHOICES = {
+    "accept_languages": ("Accept-Language", ("en", "de", "fr", "es")),
+    "accept_mimetypes": ("Accept", ("text/html", "application/json")),
+    "accept_charsets": ("Accept-Charset", ("utf-8", "iso-8859-1")),
+    "accept_encodings": ("Accept-Encoding", ("identity", "gzip")),
+}
+OF_ATTRIBUTES = {
+    "authorization": (Read("auth", "basic"),),
+    **{
+        attribute: (Read("header", header, "choice", usual),)
+        for attribute, (header, usual) in CHOICES.items()
+    },
+}
+CHOOSERS = ("best_match", "quality")

@@ -162,6 +162,60 @@ def test_nothing_is_called_clean_where_no_switch_point_was_reached(scenario):
     assert any("no request came to a switch point" in each for each in outcome.document.reasons)
 
 
+def test_an_asgi_application_is_refused(scenario):
+    source = """
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["query_string"]})
+    """
+    with pytest.raises(TargetError, match="no schedule controls"):
+        searched(scenario(source, workers="sync"))
+
+
+def test_a_request_that_is_always_cut_off_keeps_all_from_being_called_clean(scenario):
+    source = """
+    @app.get("/who")
+    def who():
+        if "v" in request.args:
+            for each in range(30_000):
+                each += 1
+        return request.args["tag"]
+    """
+    outcome = searched(scenario(source, schedule="{kind: random, budget: 20}"))
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert any("never ended within 20,000 steps" in each for each in outcome.document.reasons)
+
+
+LOCKED = """
+import os, sqlite3
+
+# One for each process that imports it; copies of that process share it.
+place = f"FILE{os.getpid()}"
+with sqlite3.connect(place) as made:
+    made.execute("CREATE TABLE seen (tag)")
+
+@app.get("/who")
+def who():
+    connection = sqlite3.connect(place, timeout=0.05)
+    connection.execute("INSERT INTO seen VALUES (?)", [request.args["tag"]])
+    tag = request.args["tag"]
+    connection.commit()
+    connection.close()
+    return tag
+"""
+
+
+def test_who_waits_outside_of_a_schedule_is_no_finding_and_no_reason_to_say_clean(
+    scenario, tmp_path
+):
+    """A database's lock is given back by one who cannot go on, since the other waits for real."""
+    source = LOCKED.replace("FILE", str(tmp_path / "seen.db"))
+    outcome = simulate(scenario(source, schedule="{kind: random, budget: 30}"))
+    assert outcome.findings == ()
+    assert outcome.verdict == "inconclusive"
+    assert any("sqlite3 is no part of it" in each for each in outcome.document.reasons)
+
+
 def test_a_module_that_is_not_there_cannot_be_selected(scenario):
     with pytest.raises(TargetError, match="names shop, which is no module"):
         searched(scenario(FIXED, schedule="{kind: random, select: [shop]}"))

@@ -34,7 +34,7 @@ from ctxsim.cell.schedule.places import (
     is_atomic,
 )
 from ctxsim.cell.schedule.real import get_ident
-from ctxsim.cell.schedule.states import Roster, Waitable, Waiting, Worker
+from ctxsim.cell.schedule.states import TICKS_PER_S, Roster, Waitable, Waiting, Worker
 from ctxsim.cell.schedule.tracing import Tracer, Untraced
 
 # What `sys.settrace` says of it: code that is called so is traced although a trace function calls.
@@ -77,6 +77,11 @@ class Run:
     @property
     def now_s(self) -> float:
         return self.roster.now_s
+
+    def look_at_clock_s(self) -> float:
+        """The time, which is later at each look by a tick."""
+        self.roster.looks += 1
+        return self.roster.now_s + self.roster.looks / TICKS_PER_S
 
     @property
     def progress(self) -> int:
@@ -310,4 +315,5 @@ class Lockstep:
             finally:
                 _running = None
                 if self._time_goes_on:
-                    self._now_s = run.roster.now_s
+                    # Later than what any clock has shown.
+                    self._now_s = run.look_at_clock_s()

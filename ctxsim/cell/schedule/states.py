@@ -70,6 +70,8 @@ class Roster:
         # The numbers of those that can go on, ascending, as choosers want them.
         self.ready: list[int] = []
         self.now_s = 0.0
+        # How often a clock was looked at.
+        self.looks = 0
         # When the last of those ended that are no daemons; None before.
         self._over_s: float | None = None
         self._given = 0

@@ -6,6 +6,7 @@ and so does each replay of what a batch found; what a copy did is told when it e
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,7 @@ from ctxsim.cell.searching.selecting import selected
 from ctxsim.cell.searching.settling import Cause, Play, Settled, Shown, replayed, settle
 from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.searching.stories import story
+from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
 from ctxsim.errors import TargetError
@@ -38,6 +40,13 @@ _MORE_STEPS = 50_000
 # How often a script is played to make it small: for the first cause of a kind, and for others.
 _PLAYS, _PLAYS_AGAIN = 300, 60
 _MOST_CAUSES = 12
+# Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
+# library that waits by itself: a lock of a database is no lock that is simulated.
+_MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
+_OUTSIDE = (
+    "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
+    "memcache", "pymemcache",
+)  # fmt: skip
 _NOWHERE = Selection(frozenset())
 Say = Callable[[dict[str, Any]], None]
 
@@ -65,14 +74,24 @@ class Searching:
         if crew.workers.in_flight > 1:
             self._selections = selected(self._search.select, self._search.granularity)
         self._scenes: list[Scenes] = [{} for _ in self._selections]
-        # By cause: None where it did not show again.
+        # What was answered otherwise, perhaps because of what no schedule controls.
+        self._blamed: set[tuple[str, str]] = set()
+        # By cause: None where it did not show again, or was not tried.
         self._settled: dict[Cause, Settled | None] = {}
         self._counts: dict[Cause, int] = {}
         self._executions = self._number = 0
         # With the narrowest selection, and with the widest.
         self._steps = [0, 0]
         self._is_seen = False
+        # Which steps came to their ends, and which were cut off because they took too many steps.
+        self._ended: set[int] = set()
+        self._cut_off: set[int] = set()
         _refuse_threads()
+        if is_asynchronous(crew.target):
+            raise TargetError(
+                "it is an ASGI application, which no schedule controls in this version",
+                "leave the schedule out, or write schedule: {kind: os}",
+            )
         # Once here, not in each copy: it takes longer than a short one does.
         crew.residue.search()
 
@@ -106,7 +125,12 @@ class Searching:
         self._take(batch, at)
         for event in batch.events:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
-            if event.cause not in self._settled and len(self._settled) < _MOST_CAUSES:
+            if event.cause in self._settled or len(self._settled) >= _MOST_CAUSES:
+                continue
+            if event.kind in _MAY_BE_OUTSIDE and (outside := _outside()):
+                self._settled[event.cause] = None
+                self._blamed.add((event.victim.route, outside))
+            else:
                 self._settle(batch.script, event.cause, at)
 
     def _is_widened(self, left: int | None) -> int:
@@ -146,6 +170,8 @@ class Searching:
         self._tally.faults, self._tally.failures = total.faults, total.failures
         self._crew.record.ended += batch.tally.requests
         self._traffic.sent_elsewhere(batch.sent)
+        self._ended |= batch.ended
+        self._cut_off |= batch.cut_off
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
         kinds = {each[0] for each in self._settled}
@@ -194,7 +220,18 @@ class Searching:
         return None
 
     def _say_doubts(self) -> None:
+        for route, outside in sorted(self._blamed):
+            self._doubt(
+                f"{route} was answered otherwise under a schedule, but {outside} is no part of it: "
+                "one who waits there for another would wait for ever"
+            )
+        for route in sorted(self._traffic.plan.steps[n].route for n in self._cut_off - self._ended):
+            self._doubt(
+                f"{route} never ended within {Limits().steps:,} steps; narrow what is selected"
+            )
         for cause, settled in self._settled.items():
+            if cause[0] in _MAY_BE_OUTSIDE and settled is None and _outside():
+                continue
             if settled is None or settled.times < settled.of:
                 seen = "did not show again" if settled is None else "showed again in some replays"
                 self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}")
@@ -203,6 +240,11 @@ class Searching:
 
     def _doubt(self, text: str) -> None:
         self._say({"say": "doubt", "text": text})
+
+
+def _outside() -> str:
+    """What the application has imported that waits outside of any schedule; '' for nothing."""
+    return next((name for name in _OUTSIDE if name in sys.modules), "")
 
 
 def _refuse_threads() -> None:

@@ -81,6 +81,9 @@ class Batch:
     is_seen: bool
     tally: Tally
     sent: frozenset[int]
+    # The steps of requests that came to their ends, and of those that were cut off.
+    ended: frozenset[int]
+    cut_off: frozenset[int]
     scenes: Scenes
 
 
@@ -125,6 +128,8 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         is_seen,
         stage.tally,
         stage.sent,
+        frozenset(stage.ended),
+        frozenset(stage.cut_off),
         scenes,
     )
 

@@ -56,6 +56,9 @@ class Stage:
         self._lockstep = Lockstep(self._tracer, limits, time_goes_on=True)
         self._watchdog = Watchdog(_PATIENCE_S)
         self._carried: list[list[Request]] = []
+        # The steps of requests that came to their ends, and of those that were cut off.
+        self.ended: set[int] = set()
+        self.cut_off: set[int] = set()
 
     def __enter__(self) -> Stage:
         self._crew.tallies.clear()
@@ -139,6 +142,8 @@ class Stage:
 
     def _clear_up(self, stopped: Stopped | None) -> None:
         live = self._crew.live
+        steps = {each.prepared.index for worker in self._carried for each in worker}
+        (self.ended if stopped is None else self.cut_off).update(steps)
         if isinstance(stopped, Deadlock):
             self._crew.record.note(self._deadlock(stopped))
         live.clear()

@@ -20,6 +20,7 @@ from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.execution import Deadlock
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.standins import StandIns
+from ctxsim.cell.schedule.states import TICKS_PER_S
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.tracing import Selection, tracing
 
@@ -259,7 +260,7 @@ def test_background_work_goes_on_after_the_request_but_not_for_ever(lockstep):
     assert done == ["mail", "poll", "poll", "poll"]
 
 
-def test_time_is_virtual_and_stands_still_while_a_worker_runs(lockstep):
+def test_time_is_virtual_and_goes_on_by_a_tick_at_each_look(lockstep):
     def nap():
         clocks = time.time, time.monotonic, time.perf_counter
         began = [clock() for clock in clocks]
@@ -268,8 +269,26 @@ def test_time_is_virtual_and_stands_still_while_a_worker_runs(lockstep):
 
     started = time.perf_counter()
     (execution,) = executions(lockstep, [nap], 1)
-    assert values(execution) == [[3600.0] * 3]
+    # Six looks: each clock was looked at three looks after its first.
+    assert values(execution) == [[3600.0 + 3 / TICKS_PER_S] * 3]
     assert time.perf_counter() - started < 60
+
+
+def test_no_two_looks_at_a_clock_are_the_same(lockstep):
+    """Applications number orders by the time, in whatever execution and by whichever clock."""
+
+    def number():
+        return time.time_ns(), time.time_ns()
+
+    lockstep = Lockstep(time_goes_on=True)
+    found = [
+        each
+        for execution in executions(lockstep, [number] * 3, 4)
+        for value in values(execution)
+        for each in value
+    ]
+    assert len(set(found)) == len(found) == 24
+    assert max(found) - min(found) < 1_000_000_000
 
 
 def test_equal_deadlines_are_a_choice(lockstep):

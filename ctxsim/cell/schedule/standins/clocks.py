@@ -1,7 +1,8 @@
 """Clocks that show the time of the execution, and a sleep that takes none.
 
 An execution begins at the time at which the stand-ins were installed, so that what was read before
-is not in the future. The time stands still while workers run.
+is not in the future. While workers run, time goes on by a tick at each look at a clock: what an
+application makes of the time, such as the number of an order, must differ from one to the next.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ def _clock(
 
     def seconds() -> float:
         run = here()
-        return real() if run is None else began_s + run.now_s
+        return real() if run is None else began_s + run.look_at_clock_s()
 
     def nanoseconds() -> int:
         run = here()
-        return real_ns() if run is None else round((began_s + run.now_s) * _NS_PER_S)
+        return real_ns() if run is None else round((began_s + run.look_at_clock_s()) * _NS_PER_S)
 
     return seconds, nanoseconds

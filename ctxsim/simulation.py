@@ -48,7 +48,7 @@ from ctxsim.scenario.plans import OWN_STORAGE, UNKNOWN_STORAGE
 
 _DRAWN_SEEDS = 1_000_000
 _RUNTIME_STORAGE = "contextvar"
-_ALONE = "CTX208"
+_ALONE, _RETENTION = "CTX208", "CTX402"
 # What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
 _LOAD_SHARE = 0.6
 
@@ -387,24 +387,35 @@ def _case(
     again = [*origin.command, "--seed", seed, *options.again]
     workers = [each for word in options.workers for each in ("--workers", word)]
     looked_for = codes(scenario)
+    left_out = tuple(_left_out(scenario)) if job.plan.search is not None else ()
     return Case(
         scenario=ScenarioFacts(scenario.name, scenario.file, scenario.sha256),
         seed=job.plan.seed,
         again=shlex.join(again),
         again_as_it_was=shlex.join([*again, *workers]),
-        checks=tuple(code for code in TITLES if code in looked_for),
+        checks=tuple(code for code in TITLES if code in looked_for and code not in dict(left_out)),
         expected=overall(scenario),
         unmatched=unmatched(scenario, [each.cell for each in carried]),
         thresholds=scenario.thresholds.given,
         interrupted=options.halt.interrupted,
         is_part=options.only is not None and len(cells(scenario)) > 1,
         notes=origin.notes,
-        not_covered=origin.not_covered,
+        not_covered=(*origin.not_covered, *(f"{what} ({code})" for code, what in left_out)),
         without_file=options.origin is not None,
         doubts=(origin.nothing,) if origin.nothing else (),
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,
     )
+
+
+def _left_out(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What a search does not look at: the code or threshold, and why."""
+    if _RETENTION in codes(scenario):
+        # The process that carries a batch ends with it, and its modules with the process.
+        yield _RETENTION, f"{TITLES[_RETENTION]}: a search has no end to look at; use schedule: os"
+    for each in scenario.thresholds.given:
+        if each.metric not in ("checked", "failed"):
+            yield f"thresholds.{each.metric}", "latencies: in a search, time is simulated"
 
 
 def _environment(scenario: Scenario, job: Job, carried: Sequence[CellOutcome]) -> dict[str, Any]:

@@ -216,6 +216,21 @@ def test_who_waits_outside_of_a_schedule_is_no_finding_and_no_reason_to_say_clea
     assert any("sqlite3 is no part of it" in each for each in outcome.document.reasons)
 
 
+def test_what_a_search_does_not_look_at_is_said(scenario):
+    kept = FIXED.replace("    greeting =", "    seen.append(current)\n    greeting =")
+    outcome = searched(
+        scenario(
+            f"seen = []\n{kept}",
+            schedule="{kind: random, budget: 20}",
+            more='thresholds: {p95: "< 1ms", checked: ">= 1%"}',
+        )
+    )
+    assert "CTX402" not in outcome.document.checks
+    retention, latency = outcome.document.not_covered
+    assert retention.endswith("a search has no end to look at; use schedule: os (CTX402)")
+    assert latency == "latencies: in a search, time is simulated (thresholds.p95)"
+
+
 def test_a_module_that_is_not_there_cannot_be_selected(scenario):
     with pytest.raises(TargetError, match="names shop, which is no module"):
         searched(scenario(FIXED, schedule="{kind: random, select: [shop]}"))

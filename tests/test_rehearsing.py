@@ -260,7 +260,8 @@ def test_a_text_that_came_once_is_noted_and_may_be_chance(application):
             "\ndef jackpot(user, environ):\n"
             "    mine = carts.setdefault(user, [])\n"
             "    mine.append(1)\n"
-            "    won = user == 'user5' and len(mine) == 2 and threading.active_count() > 8\n"
+            # At the end of the load some workers may have ended already.
+            "    won = user == 'user5' and len(mine) == 2 and threading.active_count() > 2\n"
             "    return '200 OK', f'{user}, you have won' if won else f'{user}, better luck'\n"
             "PAGES['jackpot'] = jackpot\n"
         )

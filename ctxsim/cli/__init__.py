@@ -236,7 +236,7 @@ def run(scenarios: Sequence[str], **given: Any) -> int:
     help="How often.  [default: 20]",
 )
 def replay(case: str, times: int) -> int:
-    """Carry a case again that a search with a schedule found: it shows each time, or not.
+    """Carry a case again that a search found: it shows each time, or not.
 
     The id stands beside the finding; a file is one of those in .ctxsim/cases. The exit code is 1 if
     it shows each time, 0 if it never does, and 4 if it does so sometimes.

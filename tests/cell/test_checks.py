@@ -50,6 +50,7 @@ CODES = [
     ("escape.lost", {}, "CTX302"),
     ("residue", {}, "CTX401"),
     ("retained", {"source": None}, "CTX402"),
+    ("deadlock", {}, "CTX501"),
     ("answer.otherwise", {"place": "status 500", "source": None}, "CTX208"),
 ]
 # Enough requests alone, of which none was answered otherwise.

@@ -230,7 +230,8 @@ WRONG = [
     (
         ["zzz"],
         "error: no such command: zzz\n"
-        "  there are check, doctor, explain, gallery, init, matrix, run, schema, validate",
+        "  there are check, doctor, explain, gallery, init, matrix, replay, run, schema, "
+        "validate",
     ),
     (["run"], "error: SCENARIO... is missing\n  see ctxsim run --help"),
     (["run", "x", "--sede", "1"], "error: no such option: --sede\n  did you mean --seed?"),

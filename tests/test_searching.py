@@ -231,6 +231,25 @@ def test_what_a_search_does_not_look_at_is_said(scenario):
     assert latency == "latencies: in a search, time is simulated (thresholds.p95)"
 
 
+POOL = """
+from concurrent.futures import ThreadPoolExecutor
+
+pool = ThreadPoolExecutor(1)
+
+@app.get("/who")
+def who():
+    return pool.submit(str, request.args["tag"]).result()
+"""
+
+
+def test_a_pool_whose_thread_ended_with_its_window_is_no_deadlock(scenario):
+    """In production the thread lives on: what waits for it is our doing."""
+    outcome = searched(scenario(POOL, schedule="{kind: random, budget: 20}"))
+    assert outcome.findings == ()
+    assert outcome.verdict == "inconclusive"
+    assert any("an earlier request had started" in each for each in outcome.document.reasons)
+
+
 def test_a_module_that_is_not_there_cannot_be_selected(scenario):
     with pytest.raises(TargetError, match="names shop, which is no module"):
         searched(scenario(FIXED, schedule="{kind: random, select: [shop]}"))

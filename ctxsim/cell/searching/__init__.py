@@ -43,6 +43,7 @@ _MOST_CAUSES = 12
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
+_THREADS = "a thread that an earlier request had started"
 _OUTSIDE = (
     "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
     "memcache", "pymemcache",
@@ -76,6 +77,8 @@ class Searching:
         self._scenes: list[Scenes] = [{} for _ in self._selections]
         # What was answered otherwise, perhaps because of what no schedule controls.
         self._blamed: set[tuple[str, str]] = set()
+        self._untried: set[Cause] = set()
+        self._waits_in_vain = False
         # By cause: None where it did not show again, or was not tried.
         self._settled: dict[Cause, Settled | None] = {}
         self._counts: dict[Cause, int] = {}
@@ -127,8 +130,10 @@ class Searching:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
             if event.cause in self._settled or len(self._settled) >= _MOST_CAUSES:
                 continue
-            if event.kind in _MAY_BE_OUTSIDE and (outside := _outside()):
+            outside = _THREADS if batch.has_lost_threads else _outside()
+            if event.kind in _MAY_BE_OUTSIDE and outside:
                 self._settled[event.cause] = None
+                self._untried.add(event.cause)
                 self._blamed.add((event.victim.route, outside))
             else:
                 self._settle(batch.script, event.cause, at)
@@ -172,6 +177,7 @@ class Searching:
         self._traffic.sent_elsewhere(batch.sent)
         self._ended |= batch.ended
         self._cut_off |= batch.cut_off
+        self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
         kinds = {each[0] for each in self._settled}
@@ -220,6 +226,11 @@ class Searching:
         return None
 
     def _say_doubts(self) -> None:
+        if self._waits_in_vain:
+            self._doubt(
+                "requests waited for each other, but perhaps in vain for "
+                f"{_THREADS}: a schedule does not keep it from one window to the next"
+            )
         for route, outside in sorted(self._blamed):
             self._doubt(
                 f"{route} was answered otherwise under a schedule, but {outside} is no part of it: "
@@ -230,7 +241,7 @@ class Searching:
                 f"{route} never ended within {Limits().steps:,} steps; narrow what is selected"
             )
         for cause, settled in self._settled.items():
-            if cause[0] in _MAY_BE_OUTSIDE and settled is None and _outside():
+            if cause in self._untried:
                 continue
             if settled is None or settled.times < settled.of:
                 seen = "did not show again" if settled is None else "showed again in some replays"

@@ -84,6 +84,9 @@ class Batch:
     # The steps of requests that came to their ends, and of those that were cut off.
     ended: frozenset[int]
     cut_off: frozenset[int]
+    # As the stage knows them.
+    has_lost_threads: bool
+    waits_in_vain: bool
     scenes: Scenes
 
 
@@ -130,6 +133,8 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         stage.sent,
         frozenset(stage.ended),
         frozenset(stage.cut_off),
+        stage.has_lost_threads,
+        stage.waits_in_vain,
         scenes,
     )
 

@@ -14,7 +14,6 @@ from ctxsim.cell.schedule.execution import (
     Deadlock,
     Execution,
     Limits,
-    Stopped,
     UncontrolledBlock,
     Wait,
 )
@@ -59,6 +58,11 @@ class Stage:
         # The steps of requests that came to their ends, and of those that were cut off.
         self.ended: set[int] = set()
         self.cut_off: set[int] = set()
+        # Whether a thread is gone that a request had started, such as one of a pool: it ends with
+        # its window, though the application still counts on it. And whether requests waited
+        # afterwards until none could go on.
+        self.has_lost_threads = False
+        self.waits_in_vain = False
 
     def __enter__(self) -> Stage:
         self._crew.tallies.clear()
@@ -119,7 +123,7 @@ class Stage:
         if execution.stopped is not None:
             self._carrier.tally = before
         self._raise_faults(execution)
-        self._clear_up(execution.stopped)
+        self._clear_up(execution)
         return Carried(execution, tuple(tuple(r.who for r in each) for each in self._carried))
 
     def _carry(self, number: int, lanes: tuple[int, ...]) -> None:
@@ -140,12 +144,18 @@ class Stage:
         if isinstance(execution.stopped, UncontrolledBlock):
             raise _uncontrolled(execution.stopped)
 
-    def _clear_up(self, stopped: Stopped | None) -> None:
+    def _clear_up(self, execution: Execution) -> None:
+        stopped = execution.stopped
         live = self._crew.live
         steps = {each.prepared.index for worker in self._carried for each in worker}
         (self.ended if stopped is None else self.cut_off).update(steps)
         if isinstance(stopped, Deadlock):
-            self._crew.record.note(self._deadlock(stopped))
+            if self.has_lost_threads:
+                self.waits_in_vain = True
+            else:
+                self._crew.record.note(self._deadlock(stopped))
+        started = execution.workers[len(self._carried) :]
+        self.has_lost_threads = self.has_lost_threads or any(each.cut_off for each in started)
         live.clear()
 
     def _deadlock(self, deadlock: Deadlock) -> Event:

@@ -15,11 +15,12 @@ from ctxsim.cell.sights import Sight
 from ctxsim.cells import CellOutcome, Job, Pace, Tell, run_cells
 from ctxsim.cells.interpreter import equip
 from ctxsim.errors import ScenarioError, TargetError, UsageError
+from ctxsim.jobs import Options, Origin
 from ctxsim.report.masks import mask
 from ctxsim.report.options import as_options
 from ctxsim.scenario import Cell, Scenario, drafting, python
 from ctxsim.scenario.drafting import Draft, Frame
-from ctxsim.simulation import Options, Origin, Outcome, simulate
+from ctxsim.simulation import Outcome, simulate
 
 REQUESTS = 2000
 BUDGET_S = 60.0
@@ -111,6 +112,7 @@ def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
         until=started + _PLANNED_SHARE * wish.budget_s,
         at_latest=started + wish.budget_s,
         stall_s=min(options.stall_s, wish.budget_s / 2),
+        searches=True,
         origin=_origin(wish, sight, made, missing),
     )
 

@@ -136,7 +136,9 @@ class Case:
     """A schedule that shows a finding: of so many replays, it showed in `times`.
 
     `script` is what to carry, as JSON; `selection` counts the files whose lines are switch points
-    from the narrowest; `found_at` is the execution of the search that showed it first.
+    from the narrowest; `found_at` is the execution of the search that showed it first. Of a
+    difference from what is answered alone, `is_by_turns` says that the turns that requests took are
+    the reason: it shows whatever chance draws, and in no order of the same requests one by one.
     """
 
     script: dict[str, Any]
@@ -145,6 +147,7 @@ class Case:
     times: int
     of: int
     found_at: int
+    is_by_turns: bool = False
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Case:

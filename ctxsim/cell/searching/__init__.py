@@ -6,6 +6,7 @@ and so does each replay of what a batch found; what a copy did is told when it e
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Tally
 from ctxsim.cell.patching import Native
 from ctxsim.cell.plan import Search
@@ -24,7 +26,16 @@ from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.selecting import selected
-from ctxsim.cell.searching.settling import Cause, Play, Settled, Shown, replayed, settle
+from ctxsim.cell.searching.settling import (
+    Cause,
+    Play,
+    Settled,
+    Shown,
+    is_by_turns,
+    replayed,
+    settle,
+    shows_one_by_one,
+)
 from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.searching.stories import story
 from ctxsim.cell.targets import is_asynchronous
@@ -40,6 +51,10 @@ _MORE_STEPS = 50_000
 # How often a script is played to make it small: for the first cause of a kind, and for others.
 _PLAYS, _PLAYS_AGAIN = 300, 60
 _MOST_CAUSES = 12
+# How often a cause is looked at again that turned out to be no matter of turns.
+_MOST_DISMISSED = 5
+# Where a search is bounded by time: of it, so much more may go to make small what was found.
+_MORE_TIME = 0.25
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
@@ -78,9 +93,12 @@ class Searching:
         # What was answered otherwise, perhaps because of what no schedule controls.
         self._blamed: set[tuple[str, str]] = set()
         self._untried: set[Cause] = set()
+        self._dismissed: dict[Cause, int] = {}
         self._waits_in_vain = False
         # By cause: None where it did not show again, or was not tried.
         self._settled: dict[Cause, Settled | None] = {}
+        self._known = frozenset(self._search.known)
+        self._until_s = math.inf
         self._counts: dict[Cause, int] = {}
         self._executions = self._number = 0
         # With the narrowest selection, and with the widest.
@@ -103,12 +121,12 @@ class Searching:
         if self._search.script is not None:
             self._replay(Script.from_json(dict(self._search.script)))
             return
-        until_s = None
-        if self._search.duration_s is not None:
-            until_s = self._crew.clock() + self._search.duration_s
-        most = self._search.executions or (_EXECUTIONS if until_s is None else None)
+        duration_s = self._search.duration_s
+        if duration_s is not None:
+            self._until_s = self._crew.clock() + duration_s
+        most = self._search.executions or (_EXECUTIONS if duration_s is None else None)
         while not self._traffic.is_over and (most is None or self._executions < most):
-            if until_s is not None and self._crew.clock() >= until_s:
+            if self._is_late():
                 break
             self._next(None if most is None else most - self._executions)
         self._say_doubts()
@@ -128,7 +146,8 @@ class Searching:
         self._take(batch, at)
         for event in batch.events:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
-            if event.cause in self._settled or len(self._settled) >= _MOST_CAUSES:
+            known = event.cause in self._known or event.cause in self._settled
+            if known or len(self._settled) >= _MOST_CAUSES:
                 continue
             outside = _THREADS if batch.has_lost_threads else _outside()
             if event.kind in _MAY_BE_OUTSIDE and outside:
@@ -156,7 +175,7 @@ class Searching:
             at_once=workers.in_flight,
             one_each=workers.variant == "fresh",
             executions=_EXECUTIONS if left is None else left,
-            known=frozenset(self._settled),
+            known=self._known.union(self._settled),
         )
 
     def _carry(self, selection: Selection, wish: Wish, scenes: Scenes) -> Batch:
@@ -180,16 +199,38 @@ class Searching:
         self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
+        by_turns = is_difference(cause) and self._crew.workers.in_flight > 1
+        if by_turns and shows_one_by_one(script, cause, self._player(at)):
+            self._dismiss(cause)
+            return
         kinds = {each[0] for each in self._settled}
         most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
-        settled = self._settled[cause] = settle(script, cause, self._player(at), most)
-        if settled is not None and settled.times == settled.of:
-            self._tell(settled, cause, at)
+        more_s = _MORE_TIME * (self._search.duration_s or 0.0)
+        late = partial(self._is_late, more_s)
+        settled = self._settled[cause] = settle(script, cause, self._player(at), most, late)
+        if settled is None or settled.times < settled.of:
+            return
+        if by_turns and not is_by_turns(settled.script, cause, self._player(at)):
+            self._dismiss(cause)
+        else:
+            self._tell(settled, cause, at, is_by_turns=by_turns)
 
-    def _tell(self, settled: Settled, cause: Cause, at: int) -> None:
+    def _dismiss(self, cause: Cause) -> None:
+        """It is the application's own past, or chance; the same of another batch need not be."""
+        self._settled.pop(cause, None)
+        self._dismissed[cause] = self._dismissed.get(cause, 0) + 1
+        if self._dismissed[cause] >= _MOST_DISMISSED:
+            self._untried.add(cause)
+            self._settled[cause] = None
+
+    def _is_late(self, more_s: float = 0.0) -> bool:
+        return self._crew.clock() >= self._until_s + more_s
+
+    def _tell(self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False) -> None:
         record = self._crew.record
+        case = {**self._case(settled, at), "is_by_turns": is_by_turns}
         record.note(replace(settled.event, at_request=record.ended))
-        self._say({"say": "case", "cause": list(cause), "case": self._case(settled, at)})
+        self._say({"say": "case", "cause": list(cause), "case": case})
 
     def _player(self, at: int) -> Play:
         return partial(self._play, self._selections[at])

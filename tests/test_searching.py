@@ -319,3 +319,29 @@ def test_an_answer_that_is_otherwise_in_one_order_alone_is_found_and_replayed(sc
 def test_an_answer_that_chance_or_the_past_changes_is_none(scenario, source):
     outcome = simulate(scenario(source, schedule="{kind: auto, budget: 300}"))
     assert outcome.findings == ()
+
+
+def remarks(outcome):
+    return [each for each in outcome.document.notes if "schedules of pairs" in each]
+
+
+def test_an_exhaustive_search_finds_what_one_preemption_shows(scenario):
+    outcome = searched(scenario(LEAKY, schedule="exhaustive"))
+    [finding] = [each for each in outcome.findings if each.code == "CTX201"]
+    assert finding.confirmed.times == 20
+
+
+def test_an_exhaustive_search_says_when_it_has_seen_all(scenario):
+    """Three pairs of two steps, each with the state that it begins from."""
+    outcome = searched(scenario(FIXED, schedule="exhaustive"))
+    assert (outcome.verdict, outcome.exit_code) == ("clean", 0)
+    [remark] = remarks(outcome)
+    assert remark.endswith("with at most 1 preemption: these are all there are")
+    assert 10 < int(re.search(r"([\d,]+) schedules", remark)[1].replace(",", "")) < 200
+
+
+def test_an_exhaustive_search_says_what_is_left(scenario):
+    outcome = searched(scenario(FIXED, schedule="{kind: exhaustive, budget: 10, depth: 2}"))
+    assert outcome.document.notes
+    [remark] = remarks(outcome)
+    assert "at most 2 preemptions; all there are of 0 of the 3 pairs" in remark

@@ -203,7 +203,8 @@ class History:
     """The events in the order of their first occurrence, the count of each cause, the tally.
 
     `origins` tells of some causes where the value came from, `cases` of some which schedule shows
-    it; `doubts` say what else keeps the cell from being called clean.
+    it; `doubts` say what else keeps the cell from being called clean, `remarks` what else is to be
+    known of it.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -213,6 +214,7 @@ class History:
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
     cases: dict[tuple[str, ...], Case] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Take up an event that was reported whole, the first of its cause."""

@@ -209,7 +209,7 @@ class Search:
     the `selection` that it was found with.
     """
 
-    kind: Literal["auto", "random", "pct"] = "auto"
+    kind: Literal["auto", "random", "pct", "exhaustive"] = "auto"
     executions: int | None = None
     duration_s: float | None = None
     depth: int | None = None

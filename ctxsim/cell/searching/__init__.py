@@ -24,6 +24,7 @@ from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
 from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.selecting import selected
 from ctxsim.cell.searching.settling import (
@@ -41,9 +42,11 @@ from ctxsim.cell.searching.stories import story
 from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
-from ctxsim.errors import TargetError
+from ctxsim.errors import DivergedError, TargetError
 
 _EXECUTIONS = 2_000
+# How many preemptions an exhaustive search allows, unless it is told.
+_BOUND = 1
 # The first part of the executions switches in the application's own files alone. So do later ones,
 # where those in its packages have had as many steps as all others, and so many more: they are long.
 _OWN_SHARE = 0.6
@@ -101,6 +104,9 @@ class Searching:
         self._until_s = math.inf
         self._counts: dict[Cause, int] = {}
         self._executions = self._number = 0
+        self._pairs: Pairs | None = None
+        if self._search.kind == "exhaustive":
+            self._pairs = Pairs(len(self._traffic.plan.steps))
         # With the narrowest selection, and with the widest.
         self._steps = [0, 0]
         self._is_seen = False
@@ -126,10 +132,37 @@ class Searching:
             self._until_s = self._crew.clock() + duration_s
         most = self._search.executions or (_EXECUTIONS if duration_s is None else None)
         while not self._traffic.is_over and (most is None or self._executions < most):
-            if self._is_late():
+            left = None if most is None else most - self._executions
+            if self._is_late() or not self._go_on(left):
                 break
-            self._next(None if most is None else most - self._executions)
+        if self._pairs is not None:
+            self._say({"say": "remark", "text": self._pairs.told(self._search.depth or _BOUND)})
         self._say_doubts()
+
+    def _go_on(self, left: int | None) -> bool:
+        """Carry one batch more; False where nothing is left to be tried."""
+        if self._pairs is None:
+            self._next(left)
+            return True
+        chosen = self._pairs.next()
+        if chosen is None:
+            return False
+        pair, variation = chosen
+        wish = replace(self._wish(left), number=variation, depth=self._search.depth or _BOUND)
+        try:
+            batch = self._next_of(replace(wish, pair=pair), 0)
+        except DivergedError as error:
+            self._pairs.diverged(pair)
+            steps = self._traffic.plan.steps
+            routes = " and ".join(steps[number].route for number in pair)
+            self._doubt(f"{routes}: the same choices did not give the same again: {error}")
+            return True
+        # What was found on the way is settled first: then the way is gone once more.
+        if batch.executions or not batch.events:
+            scene = self._scenes[0].get(pair)
+            exhausted = scene is not None and scene.strategy.exhausted
+            self._pairs.carried(pair, batch.executions, exhausted=exhausted)
+        return True
 
     def _replay(self, script: Script) -> None:
         cause, at = self._search.cause, min(self._search.selection, len(self._selections) - 1)
@@ -139,8 +172,9 @@ class Searching:
 
     def _next(self, left: int | None) -> None:
         widest = len(self._selections) - 1
-        at = min(widest, self._is_widened(left))
-        wish = self._wish(left)
+        self._next_of(self._wish(left), min(widest, self._is_widened(left)))
+
+    def _next_of(self, wish: Wish, at: int) -> Batch:
         batch = in_fork(partial(self._carry, self._selections[at], wish, self._scenes[at]))
         self._number += 1
         self._take(batch, at)
@@ -156,6 +190,7 @@ class Searching:
                 self._blamed.add((event.victim.route, outside))
             else:
                 self._settle(batch.script, event.cause, at)
+        return batch
 
     def _is_widened(self, left: int | None) -> int:
         own, wide = self._steps

@@ -150,6 +150,9 @@ def test_a_users_own_name_is_no_request(application):
         ("CACHE.setdefault((user, 'cart'), Entry([])).user.append(tag)", set()),
         ("CACHE.setdefault(int('0' + user[4:]), {}).update(tag=tag)", set()),
         ("CACHE.setdefault('all', []).append((user, tag))", {"CTX402"}),
+        # Of many keys some are users' own.
+        ("CACHE[user] = tag; CACHE[tag[::-1]] = 1", set()),
+        ("CACHE[tag[::-1]] = tag; CACHE[user] = tag", {"CTX402"}),
         ("CACHE.setdefault(last, []).append(tag); last = user", {"CTX402"}),
         ("CACHE.setdefault(user, []).append(tag); ENTRIES.append(tag)", {"CTX402"}),
     ],

@@ -22,7 +22,7 @@ from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.answers import covers
 from ctxsim.cell.witness.filed import without_filed
 from ctxsim.cell.witness.marks import Marks
-from ctxsim.cell.witness.reach import Walk
+from ctxsim.cell.witness.reach import Walk, uncollected
 from ctxsim.cell.witness.record import (
     Record,
     is_application_file,
@@ -72,10 +72,14 @@ class Census:
         self._record = record
         self._resolve = resolve
         self._marks = marks
-        self._scanner = canaries.Scanner(plan.run)
+        self._canaries = canaries.OfRequests(plan.run, plan.process)
+        self._shared = plan.shared.routes
+        # When in the run a user's request was sent; the run is over when it is asked.
+        self._share_of: Callable[[int, int], float] = traffic.shares_of_run()
 
     def take(self, pause: Callable[[float], None]) -> None:
         """Note everything that is retained; all requests must have ended."""
+        self._share_of = self._traffic.shares_of_run()
         found = self._look()
         if any(store.where for store in found):
             pause(_PATIENCE_S)
@@ -90,12 +94,17 @@ class Census:
 
     def _look(self) -> list[Store]:
         gc.collect()
+        with uncollected():
+            return self._found()
+
+    def _found(self) -> list[Store]:
         names = (*self._plan.keeps, *self._plan.shared.objects)
         kept = [each for name in names if (each := self._kept(name)) is not None]
         classes = (each for each in kept if issubclass(type(each), type))
         barred = (*classes, *_event_loops())
         prefix = f"cx{self._plan.run}"
-        walk = Walk(prefix, self._of_requests, _barred(kept), barred, bounded=False)
+        found_in = self._not_shared if self._shared else self._canaries.in_text
+        walk = Walk(prefix, found_in, _barred(kept), barred, bounded=False)
         roots = list(_roots(kept, names))
         things = [root.thing for root in roots]
         tree = walk.from_(things)
@@ -107,15 +116,14 @@ class Census:
     def _kept(self, name: str) -> Any:
         return self._resolve(name) if ":" in name else sys.modules.get(name)
 
-    def _of_requests(self, text: str) -> list[str]:
-        return [each for each in self._scanner.in_text(text) if self._is_of_request(each)]
+    def _not_shared(self, text: str) -> list[str]:
+        return [each for each in self._canaries.in_text(text) if not self._is_shared(each)]
 
-    def _is_of_request(self, canary: str) -> bool:
+    def _is_shared(self, canary: str) -> bool:
         origin = canaries.read(canary)
-        if origin is None or origin.process != self._plan.process or not origin.request:
-            return False
+        assert origin is not None
         path = self._traffic.route_of(origin.user, origin.request).partition(" ")[2]
-        return not any(covers(route, path) for route in self._plan.shared.routes)
+        return any(covers(route, path) for route in self._shared)
 
     def _counts(self, store: Store) -> bool:
         """Whether a store is told: it is the application's, or it grows."""
@@ -131,16 +139,16 @@ class Census:
 
         A single slot does so too, and is told: what was one request's is there for the next one.
         """
-        oldest = min(map(self._share, store.canaries), default=0.0)
         # The variable of a loop holds its last value until the next one comes.
-        if store.of_work:
-            return oldest >= _LAST_SHARE
-        return len(store.canaries) >= _GROWTH and oldest >= _EVICTING_SHARE
+        if not store.of_work and len(store.canaries) < _GROWTH:
+            return False
+        last = _LAST_SHARE if store.of_work else _EVICTING_SHARE
+        return all(self._share(each) >= last for each in store.canaries)
 
     def _share(self, canary: str) -> float:
         """At which share of the run the request of a canary was sent, from 0 to 1."""
         origin = canaries.read(canary)
-        return 0.0 if origin is None else self._traffic.share_of_run(origin.user, origin.request)
+        return 0.0 if origin is None else self._share_of(origin.user, origin.request)
 
     def _grows(self, store: Store) -> bool:
         """Whether values from the whole run are kept, and not from its end or beginning alone."""

@@ -127,7 +127,7 @@ def _stores(tree: Tree, root: Root) -> Iterator[Store]:
         ways += [way.further(step) for step in reversed(ahead) if not step.varying]
         for group in open_ended.values():
             first = way.further(group[0])
-            yield _store(tree, first, group[0].general(way.place), [step.thing for step in group])
+            yield _store(tree, first, group[0].general(way.place), list(_things(group)))
 
 
 def _ahead(tree: Tree, way: _Way) -> list[Step]:
@@ -139,7 +139,7 @@ def _ahead(tree: Tree, way: _Way) -> list[Step]:
         return [step._replace(form=f"{{}}: {step.attribute}") for step in ahead]
     if way.thing is way.root.thing and way.root.per_worker:
         return [step._replace(form="{}") for step in ahead]
-    if len(ahead) > 1 and issubclass(type(way.thing), _CONTAINERS) and way.kinds:
+    if _are_several(ahead) and issubclass(type(way.thing), _CONTAINERS) and way.kinds:
         # Several side by side are one store, whatever its keys look like.
         return [step if step.varying else step._replace(varying=OPEN) for step in ahead]
     return ahead
@@ -151,12 +151,22 @@ def _is_one_store(tree: Tree, way: _Way, ahead: list[Step]) -> bool:
     if len(way.kinds) >= _MOST_STEPS:
         return True
     if issubclass(kind, _CONTAINERS):
-        return bool(way.kinds) and len(ahead) > 1 and tree.is_of_one(way.thing)
+        return bool(way.kinds) and _are_several(ahead) and tree.is_of_one(way.thing)
     if not _made_by(way.thing) or issubclass(kind, (type, types.FunctionType)):
         return False
     # A chain of like objects, or an object that is all one request's.
-    is_chain = kind in way.kinds or any(type(step.thing) is kind for step in ahead)
-    return is_chain or (len(ahead) > 1 and tree.is_of_one(way.thing))
+    is_chain = kind in way.kinds or any(type(each) is kind for each in _things(ahead))
+    return is_chain or (_are_several(ahead) and tree.is_of_one(way.thing))
+
+
+def _are_several(ahead: list[Step]) -> bool:
+    return len(ahead) > 1 or any(step.beside for step in ahead)
+
+
+def _things(ahead: list[Step]) -> Iterator[Any]:
+    for step in ahead:
+        yield step.thing
+        yield from step.beside
 
 
 def _store(tree: Tree, way: _Way, place: str, things: list[Any]) -> Store:

@@ -120,6 +120,24 @@ class OfRequests:
         return origin is not None and origin.process == self._process and origin.request != 0
 
 
+class OfUsers:
+    """Finds the canaries by which the users of one process are known; torn ones are none."""
+
+    def __init__(self, run: str, process: int) -> None:
+        self._scanner = Scanner(run)
+        self._process = process
+
+    def in_text(self, text: str) -> list[str]:
+        """All canaries of users in `text`, in their order."""
+        return [each for each in self._scanner.in_text(text) if self._is_of_user(each)]
+
+    def _is_of_user(self, canary: str) -> bool:
+        origin = read(canary)
+        if origin is None or origin.process != self._process:
+            return False
+        return origin.user != 0 and origin.request == 0
+
+
 class InBase64:
     """Tells whether a text may be inside base64, at whichever of the three offsets it begins.
 

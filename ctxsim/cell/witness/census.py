@@ -1,7 +1,8 @@
 """The census: which values of ended requests a process still holds after its run.
 
 Looked for are canaries of requests. That a user's own canary or name is kept is no retention,
-since a store of users keeps them by right; what no request should leave behind is its own value.
+since a store of users keeps them by right; what no request should leave behind is its own value. A
+user's own is told only where it piles up with each request.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import copy_context
+from itertools import chain
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -22,7 +24,8 @@ from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.answers import covers
 from ctxsim.cell.witness.filed import without_filed
 from ctxsim.cell.witness.marks import Marks
-from ctxsim.cell.witness.reach import Walk, uncollected
+from ctxsim.cell.witness.piling import Piling
+from ctxsim.cell.witness.reach import Found, Walk, uncollected
 from ctxsim.cell.witness.record import (
     Record,
     is_application_file,
@@ -73,6 +76,8 @@ class Census:
         self._resolve = resolve
         self._marks = marks
         self._canaries = canaries.OfRequests(plan.run, plan.process)
+        self._of_users = canaries.OfUsers(plan.run, plan.process)
+        self._piling = Piling(plan, traffic)
         self._shared = plan.shared.routes
         # When in the run a user's request was sent; the run is over when it is asked.
         self._share_of: Callable[[int, int], float] = traffic.shares_of_run()
@@ -102,16 +107,39 @@ class Census:
         kept = [each for name in names if (each := self._kept(name)) is not None]
         classes = (each for each in kept if issubclass(type(each), type))
         barred = (*classes, *_event_loops())
-        prefix = f"cx{self._plan.run}"
-        found_in = self._not_shared if self._shared else self._canaries.in_text
-        walk = Walk(prefix, found_in, _barred(kept), barred, bounded=False)
         roots = list(_roots(kept, names))
+        prefix, closed = f"cx{self._plan.run}", list(_barred(kept))
+
+        def walk_of(found: Found) -> Walk:
+            return Walk(prefix, found, closed, barred, bounded=False)
+
+        found_in = self._not_shared if self._shared else self._canaries.in_text
+        found = self._stores(walk_of(found_in), roots)
+        told = [store for store in found if self._counts(store)]
+        if self._piling.is_possible:
+            told += self._piles(
+                walk_of(self._of_users.in_text), roots, {store.place for store in found}
+            )
+        return told
+
+    def _stores(self, walk: Walk, roots: list[Root], *, count_holders: bool = False) -> list[Store]:
         things = [root.thing for root in roots]
         tree = walk.from_(things)
-        if tree.canaries:
-            tree = without_filed(tree, things, self._marks)
-        found = [store for root in roots for store in stores(tree, root)] if tree.canaries else []
-        return [store for store in found if self._counts(store)]
+        if not tree.canaries:
+            return []
+        tree = without_filed(tree, things, self._marks)
+        ways = (stores(tree, root, count_holders=count_holders) for root in roots)
+        return list(chain.from_iterable(ways))
+
+    def _piles(self, walk: Walk, roots: list[Root], known: set[str]) -> Iterator[Store]:
+        """Where users' own values pile up, but for places where requests' were found."""
+        for store in self._stores(walk, roots, count_holders=True):
+            if store.place not in known and not store.per_worker:
+                route = self._piling.route_of(store.holders)
+                if route and not any(
+                    covers(each, route.partition(" ")[2]) for each in self._shared
+                ):
+                    yield store
 
     def _kept(self, name: str) -> Any:
         return self._resolve(name) if ":" in name else sys.modules.get(name)
@@ -160,6 +188,7 @@ class Census:
     def _note(self, store: Store) -> None:
         origin = canaries.read(store.canary)
         assert origin is not None
+        piled = sum(store.holders.values())
         route = self._traffic.route_of(origin.user, origin.request)
         event = Event(
             kind="retained",
@@ -170,7 +199,7 @@ class Census:
             where=store.where,
             at_request=self._record.ended,
         )
-        self._record.note(event, times=len(store.canaries))
+        self._record.note(event, times=piled or len(store.canaries))
 
 
 def _barred(kept: Iterable[Any]) -> Iterator[object]:

@@ -6,9 +6,9 @@ import functools
 import sys
 import types
 from _thread import _local
-from collections import defaultdict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxsim.cell.history import Where
@@ -60,6 +60,8 @@ class Store:
     of_work: bool = False
     where: tuple[Where, ...] = ()
     is_open: bool = False
+    # Of what stands side by side there, how many hold just one canary, by that; where it is asked.
+    holders: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,13 @@ class _Way:
         return self.of_library or (name in _known_names(_class_of(self.thing)) and not is_open)
 
 
-def stores(tree: Tree, root: Root) -> list[Store]:
+def stores(tree: Tree, root: Root, *, count_holders: bool = False) -> list[Store]:
     """The stores that are reached from `root` by the ways of `tree`."""
     with uncollected():
-        return list(_stores(tree, root))
+        return list(_stores(tree, root, count_holders=count_holders))
 
 
-def _stores(tree: Tree, root: Root) -> Iterator[Store]:
+def _stores(tree: Tree, root: Root, *, count_holders: bool) -> Iterator[Store]:
     form = root.form
     ways = [_Way(root.thing, form, form, root, "", root.of_library, root.per_worker)]
     while ways:
@@ -127,7 +129,14 @@ def _stores(tree: Tree, root: Root) -> Iterator[Store]:
         ways += [way.further(step) for step in reversed(ahead) if not step.varying]
         for group in open_ended.values():
             first = way.further(group[0])
-            yield _store(tree, first, group[0].general(way.place), list(_things(group)))
+            things = list(_things(group))
+            store = _store(tree, first, group[0].general(way.place), things)
+            yield replace(store, holders=_holders(tree, things)) if count_holders else store
+
+
+def _holders(tree: Tree, things: list[Any]) -> Mapping[str, int]:
+    held = (tree.below(each) for each in things)
+    return Counter(canary for found in held if len(found) == 1 for canary in found)
 
 
 def _ahead(tree: Tree, way: _Way) -> list[Step]:

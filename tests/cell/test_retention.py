@@ -166,6 +166,13 @@ def test_what_is_kept_under_a_users_own_key_is_that_users(application, keep, cod
     assert found.codes == codes, found.told()
 
 
+def test_a_text_that_is_the_key_of_several_dicts_is_told_of_each(application):
+    """Each is a store of its own."""
+    found = carried(application, "CACHE[tag] = 1; remembering()[tag] = 1")
+    places = {"app.CACHE[...]", "default argument seen of app.remembering[...]"}
+    assert {f.cause[2] for f in found.findings} == places, found.told()
+
+
 PILES = {
     "a list of objects": ("ENTRIES.append(Entry(tag))", {"app.ENTRIES[...]": 200}),
     "a dict by what differs": ("CACHE[object()] = {'user': tag}", {"app.CACHE[...]": 200}),

@@ -24,6 +24,8 @@ _MOST_ODD_OF_ROUTE = 3
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
 _FIRST_ERROR, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _REDIRECTION = 300
+# What stands before all routes may ask for patience (RFC 6585, RFC 9110).
+_OF_NO_PAGE = [_NOT_FOUND, 429, 503]
 _NO_ROUTES = (
     "no routes were found, so nothing was sent; does TARGET name the whole application? "
     "If it does, `ctxsim init TARGET` writes a scenario with a place for requests, and "
@@ -312,7 +314,7 @@ def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
     if step.auth is not None:
         yield f"        auth: {json.dumps(list(step.auth))}"
     if tried.route == NO_SUCH_PAGE:
-        yield f"        expect: {{status: {_NOT_FOUND}}}"
+        yield f"        expect: {{status: {json.dumps(_OF_NO_PAGE)}}}"
 
 
 def _mapping(pairs: Iterable[tuple[str, str]]) -> str:

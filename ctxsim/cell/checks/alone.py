@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from ctxsim.cell.checks import Finding, finding_of
+from ctxsim.cell.checks.answers import shareable
 from ctxsim.cell.history import AS_ANOTHER, Event, History, Tally, in_what
 
 # How likely it may be that what came by chance under load never came alone.
@@ -143,3 +144,6 @@ def _story(event: Event, *, by_turns: bool) -> Iterator[str]:
     yield f"alone: {event.expected}"
     whose = "the same" if by_turns else "the same users'"
     yield f"carried one by one, {whose} requests show no such answer"
+    path = shareable(event)
+    if path:
+        yield f'if it depends on who else is there, as a gauge does, write shared: ["{path}"]'

@@ -29,12 +29,12 @@ def _story(event: Event) -> Iterator[str]:
     yield f"seen in the {event.place}: {event.seen}"
     if event.expected:
         yield f"its own value would have been {event.expected}"
-    path = _shareable(event)
+    path = shareable(event)
     if path:
         yield f'if all may see it, write shared: ["{path}"]'
 
 
-def _shareable(event: Event) -> str:
+def shareable(event: Event) -> str:
     """The route that `shared` may name, '' where there is none: cookies are nobody else's."""
     if "cookie" in event.place:
         return ""

@@ -14,6 +14,8 @@ Place = tuple[CodeType, int]
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
 _OWN = os.path.dirname(__file__) + os.sep
+# What stands in for sleeping functions is the cell's too, and no application's.
+_PAUSES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "workers", "pauses.py")
 
 
 class _Atomic(dict[str, bool]):
@@ -22,7 +24,8 @@ class _Atomic(dict[str, bool]):
     def __missing__(self, file: str) -> bool:
         in_library = file.startswith(_STANDARD_LIBRARY)
         installed = any(part in file for part in _INSTALLED)
-        self[file] = atomic = file.startswith(("<frozen ", _OWN)) or (in_library and not installed)
+        is_ours = file.startswith(("<frozen ", _OWN, _PAUSES))
+        self[file] = atomic = is_ours or (in_library and not installed)
         return atomic
 
 

@@ -395,14 +395,10 @@ _CODES: dict[type, Callable[[Any], CodeType]] = {
 }
 
 
-def _is_bounded_by_library(cached: Any) -> bool:
-    """Whether a function's `lru_cache` is a library's, which decides how much it keeps."""
-    names = object.__getattribute__(cached, "__dict__")
-    wrapped, parameters = names.get("__wrapped__"), names.get("cache_parameters")
-    if type(wrapped) is not FunctionType or type(parameters) is not FunctionType:
-        return False
-    of_library = not is_application_file(wrapped.__code__.co_filename)
-    return of_library and parameters()["maxsize"] is not None
+def _has_bound(cached: Any) -> bool:
+    """Whether a function's `lru_cache` ends what it keeps; who wrote it has said how much."""
+    parameters = object.__getattribute__(cached, "__dict__").get("cache_parameters")
+    return type(parameters) is FunctionType and parameters()["maxsize"] is not None
 
 
 @functools.cache
@@ -414,7 +410,7 @@ def _is_barred(thing: Any) -> bool:
     """Whether something is ctxsim's, is searched anyway, or is a deque or a cache with a bound."""
     kind = type(thing)
     if kind is CACHED:
-        return _is_bounded_by_library(thing)
+        return _has_bound(thing)
     if issubclass(kind, deque):
         # Whoever made it has said how much it may keep.
         return deque.maxlen.__get__(thing) is not None

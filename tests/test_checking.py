@@ -215,7 +215,20 @@ def home():
     time.sleep(0.002)
     return {"en": "hello", "de": "guten Tag"}[language] + " " + request.args.get("q", "")
 """
+POISONED = """
+import flask
+app = flask.Flask(__name__)
+kept = [None]
+@app.get("/data")
+def data():
+    kept[0] = kept[0] or flask.request.args.get("tenant", "public")
+    try: number = int(flask.request.args.get("n", "1"))
+    except ValueError: return "n is no number", 400
+    tenant, kept[0] = kept[0], None
+    return f"{tenant}: {number}"
+"""
 LEAKY = {
+    "no number": (POISONED, {}, {"CTX201"}),
     "accepted": (ACCEPTED, {"workers": ["threads:8"], "requests": 600}, {"CTX208"}),
     "missing": (MISSING, {}, {"CTX201", "CTX204"}),
     "argument": (ARGUMENT, {}, {"CTX201"}),
@@ -248,6 +261,7 @@ CLEAN = {
     "runtime": RUNTIME.replace("    last[:] = last or [name]\n", "").replace("last[0]", "name"),
     "missing": MISSING.replace("last[0] = ", "user = ").replace("{last[0]} was", "nobody was"),
     "argument": ARGUMENT.replace("taken.append", "str"),
+    "no number": POISONED.replace("kept[0] = kept[0] or ", "kept = [None]; kept[0] = "),
     "nobody": NOBODY.replace("last[0] = ", "tenant = ").replace("{last[0]}", "{tenant}"),
     "around": AROUND.replace("local.name = ", "name = ").replace("{local.name}", "{name}"),
     "language": LANGUAGE.replace("{chosen[0]}", "{lang}"),

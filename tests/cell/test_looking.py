@@ -244,6 +244,7 @@ def test_every_way_to_send_a_route_is_tried_once():
     paths = [each.step.path for each in attempts(route, ())]
     assert paths == [
         "/x/{user.number}?user={user.canary}&n=2&tag={canary}",
+        "/x/{user.number}?user={user.canary}&n={canary}",
         "/x/{user.number}?user={user.canary}&tag={canary}",
         "/x/{user.number}?n=2&tag={canary}",
         "/x/2?user={user.canary}&n=2&tag={canary}",

@@ -36,6 +36,7 @@ _KINDS: dict[str, Json] = {"int": 2, "float": 1.5, "bool": True}
 _MOST_NAMES = 16
 _MOST_ALONE = 4
 _MOST_WORDS = 6
+_NUMBERS = ("int", "float")
 _NO_WORDS: Mapping[Read, str] = MappingProxyType({})
 _BODIES = ("form", "json")
 
@@ -85,6 +86,10 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
     body, auth = _bodies(route, reads)[0], _credentials(reads)[0]
     yield from (Attempt("word", step) for step in _with_words(route, reads, body, auth))
     yield from (Attempt("likely", step) for step in _with_likely(route, reads, body, auth))
+    for read in [read for read in reads if read.kind in _NUMBERS][:_MOST_ALONE]:
+        # Whoever sends no number takes another way out of the view.
+        step = _step(route, reads, body or _body_of(read), auth, {read: CANARY})
+        yield Attempt("no number", step)
     if others:
         body, auth = _bodies(route, own)[0], _credentials(own)[0]
         yield Attempt("own", _step(route, own, body, auth))

@@ -304,7 +304,7 @@ class Lockstep:
         `seed` is for chance, where that is selected. Raises DivergedError as the chooser does.
         """
         global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
-        run = Run(chooser, self._tracer, self._limits)
+        run = self._new_run(chooser, self._limits)
         run.roster.now_s = self._now_s
         with self._collecting.afterwards():
             for surround in surroundings:
@@ -317,3 +317,6 @@ class Lockstep:
                 if self._time_goes_on:
                     # Later than what any clock has shown.
                     self._now_s = run.look_at_clock_s()
+
+    def _new_run(self, chooser: Chooser, limits: Limits) -> Run:
+        return Run(chooser, self._tracer, limits)

@@ -21,6 +21,7 @@ from ctxsim.cell.schedule.collecting import Collecting
 from ctxsim.cell.schedule.execution import (
     Deadlock,
     Ended,
+    Escape,
     Execution,
     Limits,
     StepLimit,
@@ -32,7 +33,9 @@ from ctxsim.cell.schedule.places import (
     application_place,
     called_in_library,
     is_atomic,
+    site_of,
 )
+from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.states import TICKS_PER_S, Roster, Waitable, Waiting, Worker
 from ctxsim.cell.schedule.tracing import Tracer, Untraced
@@ -144,6 +147,15 @@ class Run:
         chosen = self._choose()
         if chosen != worker.number:
             _call_traced(self._switch, (worker, chosen))
+
+    def escape(self, awaited: str, frame: FrameType) -> None:
+        """End the execution, since whoever runs begins to wait for what no schedule controls."""
+        number = -1 if self.current is None else self.current.number
+        self.stop(Escape(number, awaited, self._stack(frame)))
+        raise CutOff
+
+    def _stack(self, frame: FrameType) -> tuple[Site, ...]:
+        return (site_of((application_place(frame),)),)
 
     def stop(self, stopped: Stopped) -> None:
         """Cut the execution off: no worker switches any more."""

@@ -36,16 +36,18 @@ def resumed(callback: Callable[..., object], args: Iterable[object]) -> Any:
 
 def _found(callback: Callable[..., object], args: Iterable[object]) -> Iterator[Any]:
     owner = getattr(callback, "__self__", None)
-    if isinstance(owner, _Greenlet) and getattr(callback, "__name__", "") in _SWITCHES:
+    if isinstance(owner, Waiter) or _is_switch(callback, owner):
         yield from _alive((owner,))
-    elif isinstance(owner, Waiter):
-        yield from _alive((owner,))
-    else:
-        if isinstance(owner, _AWAITED):
-            yield from waiting_for(owner)
-        # What is killed, or is told that its time is over, is an argument.
-        for each in args:
-            yield from _alive(each if type(each) is list else (each,))
+        return
+    if isinstance(owner, _AWAITED):
+        yield from waiting_for(owner)
+    # What is killed, or is told that its time is over, is an argument.
+    for each in args:
+        yield from _alive(each if type(each) is list else (each,))
+
+
+def _is_switch(callback: object, owner: object) -> bool:
+    return isinstance(owner, _Greenlet) and getattr(callback, "__name__", "") in _SWITCHES
 
 
 def waiting_for(awaited: object) -> Iterator[Any]:

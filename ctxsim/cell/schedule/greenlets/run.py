@@ -9,7 +9,6 @@ may count on that. In which order they came is chosen.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -23,7 +22,6 @@ from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import (
     Deadlock,
     Ended,
-    Escape,
     Execution,
     Limits,
     StepLimit,
@@ -67,6 +65,7 @@ class HubRun(Run):
         # Who was chosen for the call that is made now, and has not gone on yet.
         self._expected = _NOBODY
         self._idle_calls = self._lingering = 0
+        self._is_done = False
 
     def execute(self, calls: list[Callable[[], object]]) -> Execution:
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
@@ -97,18 +96,14 @@ class HubRun(Run):
         if deadline_s is not None:
             self.roster.now_s = max(self.roster.now_s, deadline_s)
 
-    def escape(self, awaited: str, frame: FrameType) -> None:
-        """End the execution, because whoever runs begins to wait for something outside of it."""
-        number = _NOBODY if self.current is None else self.current.number
-        self.stop(Escape(number, awaited, stood.stack_of(frame)))
-        raise CutOff
+    def _stack(self, frame: FrameType) -> tuple[Site, ...]:
+        return stood.stack_of(frame)
 
     def _live(self) -> None:
         self._loop.work, self._loop.main = self._go_on_in_hub, self._hub
-        while True:
+        while not self._is_done:
             try:
                 self._gevent_hub.switch()
-                return
             except BaseException as error:  # noqa: BLE001 - raised again by `execute`
                 # The hub throws it here, to end the process: with SystemExit, for instance.
                 self._failure = self._failure or error
@@ -123,6 +118,7 @@ class HubRun(Run):
             self._cut_off_all()
         bases = zip(self.roster.workers, self._bases, strict=True)
         self._left[:] = [base for worker, base in bases if worker.ended is None]
+        self._is_done = True
 
     def _next(self) -> Callback | Timer | None:
         ready = self._ready()
@@ -183,8 +179,8 @@ class HubRun(Run):
     def _make(self, call: Callback | Timer) -> None:
         try:
             call.call()
-        except BaseException:  # noqa: BLE001 - as a loop does it: the hub says what is to be done
-            self._loop.handle_error(call, *sys.exc_info())
+        except BaseException as error:  # noqa: BLE001 - the hub says what is to be done with it
+            self._loop.handle_error(call, type(error), error, error.__traceback__)
 
     def _go_on(self) -> bool:
         # The time has passed already, where it could.
@@ -237,8 +233,7 @@ class HubRun(Run):
         elif worker.trail:
             worker.trail.append(worker.trail[-1])
         else:
-            code = self._stand_still.__func__.__code__
-            worker.trail.append((code, code.co_firstlineno))
+            worker.trail.append((_nothing.__code__, _nothing.__code__.co_firstlineno))
 
     def _take_up(self, worker: Worker, base: Any) -> None:
         worker.greenlet = base

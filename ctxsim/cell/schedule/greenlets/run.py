@@ -9,7 +9,7 @@ may count on that. In which order they came is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -94,7 +94,7 @@ class HubRun(Run):
     def wait(self, on: Waitable | None, called: str, deadline_s: float | None) -> None:
         """A call that is not patched blocks: time goes by, and nobody goes on meanwhile."""
         if deadline_s is not None:
-            self.roster.now_s = max(self.roster.now_s, deadline_s)
+            self._pass_to(deadline_s)
 
     def _stack(self, frame: FrameType) -> tuple[Site, ...]:
         return stood.stack_of(frame)
@@ -127,13 +127,15 @@ class HubRun(Run):
         if chosen is None:
             return None
         self._expected = chosen
-        self._loop.waiting.remove(ready[chosen])
-        return ready[chosen]
+        call = ready[chosen]
+        if isinstance(call, Timer) and call.active:
+            self._pass_to(call.deadline_s)
+        self._loop.waiting.remove(call)
+        return call
 
     def _ready(self) -> dict[int, Callback | Timer]:
         """By worker, the first call that lets it go on; calls that let nobody go on are made."""
         while not self.is_ending:
-            self._loop.let_due()
             found: dict[int, Callback | Timer] = {}
             for each in list(self._loop.waiting):
                 worker = self._who_goes_on(each)
@@ -145,8 +147,23 @@ class HubRun(Run):
                 if self._is_over():
                     return {}
                 if found or not self._pass_time():
-                    return found
+                    return found | self._earlier_than_starts(found)
         return {}
+
+    def _earlier_than_starts(self, found: Iterable[int]) -> dict[int, Timer]:
+        """Whose time comes next, where all others that are ready are requests that did not come.
+
+        A request may come at any time: after others have slept, too.
+        """
+        workers = self.roster.workers
+        if any(workers[each].daemon or workers[each].trail for each in found):
+            return {}
+        next_ones: dict[int, Timer] = {}
+        for timer in self._loop.next_timers():
+            worker = self._who_goes_on(timer)
+            if worker is not None and worker.number not in found:
+                next_ones.setdefault(worker.number, timer)
+        return next_ones
 
     def _who_goes_on(self, call: Callback | Timer) -> Worker | None:
         if call.callback is None:
@@ -173,8 +190,12 @@ class HubRun(Run):
         earliest_s = self._loop.earliest_s
         if earliest_s is None or self.roster.is_too_late(earliest_s):
             return False
-        self.roster.now_s = max(self.roster.now_s, earliest_s)
+        self._pass_to(earliest_s)
         return True
+
+    def _pass_to(self, time_s: float) -> None:
+        self.roster.now_s = max(self.roster.now_s, time_s)
+        self._loop.let_due()
 
     def _make(self, call: Callback | Timer) -> None:
         try:

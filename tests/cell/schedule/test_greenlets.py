@@ -3,98 +3,24 @@
 
 from __future__ import annotations
 
-import _thread
-import socket
 import time
-from contextlib import contextmanager
 
 import gevent
-import gevent.socket
-import gevent.subprocess
-import greenlet
 import pytest
-from gevent import event, lock, pool, queue, threadpool
+from gevent import pool, queue
+from greenlets_of import add, add_guarded, chooser, fresh, on_hub, said, together
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from searching import Trial
 
-from ctxsim.cell.schedule.choices import Lengths
-from ctxsim.cell.schedule.execution import Deadlock, Ended, Escape, Limits, StepLimit
-from ctxsim.cell.schedule.greenlets.hub import Greenlets, bring_to_rest
-from ctxsim.cell.schedule.greenlets.stand_ins import GreenletStandIns
-from ctxsim.cell.schedule.lockstep import here
+from ctxsim.cell.schedule.execution import Ended
 from ctxsim.cell.schedule.shrink import shrink
-from ctxsim.cell.schedule.strategies import strategy
-from ctxsim.cell.schedule.strategies.replay import Replay
-from ctxsim.cell.schedule.watchdog import Watchdog
-from ctxsim.errors import DivergedError
-
-
-def chooser(number=0, name="random"):
-    return strategy(name).begin(number, 1, Lengths())
-
-
-@contextmanager
-def on_hub(limits=None):
-    with GreenletStandIns():
-        bring_to_rest()
-        with Greenlets(limits) as lockstep:
-            yield lockstep
-        gevent.get_hub().destroy()
 
 
 @pytest.fixture
 def lockstep():
     with on_hub() as lockstep:
         yield lockstep
-
-
-class Shared:
-    """What the workers of one execution have in common."""
-
-    def __init__(self):
-        self.count = 0
-        self.said = []
-        self.one = lock.Semaphore(1)
-        self.other = lock.BoundedSemaphore(1)
-        self.event = event.Event()
-        self.queue = queue.Queue()
-        self.result = event.AsyncResult()
-
-
-def fresh(*workers):
-    """Workers that begin with everything new; the last one is at `fresh.shared`."""
-
-    def calls():
-        fresh.shared = shared = Shared()
-        return [lambda worker=worker: worker(shared) for worker in workers]
-
-    return calls
-
-
-def together(*workers):
-    """One worker that starts others, all at the same instant: none of them comes later."""
-
-    def starts(shared):
-        started = [gevent.spawn(worker, shared) for worker in workers]
-        return [each.get() for each in started]
-
-    return starts
-
-
-def said(*expected):
-    return lambda _: tuple(fresh.shared.said) == expected
-
-
-def add(shared):
-    seen = shared.count
-    gevent.sleep(0)
-    shared.count = seen + 1
-
-
-def add_guarded(shared):
-    with shared.one:
-        add(shared)
 
 
 def test_an_update_that_is_lost_across_a_sleep_is_found_and_replayed(lockstep):
@@ -129,7 +55,7 @@ def test_six_requests_shrink_to_two_with_one_switch_at_a_line_that_is_told(locks
     assert len(shrunk.candidate.requests) == 2
     (switch,) = shrunk.candidate.points.preemptions
     site = execution.site(switch)
-    assert (site.file, site.function) == (__file__, "add")
+    assert (site.file, site.function) == (add.__code__.co_filename, "add")
 
 
 def test_two_sleeps_that_end_at_the_same_instant_end_in_both_orders(lockstep):
@@ -198,12 +124,27 @@ def test_a_request_may_come_after_others_have_slept(lockstep):
     assert all(trial.replay(execution.schedule)[1] for _ in range(20))
 
 
+def test_who_asks_again_and_again_gets_an_answer(lockstep):
+    """Somebody is always ready, so that time would never go by."""
+
+    def asks(shared):
+        while not shared.said:
+            gevent.sleep(0)
+
+    def answers(shared):
+        gevent.sleep(0.5)
+        shared.said.append("answered")
+
+    trial = Trial(lockstep, fresh(together(asks, answers)), said("answered"))
+    assert all(shows and not execution.stopped for execution, shows in trial.executions(5))
+
+
 def test_clocks_show_the_virtual_time(lockstep):
     def sleepy(shared):
         before = time.time(), time.monotonic(), time.perf_counter()
         gevent.sleep(3600)
         after = time.time(), time.monotonic(), time.perf_counter()
-        shared.said += [round(then - now) for now, then in zip(before, after, strict=True)]
+        shared.said += [round(late - early) for early, late in zip(before, after, strict=True)]
 
     lockstep.run(fresh(sleepy)(), chooser())
     assert fresh.shared.said == [3600] * 3
@@ -313,229 +254,6 @@ def test_who_is_killed_cleans_up(lockstep):
     trial = Trial(lockstep, fresh(killer, add), lambda _: fresh.shared.said[-1] is True)
     assert all(shows for _, shows in trial.executions(30))
     assert {"cleaned"} == {each for each in fresh.shared.said if each is not True}
-
-
-def test_two_semaphores_in_two_orders_are_a_deadlock_that_tells_who_holds_what(lockstep):
-    def takes(first, second):
-        def worker(shared):
-            with getattr(shared, first):
-                gevent.sleep(0)
-                with getattr(shared, second):
-                    pass
-
-        return worker
-
-    crossed = Trial(
-        lockstep, fresh(takes("one", "other"), takes("other", "one")), lambda each: each.stopped
-    )
-    execution, _ = crossed.first(50)
-    assert isinstance(execution.stopped, Deadlock)
-    one, other = execution.stopped.waits
-    assert (one.worker, one.holder, other.worker, other.holder) == (0, 1, 1, 0)
-    assert (one.what, other.what) == ("BoundedSemaphore.acquire", "Semaphore.acquire")
-    assert one.site.line == one.held_at.line + 2 == other.site.line
-    assert all(ended.cut_off for ended in execution.workers)
-    assert all(crossed.replay(execution.schedule)[1] for _ in range(20))
-
-    same = Trial(lockstep, fresh(*[takes("one", "other")] * 2), lambda each: each.stopped)
-    assert same.first(100) is None
-
-
-def test_who_waits_for_an_event_that_never_comes_is_told_where(lockstep):
-    def waits(shared):
-        shared.event.wait()
-
-    execution = lockstep.run(fresh(waits)(), chooser())
-    (wait,) = execution.stopped.waits
-    assert (wait.what, wait.holder, wait.site.function.rpartition(".")[2]) == (
-        "Event.wait",
-        None,
-        "waits",
-    )
-
-
-def test_who_waits_for_a_greenlet_that_never_ends_is_told_so(lockstep):
-    def waits(shared):
-        gevent.spawn(shared.event.wait).join()
-
-    execution = lockstep.run(fresh(waits)(), chooser())
-    (wait,) = execution.stopped.waits
-    assert wait.what == "Greenlet.join"
-
-
-def test_an_endless_loop_ends_at_the_step_limit():
-    def spin(shared):
-        while True:
-            gevent.sleep(0)
-
-    with on_hub(Limits(steps=200)) as lockstep:
-        execution = lockstep.run(fresh(spin, spin)(), chooser())
-    assert isinstance(execution.stopped, StepLimit)
-    assert {site.function.rpartition(".")[2] for site in execution.stopped.last} == {"spin"}
-
-
-def test_a_greenlet_that_an_execution_leaves_goes_on_in_the_next(lockstep):
-    """A consumer that the first request starts serves all others, as it does in production."""
-
-    def consume(jobs):
-        while True:
-            answer, number = jobs.get()
-            gevent.sleep(0.1)
-            answer.set(number + 1)
-
-    jobs = queue.Queue()
-
-    def asks(number):
-        if not consumers:
-            consumers.append(gevent.spawn(consume, jobs))
-        answer = event.AsyncResult()
-        jobs.put((answer, number))
-        return answer.get()
-
-    consumers = []
-    for number in range(3):
-        execution = lockstep.run([lambda number=number: asks(number)] * 2, chooser(number))
-        assert execution.stopped is None
-        assert [ended.value for ended in execution.workers] == [number + 1] * 2
-        assert len(execution.trails) == 3
-    assert len(consumers) == 1
-    assert not consumers[0].dead
-
-
-def test_what_goes_on_for_ever_is_not_waited_for(lockstep):
-    def beats(shared):
-        while True:
-            gevent.sleep(0)
-
-    def starts(shared):
-        gevent.spawn(beats, shared)
-
-    execution = lockstep.run(fresh(starts)(), chooser())
-    assert execution.stopped is None
-
-
-def test_who_is_left_is_ended_when_the_hub_is_given_back():
-    cleaned = []
-
-    def waits():
-        try:
-            event.Event().wait()
-        finally:
-            cleaned.append(1)
-
-    with on_hub() as lockstep:
-        lockstep.run([lambda: gevent.spawn(waits)], chooser())
-        assert not cleaned
-    assert cleaned == [1]
-
-
-def connects():
-    with socket.socket() as client:
-        gevent.socket.wait_read(client.fileno(), timeout=1)
-
-
-def starts_a_thread():
-    _thread.start_new_thread(print, ())
-
-
-OUTSIDE = {
-    "a socket or a pipe": connects,
-    "a name of the network to be resolved": lambda: gevent.get_hub().resolver.gethostbyname("x"),
-    "gevent's threadpool, which works in native threads": lambda: gevent.get_hub().threadpool.apply(
-        len, ((),)
-    ),
-    "a native thread, as those of gevent's threadpool": lambda: threadpool.ThreadPool(1).spawn(len),
-    "a native thread that it starts": starts_a_thread,
-    "a process": lambda: gevent.subprocess.check_output(["true"]),
-}
-
-
-@pytest.mark.parametrize("awaited", OUTSIDE)
-def test_what_comes_from_outside_is_refused_where_it_is_waited_for(awaited, lockstep):
-    execution = lockstep.run([OUTSIDE[awaited], lambda: gevent.sleep(1)], chooser())
-    assert isinstance(execution.stopped, Escape)
-    assert (execution.stopped.worker, execution.stopped.awaited) == (0, awaited)
-    assert execution.stopped.stack[0].file == __file__
-
-
-def test_a_native_lock_that_nobody_gives_back_is_no_hang(lockstep):
-    native = _thread.allocate_lock()
-    native.acquire()
-    with Watchdog(0.2):
-        execution = lockstep.run([native.acquire, lambda: gevent.sleep(1)], chooser())
-    assert execution.stopped.worker == 0
-
-
-def test_greenlets_of_an_applications_own_belong_to_their_worker(lockstep):
-    def nested(shared):
-        def within():
-            gevent.sleep(1)
-            return greenlet.getcurrent().parent.switch("a")
-
-        inner = greenlet.greenlet(within)
-        first = inner.switch()
-        gevent.sleep(1)
-        return first, here().current.number
-
-    execution = lockstep.run(fresh(nested, add)(), chooser())
-    assert execution.stopped is None
-    assert execution.workers[0] == Ended(("a", 0))
-    assert len(execution.workers) == 2
-
-
-def test_a_callback_that_is_linked_runs_when_the_greenlet_has_ended(lockstep):
-    def links(shared):
-        child = gevent.spawn(add, shared)
-        child.link(lambda ended: shared.said.append(ended.dead))
-        gevent.sleep(1)
-
-    execution = lockstep.run(fresh(links)(), chooser())
-    assert fresh.shared.said == [True]
-    assert execution.stopped is None
-
-
-def test_an_error_in_a_spawned_greenlet_ends_that_one_alone(lockstep, capsys):
-    def fails(shared):
-        raise LookupError("no such cart")
-
-    def parent(shared):
-        child = gevent.spawn(fails, shared)
-        child.join()
-        return str(child.exception)
-
-    execution = lockstep.run(fresh(parent)(), chooser())
-    assert execution.workers[0] == Ended("no such cart")
-    assert "LookupError" in capsys.readouterr().err
-
-
-def test_who_ends_the_process_in_a_greenlet_ends_the_execution(lockstep):
-    def exits(shared):
-        gevent.spawn(raises)
-        gevent.sleep(10)
-
-    def raises():
-        raise SystemExit(3)
-
-    with pytest.raises(SystemExit):
-        lockstep.run(fresh(exits)(), chooser())
-    assert lockstep.run(fresh(add)(), chooser()).stopped is None
-
-
-def test_a_replay_that_diverges_raises_when_all_are_cut_off(lockstep):
-    cleaned = []
-
-    def counted(shared):
-        try:
-            add(shared)
-            add(shared)
-        finally:
-            cleaned.append(1)
-
-    first = lockstep.run(fresh(add, add)(), chooser())
-    with pytest.raises(DivergedError):
-        lockstep.run(fresh(counted, counted)(), Replay(first.schedule).begin(0, 0, Lengths()))
-    assert cleaned == [1, 1]
-    assert here() is None
 
 
 OPERATIONS = ("sleep 0", "sleep 1", "sleep 2", "add", "put", "get", "set", "wait", "lock", "spawn")

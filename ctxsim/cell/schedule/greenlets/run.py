@@ -9,9 +9,10 @@ may count on that. In which order they came is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -40,6 +41,11 @@ from ctxsim.cell.schedule.tracing import Untraced
 # on for ever is not waited for.
 _LINGERING_STEPS = 1_000
 _MOST_THROWS = 100
+# Who asks again and again whether something is there yet, and lets others go on in between, takes
+# no virtual time by it, and may be chosen each time. After so many steps each takes as long, and all
+# have their turn as gevent gives it: otherwise what is waited for would never come.
+_STEPS_IN_NO_TIME = 1_000
+_STEP_S = 0.001
 _NOBODY = -1
 
 Spawn = Callable[[Callable[[], None]], Any]
@@ -66,6 +72,7 @@ class HubRun(Run):
         self._expected = _NOBODY
         self._idle_calls = self._lingering = 0
         self._is_done = False
+        self._steps_in_no_time = 0
 
     def execute(self, calls: list[Callable[[], object]]) -> Execution:
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
@@ -122,6 +129,10 @@ class HubRun(Run):
 
     def _next(self) -> Callback | Timer | None:
         ready = self._ready()
+        if self._steps_in_no_time > _STEPS_IN_NO_TIME:
+            self.roster.now_s = self.roster.deadline_s(_STEP_S)
+            ready = dict(islice(ready.items(), 1))
+        self._steps_in_no_time += 1
         self.roster.ready[:] = sorted(ready)
         chosen = self._choose()
         if chosen is None:
@@ -136,6 +147,7 @@ class HubRun(Run):
     def _ready(self) -> dict[int, Callback | Timer]:
         """By worker, the first call that lets it go on; calls that let nobody go on are made."""
         while not self.is_ending:
+            self._loop.let_due()
             found: dict[int, Callback | Timer] = {}
             for each in list(self._loop.waiting):
                 worker = self._who_goes_on(each)
@@ -150,13 +162,13 @@ class HubRun(Run):
                     return found | self._earlier_than_starts(found)
         return {}
 
-    def _earlier_than_starts(self, found: Iterable[int]) -> dict[int, Timer]:
+    def _earlier_than_starts(self, found: Collection[int]) -> dict[int, Timer]:
         """Whose time comes next, where all others that are ready are requests that did not come.
 
         A request may come at any time: after others have slept, too.
         """
         workers = self.roster.workers
-        if any(workers[each].daemon or workers[each].trail for each in found):
+        if not found or any(workers[each].daemon or workers[each].trail for each in found):
             return {}
         next_ones: dict[int, Timer] = {}
         for timer in self._loop.next_timers():
@@ -194,7 +206,9 @@ class HubRun(Run):
         return True
 
     def _pass_to(self, time_s: float) -> None:
-        self.roster.now_s = max(self.roster.now_s, time_s)
+        if time_s > self.roster.now_s:
+            self.roster.now_s = time_s
+            self._steps_in_no_time = 0
         self._loop.let_due()
 
     def _make(self, call: Callback | Timer) -> None:

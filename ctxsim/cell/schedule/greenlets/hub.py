@@ -25,18 +25,26 @@ _NAMES = "a name of the network to be resolved"
 
 
 def going_on() -> list[Any]:
-    """The greenlets that were started and have not ended, but for the hub and who calls."""
+    """The greenlets of this thread that were started and have not ended, but for hub and caller."""
     hub, ours = gevent.get_hub(), gevent.getcurrent()
     found = [each for each in gc.get_objects() if issubclass(type(each), greenlet.greenlet)]
     return [
         each
         for each in found
-        if each not in (hub, ours, hub.parent) and not each.dead and _is_started(each)
+        if each not in (hub, ours) and _is_started(each) and _root(each) is hub.parent
     ]
 
 
 def _is_started(each: Any) -> bool:
-    return bool(each) or bool(getattr(each, "started", False))
+    return not each.dead and (bool(each) or bool(getattr(each, "started", False)))
+
+
+def _root(each: Any) -> Any:
+    """The greenlet with which its thread began; gevent's pools have threads with hubs of theirs."""
+    at = each.parent
+    while at is not None and at.parent is not None:
+        at = at.parent
+    return at
 
 
 def bring_to_rest() -> None:

@@ -173,10 +173,6 @@ class Loop:
         """When the next timer is due; None where there is none."""
         return self._timers[0][0] if self._timers else None
 
-    def next_timers(self) -> list[Timer]:
-        """Those that are due next, at the same instant."""
-        return [timer for due_s, _, timer in self._timers if due_s == self.earliest_s]
-
     def let_due(self) -> None:
         """Take up the timers whose time has come."""
         while self._timers and self._timers[0][0] <= self.roster.now_s:

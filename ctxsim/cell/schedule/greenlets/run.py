@@ -9,7 +9,7 @@ may count on that. In which order they came is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -42,8 +42,8 @@ from ctxsim.cell.schedule.tracing import Untraced
 _LINGERING_STEPS = 1_000
 _MOST_THROWS = 100
 # Who asks again and again whether something is there yet, and lets others go on in between, takes
-# no virtual time by it, and may be chosen each time. After so many steps each takes as long, and all
-# have their turn as gevent gives it: otherwise what is waited for would never come.
+# no virtual time by it, and may be chosen each time. After so many steps each takes as long, and
+# all have their turn as gevent gives it: otherwise what is waited for would never come.
 _STEPS_IN_NO_TIME = 1_000
 _STEP_S = 0.001
 _NOBODY = -1
@@ -138,11 +138,8 @@ class HubRun(Run):
         if chosen is None:
             return None
         self._expected = chosen
-        call = ready[chosen]
-        if isinstance(call, Timer) and call.active:
-            self._pass_to(call.deadline_s)
-        self._loop.waiting.remove(call)
-        return call
+        self._loop.waiting.remove(ready[chosen])
+        return ready[chosen]
 
     def _ready(self) -> dict[int, Callback | Timer]:
         """By worker, the first call that lets it go on; calls that let nobody go on are made."""
@@ -158,24 +155,27 @@ class HubRun(Run):
             else:
                 if self._is_over():
                     return {}
-                if found or not self._pass_time():
-                    return found | self._earlier_than_starts(found)
+                if found and not self._comes_later(found):
+                    return found
+                if not self._pass_time():
+                    return {}
         return {}
 
-    def _earlier_than_starts(self, found: Collection[int]) -> dict[int, Timer]:
-        """Whose time comes next, where all others that are ready are requests that did not come.
+    def _comes_later(self, found: Iterable[int]) -> bool:
+        """Whether time passes first, where all who are ready are requests that did not come yet.
 
-        A request may come at any time: after others have slept, too.
+        A request may come at any time, after others have slept too; which is chosen.
         """
         workers = self.roster.workers
-        if not found or any(workers[each].daemon or workers[each].trail for each in found):
-            return {}
-        next_ones: dict[int, Timer] = {}
-        for timer in self._loop.next_timers():
-            worker = self._who_goes_on(timer)
-            if worker is not None and worker.number not in found:
-                next_ones.setdefault(worker.number, timer)
-        return next_ones
+        if self._loop.earliest_s is None:
+            return False
+        if any(workers[each].daemon or workers[each].trail for each in found):
+            return False
+        try:
+            return self._recorder.draw("deadline", 2) == 1
+        except Exception as error:  # noqa: BLE001 - raised again by `execute`
+            self._failure, self.is_ending = error, True
+        return False
 
     def _who_goes_on(self, call: Callback | Timer) -> Worker | None:
         if call.callback is None:

@@ -70,9 +70,7 @@ def reasons(outcome):
     return " ".join(outcome.document.reasons)
 
 
-def test_a_leak_across_a_sleep_is_found_told_and_replayed_by_the_command(
-    scenario, tmp_path, capsys
-):
+def test_a_leak_across_a_sleep_is_found_and_replayed_by_the_command(scenario, tmp_path, capsys):
     outcome = searched(scenario(LEAKY))
     [finding] = [each for each in outcome.findings if each.code == "CTX201"]
     assert (finding.confirmed.times, finding.confirmed.of) == (20, 20)

@@ -145,6 +145,7 @@ class Searching:
             depth=self._search.depth,
             at_once=workers.in_flight,
             one_each=self._control.one_each,
+            at_lines=self._control.at_lines,
             executions=_EXECUTIONS if left is None else left,
             known=frozenset(self._settled),
         )

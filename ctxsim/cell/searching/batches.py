@@ -23,8 +23,8 @@ from ctxsim.errors import DivergedError
 # How many requests come first, one by one, and how many windows then follow; batches take turns.
 # Few begin with none: the very first requests do what later ones do not, and switch elsewhere.
 _SHAPES = ((2, 40), (3, 40), (0, 80), (12, 40), (1, 160), (40, 80))
-# Where only waits are switch points windows have few steps, and there would be few batches: so every
-# other one is no more than the very first requests.
+# Where only waits are switch points windows have few steps, and there would be few batches: so most
+# of them are no more than the very first requests.
 _SHAPES_OF_FEW_STEPS = (
     (2, 40), (0, 2), (0, 2), (3, 40), (0, 2), (0, 2), (0, 40), (0, 2), (0, 2),
     (12, 40), (0, 2), (0, 2), (1, 80), (0, 2), (0, 2), (40, 80), (0, 2), (0, 2),
@@ -58,8 +58,8 @@ class Wish:
 
     It ends after so many `executions`, and with the first event of a cause that is not `known`.
     `at_once` is how many requests a window may have at most; 1 for one worker that carries them one
-    after the other. Where `one_each`, no worker carries two; where not `at_lines`, workers switch at
-    waits alone.
+    after the other. Where `one_each`, no worker carries two; where not `at_lines`, workers switch
+    at waits alone.
     """
 
     number: int

@@ -250,6 +250,14 @@ def test_what_comes_from_outside_is_told_with_the_place_where_it_is_waited_for(a
     assert "at served.py:16" in told
 
 
+def test_a_connection_that_was_made_at_the_import_is_refused_when_it_is_waited_for(scenario):
+    """Its own loop does not run: it would look as if the other end had nothing to say for ever."""
+    source = OUTSIDE.replace("WAITS", "one.recv(1)")
+    source += "\none, other = socket.socketpair()\none.settimeout(1)\n"
+    told = reasons(searched(scenario(source, budget=20)))
+    assert "made when the application was imported, at served.py:16" in told
+
+
 def test_a_native_thread_of_a_request_is_refused_where_threads_are_not_patched(scenario):
     source = OUTSIDE.replace("WAITS", "threading.Thread(target=print).start()")
     told = reasons(searched(scenario(source, workers="greenlets:20:partial", budget=20)))

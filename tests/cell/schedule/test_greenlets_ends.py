@@ -16,6 +16,7 @@ from searching import Trial
 
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.execution import Deadlock, Ended, Escape, Limits, StepLimit
+from ctxsim.cell.schedule.greenlets.hub import Greenlets
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.strategies.replay import Replay
 from ctxsim.cell.schedule.watchdog import Watchdog
@@ -169,6 +170,28 @@ def test_what_comes_from_outside_is_refused_where_it_is_waited_for(awaited, lock
     assert isinstance(execution.stopped, Escape)
     assert (execution.stopped.worker, execution.stopped.awaited) == (0, awaited)
     assert execution.stopped.stack[0].file == __file__
+
+
+def test_what_was_made_before_waits_with_the_hubs_own_loop_and_is_refused():
+    """It would never be told of anything: a deadlock, or a timeout, that is none."""
+    one, other = gevent.socket.socketpair()
+    one.settimeout(1)
+    with one, other, Greenlets() as lockstep:
+        execution = lockstep.run([lambda: one.recv(1), lambda: gevent.sleep(5)], chooser())
+    gevent.get_hub().destroy()
+    assert isinstance(execution.stopped, Escape)
+    assert "when the application was imported" in execution.stopped.awaited
+    assert execution.stopped.stack[0].file == __file__
+
+
+def test_what_a_callback_in_the_hub_waits_for_is_refused_too(lockstep):
+    def links():
+        child = gevent.spawn(len, ())
+        child.rawlink(lambda _: gevent.get_hub().loop.io(0, 1).start(print))
+        event.Event().wait()
+
+    execution = lockstep.run([links], chooser())
+    assert isinstance(execution.stopped, Escape)
 
 
 def test_a_native_lock_that_nobody_gives_back_is_no_hang(lockstep):

@@ -79,14 +79,17 @@ class Greenlets(Lockstep):
         self._spawn: Spawn = gevent.Greenlet if spawn is None else spawn
         self._hub: Any = gevent.get_hub()
         self._loop = Loop(Roster())
+        self._pool = RefusedPool(self._loop, _POOL)
+        self._names = RefusedPool(self._loop, _NAMES)
         self._left: list[Any] = []
         self._before: tuple[Any, ...] = ()
 
     def __enter__(self) -> Self:
         hub = self._hub
         self._before = hub.loop, hub._threadpool, hub._resolver
+        self._loop.real = hub.loop
         hub.loop = self._loop
-        hub._threadpool, hub._resolver = RefusedPool(_POOL), RefusedPool(_NAMES)
+        hub._threadpool, hub._resolver = self._pool, self._names
         # Who is cut off by us fails, and nobody has to be told.
         hub.NOT_ERROR = (*type(hub).NOT_ERROR, CutOff)
         return self

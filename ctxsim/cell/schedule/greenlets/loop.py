@@ -7,8 +7,10 @@ loop is here.
 
 from __future__ import annotations
 
+import sys
 from bisect import insort
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final, Self
 
 from ctxsim.cell.schedule.greenlets.outside import Ignored, Refused
@@ -132,6 +134,10 @@ class Loop:
         # What the hub does when it is switched to, and who goes on when it has done it.
         self.work: Callable[[], None] | None = None
         self.main: Any = None
+        # The hub's own loop, which does not run meanwhile.
+        self.real: Any = None
+        # Ends the execution that runs: given what is waited for, and where.
+        self.escape: Callable[[str, FrameType], None] | None = None
 
     def run(self, nowait: bool = False, once: bool = False) -> None:
         while self.work is not None:
@@ -198,6 +204,11 @@ class Loop:
 
     def handle_error(self, context: object, kind: Any, error: Any, traceback: Any) -> None:
         self.error_handler.handle_error(context, kind, error, traceback)
+
+    def refuse(self, awaited: str) -> None:
+        if self.escape is None:
+            raise RuntimeError(f"{awaited} is waited for, and no execution runs that it could end")
+        self.escape(awaited, sys._getframe(1))
 
     # What comes from outside of the process comes by no schedule.
     def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Refused:

@@ -6,11 +6,15 @@ look as if it waited for ever.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from ctxsim.cell.schedule.lockstep import here
+
+class Refusing(Protocol):
+    """A loop on which nothing from outside is waited for."""
+
+    def refuse(self, awaited: str) -> None:
+        """End the execution, since somebody begins to wait for what nobody controls."""
 
 
 class Ignored:
@@ -44,12 +48,13 @@ class Ignored:
 class Refused(Ignored):
     """A watcher of the outside world. To make one is no harm; to start it ends the execution."""
 
-    def __init__(self, loop: object, awaited: str) -> None:
+    def __init__(self, loop: Refusing, awaited: str) -> None:
         super().__init__(loop)
+        self._refusing = loop
         self._awaited = awaited
 
     def start(self, *args: Any, **named: Any) -> None:
-        refuse(self._awaited)
+        self._refusing.refuse(self._awaited)
 
     def send(self, *args: Any) -> None:
         """Nobody waits for it."""
@@ -60,7 +65,8 @@ class Refused(Ignored):
 class RefusedPool:
     """Stands where a hub has its pool of threads, or its resolver: each use of it is refused."""
 
-    def __init__(self, awaited: str) -> None:
+    def __init__(self, loop: Refusing, awaited: str) -> None:
+        self._refusing = loop
         self._awaited = awaited
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -70,12 +76,4 @@ class RefusedPool:
         return self._refuse
 
     def _refuse(self, *args: Any, **named: Any) -> None:
-        refuse(self._awaited)
-
-
-def refuse(awaited: str) -> None:
-    """End the execution, since the worker that calls begins to wait for what nobody controls."""
-    run = here()
-    if run is None:
-        raise RuntimeError(f"the hub itself waits for {awaited}, which no schedule controls")
-    run.escape(awaited, sys._getframe(1))
+        self._refusing.refuse(self._awaited)

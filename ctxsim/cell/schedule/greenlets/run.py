@@ -23,6 +23,7 @@ from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import (
     Deadlock,
     Ended,
+    Escape,
     Execution,
     Limits,
     StepLimit,
@@ -47,6 +48,7 @@ _MOST_THROWS = 100
 _STEPS_IN_NO_TIME = 1_000
 _STEP_S = 0.001
 _NOBODY = -1
+_OF_IMPORT = "a socket, or a timer, that was made when the application was imported"
 
 Spawn = Callable[[Callable[[], None]], Any]
 
@@ -70,6 +72,8 @@ class HubRun(Run):
         self._since: dict[int, int] = {}
         # Who was chosen for the call that is made now, and has not gone on yet.
         self._expected = _NOBODY
+        # What was made before waits with the hub's own loop, and shows there.
+        self._real_before: int = loop.real.activecnt
         self._idle_calls = self._lingering = 0
         self._is_done = False
         self._steps_in_no_time = 0
@@ -77,6 +81,7 @@ class HubRun(Run):
     def execute(self, calls: list[Callable[[], object]]) -> Execution:
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
         self._loop.roster = self.roster
+        self._loop.escape = self.escape
         self.roster.give(calls)
         for worker in self.roster.workers:
             self._take_up(worker, self._spawn(partial(self._carry, worker)))
@@ -89,6 +94,7 @@ class HubRun(Run):
             self._live()
         finally:
             greenlet.settrace(before)
+            self._loop.escape = None
             for end in self.at_end:
                 end()
         if self._failure is not None:
@@ -108,7 +114,7 @@ class HubRun(Run):
 
     def _live(self) -> None:
         self._loop.work, self._loop.main = self._go_on_in_hub, self._hub
-        while not self._is_done:
+        while not (self._is_done or self._gevent_hub.dead):
             try:
                 self._gevent_hub.switch()
             except BaseException as error:  # noqa: BLE001 - raised again by `execute`
@@ -258,7 +264,9 @@ class HubRun(Run):
         elif not self.is_ending and worker.ended is None:
             self._since[worker.number] = self._step
             frame = worker.greenlet.gr_frame
-            worker.trail.append(stood.place_of(frame) if frame else worker.trail[-1])
+            worker.trail.append(stood.place_of(frame))
+            if self._loop.real.activecnt > self._real_before:
+                self.stop(Escape(worker.number, _OF_IMPORT, stood.stack_of(frame)))
 
     def _stand_still(self, worker: Worker) -> None:
         """It was chosen, and did not go on: it was killed before, or others took what it awaits."""

@@ -6,9 +6,10 @@ import pytest
 
 from ctxsim.cli import main
 from ctxsim.errors import ExitCode, ScenarioError, TargetError
+from ctxsim.replaying import replay
 from ctxsim.report.cases import keep_case
 from ctxsim.scenario import Scenario
-from ctxsim.simulation import Options, replay, simulate
+from ctxsim.simulation import Options, simulate
 
 HEAD = """
 from urllib.parse import parse_qs

@@ -258,8 +258,8 @@ def test_a_module_that_is_not_there_cannot_be_selected(scenario):
 
 
 def test_workers_that_no_schedule_controls_are_refused_in_the_file(scenario):
-    with pytest.raises(ScenarioError, match="'greenlets:20' cannot be controlled"):
-        scenario(FIXED, workers='[sync, "greenlets:20"]')
+    with pytest.raises(ScenarioError, match="'tasks:20:to_thread' cannot be controlled"):
+        scenario(FIXED, workers='[sync, "tasks:20:to_thread"]')
 
 
 def test_default_workers_are_those_that_can_be_controlled(scenario):
@@ -268,7 +268,7 @@ def test_default_workers_are_those_that_can_be_controlled(scenario):
     text = loaded.text.replace("workers: sync\n", "")
     reloaded = Scenario.parse(text, str(document.folder / "searched.yaml"))
     outcome = searched(reloaded.with_options(budget="10"))
-    assert [cell.workers for cell in outcome.cells] == ["sync", "threads:8"]
+    assert [cell.workers for cell in outcome.cells] == ["sync", "threads:8", "greenlets:100"]
 
 
 # Once in five uses another's value is taken away in between: nobody sees it, but a default.

@@ -113,12 +113,12 @@ def _carry_out(
 
 def _put_in_place(plan: Plan, native: patching.Native) -> None:
     """What has to be there before the application is imported, which binds names."""
-    if plan.search is None:
-        patching.patch_before(plan.workers)
-        return
-    from ctxsim.cell import searching  # noqa: PLC0415 - only a search needs greenlet for it
+    if plan.search is not None:
+        # Before anything is patched: it binds what is native.
+        from ctxsim.cell import searching  # noqa: PLC0415 - only a search needs greenlet for it
 
-    searching.prepare(native)
+        searching.prepare(plan.workers, native)
+    patching.patch_before(plan.workers)
 
 
 def _crew(plan: Plan, channel: Channel, native: patching.Native) -> tuple[Crew, models.Model]:
@@ -128,8 +128,7 @@ def _crew(plan: Plan, channel: Channel, native: patching.Native) -> tuple[Crew, 
     switchpoint.drive(blocking=models.blocking(plan, native, model, pauses))
     pauses.stand_in()
     crew = models.crew(plan, channel, native, model, pauses)
-    if plan.search is None:
-        patching.patch_after(plan.workers)
+    patching.patch_after(plan.workers)
     # Once more: what was patched meanwhile, by us or by the application, is another function.
     pauses.stand_in()
     return crew, model

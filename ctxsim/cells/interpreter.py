@@ -113,9 +113,9 @@ def equip(job: Job) -> Job:
 
 
 def _needed(plan: Plan) -> tuple[str, ...]:
-    if plan.search is not None:
-        return ("greenlet",)
-    return tuple(_LENT) if plan.workers.needs_gevent else ()
+    if plan.workers.needs_gevent:
+        return tuple(_LENT)
+    return ("greenlet",) if plan.search is not None else ()
 
 
 def _folder_of_ours() -> str:

@@ -86,7 +86,22 @@ class UncontrolledBlock:
         )
 
 
-Stopped = Deadlock | StepLimit | UncontrolledBlock
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A worker began to wait for `awaited`, which comes from outside and by no schedule.
+
+    `stack` is where it was, the innermost site first.
+    """
+
+    worker: int
+    awaited: str
+    stack: tuple[Site, ...]
+
+    def __str__(self) -> str:
+        return f"worker {self.worker} waits for {self.awaited}, at {_told(self.stack[0])}"
+
+
+Stopped = Deadlock | StepLimit | UncontrolledBlock | Escape
 
 
 @dataclass(frozen=True, slots=True)

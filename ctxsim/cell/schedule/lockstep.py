@@ -21,6 +21,7 @@ from ctxsim.cell.schedule.collecting import Collecting
 from ctxsim.cell.schedule.execution import (
     Deadlock,
     Ended,
+    Escape,
     Execution,
     Limits,
     StepLimit,
@@ -32,7 +33,9 @@ from ctxsim.cell.schedule.places import (
     application_place,
     called_in_library,
     is_atomic,
+    site_of,
 )
+from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.states import TICKS_PER_S, Roster, Waitable, Waiting, Worker
 from ctxsim.cell.schedule.tracing import Tracer, Untraced
@@ -144,6 +147,15 @@ class Run:
         chosen = self._choose()
         if chosen != worker.number:
             _call_traced(self._switch, (worker, chosen))
+
+    def escape(self, awaited: str, frame: FrameType) -> None:
+        """End the execution, since whoever runs begins to wait for what no schedule controls."""
+        number = -1 if self.current is None else self.current.number
+        self.stop(Escape(number, awaited, self._stack(frame)))
+        raise CutOff
+
+    def _stack(self, frame: FrameType) -> tuple[Site, ...]:
+        return (site_of((application_place(frame),)),)
 
     def stop(self, stopped: Stopped) -> None:
         """Cut the execution off: no worker switches any more."""
@@ -304,7 +316,7 @@ class Lockstep:
         `seed` is for chance, where that is selected. Raises DivergedError as the chooser does.
         """
         global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
-        run = Run(chooser, self._tracer, self._limits)
+        run = self._new_run(chooser, self._limits)
         run.roster.now_s = self._now_s
         with self._collecting.afterwards():
             for surround in surroundings:
@@ -317,3 +329,6 @@ class Lockstep:
                 if self._time_goes_on:
                     # Later than what any clock has shown.
                     self._now_s = run.look_at_clock_s()
+
+    def _new_run(self, chooser: Chooser, limits: Limits) -> Run:
+        return Run(chooser, self._tracer, limits)

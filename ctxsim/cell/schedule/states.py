@@ -127,7 +127,7 @@ class Roster:
         """
         deadlines = list(self._deadlines())
         earliest_s = min((deadline_s for deadline_s, _ in deadlines), default=None)
-        if earliest_s is None or self._is_too_late(earliest_s):
+        if earliest_s is None or self.is_too_late(earliest_s):
             return False
         self.now_s = max(self.now_s, earliest_s)
         for deadline_s, worker in deadlines:
@@ -140,7 +140,7 @@ class Roster:
             if worker.waiting is not None and worker.waiting.deadline_s is not None:
                 yield worker.waiting.deadline_s, worker
 
-    def _is_too_late(self, deadline_s: float) -> bool:
+    def is_too_late(self, deadline_s: float) -> bool:
         if not self.only_daemons():
             return False
         if self._over_s is None:

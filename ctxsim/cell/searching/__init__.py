@@ -16,17 +16,14 @@ from typing import Any
 
 from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Tally
-from ctxsim.cell.patching import Native
 from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.execution import Limits
-from ctxsim.cell.schedule.standins import StandIns
-from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
+from ctxsim.cell.searching.controls import control_of, prepare
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.scripts import Script
-from ctxsim.cell.searching.selecting import selected
 from ctxsim.cell.searching.settling import (
     Cause,
     Play,
@@ -66,14 +63,8 @@ _OUTSIDE = (
     "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
     "memcache", "pymemcache",
 )  # fmt: skip
-_NOWHERE = Selection(frozenset())
+__all__ = ["Searching", "prepare"]
 Say = Callable[[dict[str, Any]], None]
-
-
-def prepare(native: Native) -> None:
-    """Have simulated threads, locks and time stand in; before the application is imported."""
-    StandIns().install()
-    native.sleep = sleep
 
 
 class Searching:
@@ -88,10 +79,8 @@ class Searching:
         self._traffic: Traffic = crew.traffic
         self._tally = Tally()
         crew.tallies.append(self._tally)
-        # One worker alone goes on anyway.
-        self._selections = [_NOWHERE]
-        if crew.workers.in_flight > 1:
-            self._selections = selected(self._search.select, self._search.granularity)
+        self._control = control_of(crew)
+        self._selections = self._control.selections(self._search)
         self._scenes: list[Scenes] = [{} for _ in self._selections]
         # What was answered otherwise, perhaps because of what no schedule controls.
         self._blamed: set[tuple[str, str]] = set()
@@ -114,6 +103,7 @@ class Searching:
         self._ended: set[int] = set()
         self._cut_off: set[int] = set()
         _refuse_threads()
+        self._control.settle()
         if is_asynchronous(crew.target):
             raise TargetError(
                 "it is an ASGI application, which no schedule controls in this version",
@@ -208,14 +198,15 @@ class Searching:
             kind=self._search.kind,
             depth=self._search.depth,
             at_once=workers.in_flight,
-            one_each=workers.variant == "fresh",
+            one_each=self._control.one_each,
+            at_lines=self._control.at_lines,
             executions=_EXECUTIONS if left is None else left,
             known=self._known.union(self._settled),
         )
 
     def _carry(self, selection: Selection, wish: Wish, scenes: Scenes) -> Batch:
         self._traffic.vary(wish.number)
-        with Stage(self._crew, self._traffic, selection, Limits()) as stage:
+        with Stage(self._crew, self._control, selection, Limits()) as stage:
             return carry_batch(stage, wish, scenes)
 
     def _take(self, batch: Batch, at: int) -> None:
@@ -289,7 +280,7 @@ class Searching:
 
     def _played(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
         self._traffic.vary(script.variation)
-        with Stage(self._crew, self._traffic, selection, Limits()) as stage:
+        with Stage(self._crew, self._control, selection, Limits()) as stage:
             for number, window in enumerate(script.windows):
                 if number in script.passed_over:
                     stage.pass_over(window)

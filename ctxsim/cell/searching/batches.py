@@ -23,8 +23,13 @@ from ctxsim.errors import DivergedError
 
 # How many requests come first, one by one, and how many windows then follow; batches take turns.
 # Few begin with none: the very first requests do what later ones do not, and switch elsewhere.
-_FIRST = (2, 3, 0, 12, 1, 40)
-_WINDOWS = (40, 40, 80, 40, 160, 80)
+_SHAPES = ((2, 40), (3, 40), (0, 80), (12, 40), (1, 160), (40, 80))
+# Where only waits are switch points windows have few steps, and there would be few batches: so most
+# of them are no more than the very first requests.
+_SHAPES_OF_FEW_STEPS = (
+    (2, 40), (0, 2), (0, 2), (3, 40), (0, 2), (0, 2), (0, 40), (0, 2), (0, 2),
+    (12, 40), (0, 2), (0, 2), (1, 80), (0, 2), (0, 2), (40, 80), (0, 2), (0, 2),
+)  # fmt: skip
 # How many requests a window has, and how many each of its workers carries: by these shares.
 _AT_ONCE = (2, 2, 2, 3)
 _EACH = (1, 1, 1, 2)
@@ -78,7 +83,8 @@ class Wish:
 
     It ends after so many `executions`, and with the first event of a cause that is not `known`.
     `at_once` is how many requests a window may have at most; 1 for one worker that carries them one
-    after the other. Where `one_each`, no worker carries two.
+    after the other. Where `one_each`, no worker carries two; where not `at_lines`, workers switch
+    at waits alone.
     With a `pair` of steps it has one window, in which two users send these; what comes first is
     what brings the users there.
     """
@@ -89,6 +95,7 @@ class Wish:
     depth: int | None
     at_once: int
     one_each: bool
+    at_lines: bool
     executions: int
     known: frozenset[tuple[str, ...]]
     pair: tuple[int, int] | None = None
@@ -174,10 +181,11 @@ def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
         yield from _to_pair(stage, wish.seed, wish.pair)
         return
     chance = Random(wish.seed << _SEED_BITS | wish.number)
-    turn = wish.number % len(_FIRST)
-    for _ in range(_FIRST[turn]):
+    shapes = _SHAPES if wish.at_lines else _SHAPES_OF_FEW_STEPS
+    first, windows = shapes[wish.number % len(shapes)]
+    for _ in range(first):
         yield Window(((chance.randrange(stage.lanes),),), chance.getrandbits(_SEED_BITS))
-    for _ in range(_WINDOWS[turn]):
+    for _ in range(windows):
         lanes = _in_order(stage, chance) if wish.at_once == 1 else _at_once(stage, wish, chance)
         yield Window(lanes, chance.getrandbits(_SEED_BITS))
 

@@ -9,6 +9,9 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+
+# Gevent patches some of them in `os`, and its own wait for its hub: `close` too.
+from posix import close, fork, pipe, read, waitpid
 from typing import TypeVar
 
 from ctxsim.errors import CtxsimError, SearchEndedError
@@ -24,17 +27,17 @@ def in_fork(work: Callable[[], Result]) -> Result:
     Raises SearchEndedError if the application ended the copy, or if `work` did; and CtxsimError
     with the traceback of whatever else it raised.
     """
-    reading, writing = os.pipe()
+    reading, writing = pipe()
     child = _fork()
     if child == 0:
-        os.close(reading)
+        close(reading)
         _carry_out(work, writing)
-    os.close(writing)
+    close(writing)
     try:
         data = _all_of(reading)
     finally:
-        os.close(reading)
-        _, status = os.waitpid(child, 0)
+        close(reading)
+        _, status = waitpid(child, 0)
     if not data:
         raise _ended(os.waitstatus_to_exitcode(status))
     is_result, value = pickle.loads(data)
@@ -48,7 +51,7 @@ def _fork() -> int:
     # The ticker's thread is nothing that the copy needs; Python 3.12 warns of any.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+        return fork()
 
 
 def _carry_out(work: Callable[[], object], writing: int) -> None:
@@ -69,7 +72,7 @@ def _carry_out(work: Callable[[], object], writing: int) -> None:
 
 def _all_of(reading: int) -> bytes:
     parts = []
-    while part := os.read(reading, _CHUNK_BYTES):
+    while part := read(reading, _CHUNK_BYTES):
         parts.append(part)
     return b"".join(parts)
 

@@ -13,6 +13,8 @@ _INSTALLED = ("site-packages", "dist-packages")
 # What watches and drives has to go on with what is real; a switch within a lock of theirs hangs.
 _NEVER = ("gevent", "greenlet", "pip", "setuptools", "_distutils_hack")
 
+NOWHERE = Selection(frozenset())
+
 
 def selected(names: Sequence[str], granularity: Granularity) -> list[Selection]:
     """The selections to search with, the narrowest first.

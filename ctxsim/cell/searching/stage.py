@@ -1,8 +1,9 @@
-"""Carries windows of requests in this process: each worker is a simulated thread."""
+"""Carries windows of requests in this process: each worker is one that a schedule controls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,21 +13,22 @@ from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import (
     Deadlock,
+    Escape,
     Execution,
     Limits,
     UncontrolledBlock,
     Wait,
 )
-from ctxsim.cell.schedule.lockstep import Lockstep, here
+from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.points import Points, Site
-from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
+from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.scripts import Window
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.record import shown_file
-from ctxsim.cell.workers.carry import Crew, new_baseline
+from ctxsim.cell.workers.carry import Crew
 from ctxsim.errors import DivergedError, SearchEndedError
 
 _ONE_AFTER_THE_OTHER = Points(())
@@ -40,20 +42,24 @@ class Carried:
     execution: Execution
     # The requests of each worker, in turn.
     requests: tuple[tuple[Who, ...], ...]
+    # What a worker is called that a request has started.
+    started: str
 
 
 class Stage:
     """Everything that a copy of the process needs to carry windows; entered once in it."""
 
-    def __init__(self, crew: Crew, traffic: Traffic, selection: Selection, limits: Limits) -> None:
+    def __init__(self, crew: Crew, control: Control, selection: Selection, limits: Limits) -> None:
+        assert isinstance(crew.traffic, Traffic)
         self.events: list[Event] = []
         self._crew = crew
-        self._traffic = traffic
-        self.lanes = len(traffic.lanes)
+        self._control = control
+        self._traffic = crew.traffic
+        self.lanes = len(crew.traffic.lanes)
         self._files = selection.files
-        self._tracer = tracing(selection)
-        self._lockstep = Lockstep(self._tracer, limits, time_goes_on=True)
+        self._lockstep = control.lockstep(selection, limits)
         self._watchdog = Watchdog(_PATIENCE_S)
+        self._entered = ExitStack()
         self._carried: list[list[Request]] = []
         # The steps of requests that came to their ends, and of those that were cut off.
         self.ended: set[int] = set()
@@ -68,13 +74,12 @@ class Stage:
         self._crew.tallies.clear()
         self._carrier = self._crew.carrier()
         self._crew.record.hand_to(self._hear)
-        self._tracer.__enter__()
-        self._watchdog.__enter__()
+        self._run = self._entered.enter_context(self._lockstep).run
+        self._entered.enter_context(self._watchdog)
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._watchdog.__exit__(*raised)
-        self._tracer.__exit__(*raised)
+        self._entered.close()
 
     @property
     def tally(self) -> Tally:
@@ -91,8 +96,8 @@ class Stage:
         return tuple(n for n, lane in enumerate(self._traffic.lanes) if lane.place == 0)
 
     def is_seen(self, execution: Execution) -> bool:
-        """Whether a request came to a switch point in the selected files."""
-        return any(
+        """Whether a request came to a switch point in the selected files, where lines are some."""
+        return not self._control.at_lines or any(
             code.co_filename in self._files for trail in execution.trails for code, _ in trail
         )
 
@@ -120,7 +125,7 @@ class Stage:
         tally = self._carrier.tally
         before = replace(tally, faults=dict(tally.faults), failures=dict(tally.failures))
         try:
-            execution = self._lockstep.run(calls, chooser, window.seed)
+            execution = self._run(calls, chooser, window.seed)
         except DivergedError:
             # Requests that we cut off are none that failed.
             self._carrier.tally = before
@@ -129,18 +134,15 @@ class Stage:
             self._carrier.tally = before
         self._raise_faults(execution)
         self._clear_up(execution)
-        return Carried(execution, tuple(tuple(r.who for r in each) for each in self._carried))
+        who = tuple(tuple(request.who for request in each) for each in self._carried)
+        return Carried(execution, who, self._control.started)
 
     def _carry(self, number: int, lanes: tuple[int, ...]) -> None:
-        crew, run = self._crew, self._carrier.run
-        baseline = new_baseline()
+        carry = self._control.carry_in_worker(self._carrier)
         for lane in lanes:
             request = self._traffic.next_of(self._traffic.lanes[lane])
             self._carried[number].append(request)
-            if crew.workers.variant == "copied":
-                crew.imported_in.copy().run(run, request, None, _give_way)
-            else:
-                run(request, baseline, _give_way)
+            carry(request)
 
     def _raise_faults(self, execution: Execution) -> None:
         for worker in execution.workers[: len(self._carried)]:
@@ -148,6 +150,8 @@ class Stage:
                 raise worker.error
         if isinstance(execution.stopped, UncontrolledBlock):
             raise _uncontrolled(execution.stopped)
+        if isinstance(execution.stopped, Escape):
+            raise _escaped(execution.stopped)
 
     def _clear_up(self, execution: Execution) -> None:
         stopped = execution.stopped
@@ -185,10 +189,6 @@ class Stage:
             self.events.append(Event.from_json(message["event"]))
 
 
-def _give_way() -> None:
-    sleep(0)
-
-
 def _cycle(waits: Sequence[Wait]) -> Sequence[Wait]:
     """Those that wait for each other; all where it is not known for whom they wait.
 
@@ -224,4 +224,12 @@ def _uncontrolled(stopped: UncontrolledBlock) -> SearchEndedError:
         "hang",
         f"a request came to no switch point for {stopped.waited_s:g} s, at "
         f"{_told(stopped.stack[0])}: it waits for what no schedule controls, or runs in circles",
+    )
+
+
+def _escaped(stopped: Escape) -> SearchEndedError:
+    return SearchEndedError(
+        "hang",
+        f"a request waits for {stopped.awaited}, at {_told(stopped.stack[0])}, and no schedule "
+        "controls that: search without such requests, or write schedule: {kind: os}",
     )

@@ -40,7 +40,7 @@ def _runs(carried: Carried) -> Iterator[str]:
 
 def _name(carried: Carried, worker: int) -> str:
     if worker >= len(carried.requests):
-        return f"thread {worker}, which a request started,"
+        return f"{carried.started} {worker}, which a request started,"
     return " and then ".join(map(str, carried.requests[worker])) or f"worker {worker}"
 
 

@@ -51,7 +51,7 @@ def _open_loop() -> Iterator[None]:
         timer.close()
 
 
-def _give_way() -> None:
+def give_way() -> None:
     gevent.sleep(0)
 
 
@@ -80,7 +80,8 @@ class Killable(gevent.Greenlet):  # type: ignore[type-arg]
             self.throw(gevent.GreenletExit())
 
 
-def _may_be_killed(request: Request) -> None:
+def may_be_killed(request: Request) -> None:
+    """Kill the greenlet that calls, if that befalls the request which it begins to carry."""
     current = gevent.getcurrent()
     if request.fault == "cancel" and isinstance(current, Killable):
         current.begin(request)
@@ -134,8 +135,8 @@ class Hub:
             self._start_next()
 
     def _run(self, request: Request) -> None:
-        _may_be_killed(request)
-        self._carrier.run(request, None, _give_way)
+        may_be_killed(request)
+        self._carrier.run(request, None, give_way)
 
 
 class Pool:
@@ -160,7 +161,7 @@ class Pool:
     def _work(self) -> None:
         baseline = new_baseline()
         while (request := self._crew.traffic.take()) is not None:
-            _may_be_killed(request)
-            self._carrier.run(request, baseline, _give_way)
+            may_be_killed(request)
+            self._carrier.run(request, baseline, give_way)
             # The others' turn: a request that never waits must not be the only one there is.
             gevent.sleep(0)

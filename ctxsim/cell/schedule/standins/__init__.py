@@ -13,7 +13,7 @@ import _thread
 import random
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from ctxsim.cell.schedule.lockstep import Surrounding, surroundings
@@ -28,25 +28,39 @@ _Binding = tuple[dict[str, Any], str, object]
 
 
 class StandIns:
-    """Put in place by `install` or a with statement; `clock` and `chance` where these too."""
+    """Put in place by `install` or a with statement; `clock`, `chance`, `threads` where these too.
 
-    def __init__(self, *, clock: bool = True, chance: bool = True) -> None:
+    `more` are others: by the real object, the one that stands in for it.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: bool = True,
+        chance: bool = True,
+        threads: bool = True,
+        more: Mapping[object, object] | None = None,
+    ) -> None:
         self._clock = clock
         self._chance = chance
+        self._threads = threads
+        self._more = dict(more or {})
         self._bound: list[_Binding] = []
         self._added: list[Surrounding] = []
         self._random: tuple[Any, ...] = ()
 
     def install(self) -> None:
         """Put them in place, for good unless `remove` is called."""
-        elders = Elders(elder())
+        elders = Elders(elder() if self._threads else [])
         found = self._found()
-        self._bound = list(_bindings(found))
+        self._bound = list(_bindings(found, LOCK_TYPE if self._threads else None))
         around: dict[int, Lock] = {}
         for names, name, real in self._bound:
             names[name] = _stand_in(real, found, around)
         births.install()
-        self._added = [births.anew, threads.own_threads, elders.exchange]
+        self._added = [births.anew]
+        if self._threads:
+            self._added += [threads.own_threads, elders.exchange]
         if self._chance:
             self._added.append(chance.seeded)
             self._random = random.getstate()
@@ -71,7 +85,9 @@ class StandIns:
         self.remove()
 
     def _found(self) -> dict[int, tuple[object, object]]:
-        found = {**_of_threading(), **threads.stand_ins()}
+        found = dict(self._more)
+        if self._threads:
+            found.update({**_of_threading(), **threads.stand_ins()})
         if self._clock:
             found.update(clocks.stand_ins())
         if self._chance:
@@ -90,12 +106,14 @@ def _of_threading() -> dict[object, object]:
     }
 
 
-def _bindings(found: dict[int, tuple[object, object]]) -> Iterator[_Binding]:
+def _bindings(
+    found: dict[int, tuple[object, object]], lock_type: type | None
+) -> Iterator[_Binding]:
     for name, module in list(sys.modules.items()):
         names = getattr(module, "__dict__", None)
         if type(names) is dict and not name.startswith(_LEFT_ALONE):
             for bound, value in list(names.items()):
-                if id(value) in found or type(value) is LOCK_TYPE:
+                if id(value) in found or type(value) is lock_type:
                     yield names, bound, value
 
 

@@ -1,0 +1,63 @@
+"""How `greenlets:N` is controlled: a greenlet of gevent's for each request, on a loop of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import gevent
+
+from ctxsim.cell.plan import Search
+from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.greenlets.hub import Greenlets as Hub
+from ctxsim.cell.schedule.greenlets.hub import bring_to_rest, going_on
+from ctxsim.cell.schedule.lockstep import Lockstep
+from ctxsim.cell.schedule.tracing import Selection
+from ctxsim.cell.searching.selecting import NOWHERE
+from ctxsim.cell.visits import Request
+from ctxsim.cell.workers.carry import Carrier, Crew
+from ctxsim.cell.workers.greenlets import Killable, give_way, may_be_killed
+from ctxsim.errors import TargetError
+
+
+class Greenlets:
+    """They switch where gevent does, and at no line."""
+
+    started = "greenlet"
+    at_lines = False
+    one_each = True
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._kind = Killable if crew.plan.faults.cancel > 0 else gevent.Greenlet
+
+    def settle(self) -> None:
+        if others := going_on():
+            names = ", ".join(sorted({_name(each) for each in others}))
+            raise TargetError(
+                f"the application started greenlets when it was imported ({names}), and no "
+                "schedule controls these",
+                "search an application that does not start them, or write schedule: {kind: os}",
+            )
+        bring_to_rest()
+
+    def selections(self, search: Search) -> list[Selection]:
+        return [NOWHERE]
+
+    def lockstep(self, selection: Selection, limits: Limits) -> AbstractContextManager[Lockstep]:
+        return Hub(limits, self._kind)
+
+    def carry_in_worker(self, carrier: Carrier) -> Callable[[Request], None]:
+        def carry(request: Request) -> None:
+            may_be_killed(request)
+            if self._crew.workers.variant == "copied":
+                self._crew.imported_in.copy().run(carrier.run, request, None, give_way)
+            else:
+                carrier.run(request, None, give_way)
+
+        return carry
+
+
+def _name(each: object) -> str:
+    run = each.__dict__.get("_run") if isinstance(each, gevent.Greenlet) else None
+    return str(getattr(run, "__qualname__", type(each).__name__))

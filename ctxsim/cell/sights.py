@@ -66,8 +66,9 @@ class Trial:
 
     `variant` is "full" (every name that the source reads), "word" (so, with one of them as a text
     that the source compares it with), "likely" (so, with the texts that names suggest), "no number"
-    (so, with a text where a number is read), "own" (only those that tell who the user is), "nobody"
-    (only the others), "same" and "again" (all, on a page that others ask for too), or "bare" (none).
+    (so, with a text where a number is read), "own" (only those that tell who the user is),
+    "nobody" (only the others), "same" and "again" (all, on a page that others ask for too), or
+    "bare" (none).
     `echoes`: the answer held a canary of the request.
     """
 

@@ -60,7 +60,7 @@ class Workers:
     @property
     def can_be_controlled(self) -> bool:
         """Whether a schedule can say which of them goes on."""
-        return self.model in ("sync", "threads")
+        return self.model == "threads" or self.suits_asgi
 
     @classmethod
     def parse(cls, word: str) -> Workers:

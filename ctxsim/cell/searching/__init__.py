@@ -27,7 +27,7 @@ from ctxsim.cell.searching.selecting import selected
 from ctxsim.cell.searching.settling import Cause, Play, Settled, Shown, replayed, settle
 from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.searching.stories import story
-from ctxsim.cell.targets import is_asynchronous
+from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
 from ctxsim.errors import TargetError
@@ -56,6 +56,14 @@ def prepare(native: Native) -> None:
     """Have simulated threads, locks and time stand in; before the application is imported."""
     StandIns().install()
     native.sleep = sleep
+
+
+def runner() -> Runner:
+    """What runs an asynchronous application's start and end, and has the loop for its requests."""
+    # asyncio brings much with it that other cells do not need.
+    from ctxsim.cell.searching import tasks  # noqa: PLC0415 - see above
+
+    return tasks.Runner()
 
 
 class Searching:
@@ -90,11 +98,6 @@ class Searching:
         self._ended: set[int] = set()
         self._cut_off: set[int] = set()
         _refuse_threads()
-        if is_asynchronous(crew.target):
-            raise TargetError(
-                "it is an ASGI application, which no schedule controls in this version",
-                "leave the schedule out, or write schedule: {kind: os}",
-            )
         # Once here, not in each copy: it takes longer than a short one does.
         crew.residue.search()
 

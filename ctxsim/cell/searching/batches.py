@@ -33,6 +33,9 @@ _ALIKE = 0.5
 _SEED_BITS = 48
 # A batch that is long ends after so many, since nothing is heard of it before.
 _MOST_STEPS = 30_000
+# So does one that carries many requests in order, because what an application keeps of them may
+# make each one slower.
+_MOST_IN_ORDER = 200
 
 
 @dataclass(slots=True)
@@ -120,6 +123,7 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         if (
             execution.stopped
             or steps > _MOST_STEPS
+            or (wish.at_once == 1 and stage.tally.requests > _MOST_IN_ORDER)
             or any(each.cause not in wish.known for each in stage.events)
         ):
             break

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
-from ctxsim.errors import CtxsimError, SearchEndedError
+from ctxsim.errors import CtxsimError, SearchEndedError, TargetError
 
 Result = TypeVar("Result")
 
@@ -21,8 +21,8 @@ _CHUNK_BYTES = 1 << 20
 def in_fork(work: Callable[[], Result]) -> Result:
     """What `work` returns, which must be picklable.
 
-    Raises SearchEndedError if the application ended the copy, or if `work` did; and CtxsimError
-    with the traceback of whatever else it raised.
+    Raises SearchEndedError if the application ended the copy, or if `work` did, TargetError if
+    `work` did, and CtxsimError with the traceback of whatever else it raised.
     """
     reading, writing = os.pipe()
     child = _fork()
@@ -75,7 +75,7 @@ def _all_of(reading: int) -> bytes:
 
 
 def _told(error: BaseException) -> CtxsimError:
-    if isinstance(error, SearchEndedError):
+    if isinstance(error, (SearchEndedError, TargetError)):
         return error
     return CtxsimError("".join(traceback.format_exception(error)))
 

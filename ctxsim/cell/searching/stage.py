@@ -1,10 +1,9 @@
-"""Carries windows of requests in this process: each worker is a simulated thread."""
+"""Carries windows of requests in this process, each worker as its control has it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from ctxsim.cell.history import Event, Tally, Where, Who
@@ -17,16 +16,16 @@ from ctxsim.cell.schedule.execution import (
     UncontrolledBlock,
     Wait,
 )
-from ctxsim.cell.schedule.lockstep import Lockstep, here
+from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.points import Points, Site
-from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tracing import Selection, tracing
 from ctxsim.cell.schedule.watchdog import Watchdog
+from ctxsim.cell.searching import controls
 from ctxsim.cell.searching.scripts import Window
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.record import shown_file
-from ctxsim.cell.workers.carry import Crew, new_baseline
+from ctxsim.cell.workers.carry import Crew
 from ctxsim.errors import DivergedError, SearchEndedError
 
 _ONE_AFTER_THE_OTHER = Points(())
@@ -52,7 +51,7 @@ class Stage:
         self.lanes = len(traffic.lanes)
         self._files = selection.files
         self._tracer = tracing(selection)
-        self._lockstep = Lockstep(self._tracer, limits, time_goes_on=True)
+        self._limits = limits
         self._watchdog = Watchdog(_PATIENCE_S)
         self._carried: list[list[Request]] = []
         # The steps of requests that came to their ends, and of those that were cut off.
@@ -67,6 +66,7 @@ class Stage:
     def __enter__(self) -> Stage:
         self._crew.tallies.clear()
         self._carrier = self._crew.carrier()
+        self._control = controls.of(self._crew, self._carrier, self._tracer, self._limits)
         self._crew.record.hand_to(self._hear)
         self._tracer.__enter__()
         self._watchdog.__enter__()
@@ -86,7 +86,9 @@ class Stage:
         return self._traffic.sent_steps
 
     def is_seen(self, execution: Execution) -> bool:
-        """Whether a request came to a switch point in the selected files."""
+        """Whether a request came to a switch point: in the selected files, where it is a thread."""
+        if "thread" not in execution.kinds:
+            return True
         return any(
             code.co_filename in self._files for trail in execution.trails for code, _ in trail
         )
@@ -111,11 +113,11 @@ class Stage:
             points = window.points or _ONE_AFTER_THE_OTHER
             chooser = ByPoints(points).begin(0, window.seed, Lengths())
         self._carried = [[] for _ in window.lanes]
-        calls = [partial(self._carry, number, worker) for number, worker in enumerate(window.lanes)]
+        workers = [self._requests(number, lanes) for number, lanes in enumerate(window.lanes)]
         tally = self._carrier.tally
         before = replace(tally, faults=dict(tally.faults), failures=dict(tally.failures))
         try:
-            execution = self._lockstep.run(calls, chooser, window.seed)
+            execution = self._control.run(workers, chooser, window.seed)
         except DivergedError:
             # Requests that we cut off are none that failed.
             self._carrier.tally = before
@@ -126,16 +128,11 @@ class Stage:
         self._clear_up(execution)
         return Carried(execution, tuple(tuple(r.who for r in each) for each in self._carried))
 
-    def _carry(self, number: int, lanes: tuple[int, ...]) -> None:
-        crew, run = self._crew, self._carrier.run
-        baseline = new_baseline()
+    def _requests(self, number: int, lanes: tuple[int, ...]) -> Iterator[Request]:
         for lane in lanes:
             request = self._traffic.next_of(self._traffic.lanes[lane])
             self._carried[number].append(request)
-            if crew.workers.variant == "copied":
-                crew.imported_in.copy().run(run, request, None, _give_way)
-            else:
-                run(request, baseline, _give_way)
+            yield request
 
     def _raise_faults(self, execution: Execution) -> None:
         for worker in execution.workers[: len(self._carried)]:
@@ -178,10 +175,6 @@ class Stage:
         # What requests do that are cut off is our doing.
         if message["say"] == "event" and (run is None or not run.is_ending):
             self.events.append(Event.from_json(message["event"]))
-
-
-def _give_way() -> None:
-    sleep(0)
 
 
 def _cycle(waits: Sequence[Wait]) -> Sequence[Wait]:

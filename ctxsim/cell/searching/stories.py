@@ -5,12 +5,18 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterator
 
+from ctxsim.cell.schedule.execution import Kind
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.searching.stage import Carried
 from ctxsim.cell.witness.record import shown_file
 
 _MOST_RUNS = 16
 _LONGEST_LINE = 48
+_STARTED: dict[Kind, str] = {
+    "thread": "thread {}, which a request started,",
+    "task": "task {}, which a request started,",
+    "callbacks": "what is called back on the loop",
+}
 
 
 def story(carried: Carried) -> tuple[str, ...]:
@@ -40,7 +46,7 @@ def _runs(carried: Carried) -> Iterator[str]:
 
 def _name(carried: Carried, worker: int) -> str:
     if worker >= len(carried.requests):
-        return f"thread {worker}, which a request started,"
+        return _STARTED[carried.execution.kinds[worker]].format(worker)
     return " and then ".join(map(str, carried.requests[worker])) or f"worker {worker}"
 
 

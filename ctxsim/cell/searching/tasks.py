@@ -1,0 +1,107 @@
+"""Iterator[Request] as tasks of the one loop that the application was started on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from contextvars import Context, copy_context
+from typing import Any
+
+from ctxsim.cell.schedule.choices import Lengths
+from ctxsim.cell.schedule.choosing import Chooser
+from ctxsim.cell.schedule.execution import Escaped, Execution, Limits, Stopped
+from ctxsim.cell.schedule.looping import Loop
+from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.strategies.by_points import ByPoints
+from ctxsim.cell.schedule.tasks import Tasks, Work
+from ctxsim.cell.schedule.tracing import Tracer
+from ctxsim.cell.targets import is_asynchronous
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.record import shown_file
+from ctxsim.cell.workers.carry import Carrier, Crew, new_baseline
+from ctxsim.errors import SearchEndedError, TargetError
+
+# A start does once what no request does: it may take long.
+_START = Limits(steps=200_000)
+_IN_TURN = Points(())
+
+
+class TasksControl:
+    """Each request is a task, in a context as the workers have it; `sync` has one at a time."""
+
+    def __init__(self, crew: Crew, carrier: Carrier, tracer: Tracer, limits: Limits) -> None:
+        self._current = crew.current
+        self._carrier = carrier
+        self._is_asynchronous = is_asynchronous(crew.target)
+        self._tasks = Tasks(_loop_of(crew), tracer, limits)
+        baseline = new_baseline()
+        self._baseline: Context | None = None
+        self._reused: Context | None = None
+        if crew.workers.model == "sync":
+            self._baseline, self._reused = baseline, baseline.copy()
+        self._new = Context if crew.workers.variant == "empty" else baseline.copy
+
+    def run(self, workers: Sequence[Iterator[Request]], chooser: Chooser, seed: int) -> Execution:
+        try:
+            execution = self._tasks.run(map(self._work, workers), chooser, seed)
+        except SystemExit as error:
+            raise SearchEndedError(
+                "exit", f"the application ended its process amid the run: {error!r}"
+            ) from error
+        raise_escape(execution.stopped)
+        return execution
+
+    def _work(self, requests: Iterator[Request]) -> Iterator[Work]:
+        for request in requests:
+            yield self._carry(request), self._reused or self._new()
+
+    async def _carry(self, request: Request) -> None:
+        if self._is_asynchronous:
+            await self._carrier.answer(request, self._baseline)
+            return
+        for _ in self._carrier.carry(request, None):
+            await asyncio.sleep(0)
+            # Other tasks ran on this thread in the meantime.
+            self._current.set(request)
+
+
+class Runner:
+    """Runs an application's start and end on the loop that carries its requests."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self._tasks = Tasks(self.loop, limits=_START)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` to its end; raises what it raises, and TargetError if it cannot end."""
+        chooser = ByPoints(_IN_TURN).begin(0, 0, Lengths())
+        execution = self._tasks.run([iter([(work, copy_context())])], chooser)
+        raise_escape(execution.stopped)
+        ended, *others = execution.workers
+        if execution.stopped is not None:
+            raise TargetError(f"its lifespan did not come to an end: {execution.stopped}", _HINT)
+        if ended.error is not None:
+            raise ended.error
+        if any(each.cut_off for each in others):
+            raise TargetError(
+                "its lifespan started threads, and a schedule keeps none for the requests", _HINT
+            )
+
+
+_HINT = "write schedule: {kind: os}"
+
+
+def raise_escape(stopped: Stopped | None) -> None:
+    """Raise TargetError where the application has asked for what no schedule controls."""
+    if isinstance(stopped, Escaped):
+        at = f"{shown_file(stopped.site.file)}:{stopped.site.line} in {stopped.site.function}"
+        raise TargetError(
+            f"it calls loop.{stopped.called} at {at}: what goes on outside of the process is "
+            "controlled by no schedule",
+            _HINT,
+        )
+
+
+def _loop_of(crew: Crew) -> Loop | None:
+    runner = getattr(crew.target, "runner", None)
+    return runner.loop if isinstance(runner, Runner) else None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
-from ctxsim.cell.schedule.places import Place, is_atomic
+from ctxsim.cell.schedule.places import Place, is_atomic, is_installed
 
 Task = asyncio.Task[Any]
 
@@ -17,10 +17,11 @@ _CELL: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def place_of(task: Task) -> Place:
-    """The innermost line of the application's; else the innermost that is known."""
+    """The innermost line of the application's, or of a package's; else what is known."""
     places = list(_places(task.get_coro()))
-    own = [each for each in places if is_application(each)]
-    return (own or places or [_beginning(task)])[-1]
+    more = [each for each in places if is_application(each)]
+    own = [each for each in more if not is_installed(each[0].co_filename)]
+    return (own or more or places or [_beginning(task)])[-1]
 
 
 def awaited(task: Task) -> str:

@@ -16,13 +16,19 @@ _INSTALLED = ("site-packages", "dist-packages")
 _OWN = os.path.dirname(__file__) + os.sep
 
 
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to a package that was installed."""
+    return any(part in file for part in _INSTALLED)
+
+
 class _Atomic(dict[str, bool]):
     """Whether code of that file runs without switch points of its own, by the file's name."""
 
     def __missing__(self, file: str) -> bool:
         in_library = file.startswith(_STANDARD_LIBRARY)
-        installed = any(part in file for part in _INSTALLED)
-        self[file] = atomic = file.startswith(("<frozen ", _OWN)) or (in_library and not installed)
+        self[file] = atomic = file.startswith(("<frozen ", _OWN)) or (
+            in_library and not is_installed(file)
+        )
         return atomic
 
 

@@ -178,8 +178,17 @@ class Roster:
         return deadline_s > self._over_s + _LINGER_S
 
     def only_daemons(self) -> bool:
-        """Whether all have ended that a process would wait for before it exits."""
-        return all(each.daemon for each in self.workers if each.ended is None)
+        """Whether all have ended that a process would wait for before it exits.
+
+        A thread that a request has started and that waits for work, as one of a pool, is no more.
+        """
+        return all(
+            each.daemon or self._is_idle(each) for each in self.workers if each.ended is None
+        )
+
+    def _is_idle(self, worker: Worker) -> bool:
+        waiting = worker.waiting
+        return worker.number >= self._given and waiting is not None and waiting.deadline_s is None
 
     def sites(self) -> tuple[Site, ...]:
         """Where those stand that have not ended."""

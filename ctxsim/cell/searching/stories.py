@@ -5,22 +5,20 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterator
 
-from ctxsim.cell.schedule.execution import Kind
+from ctxsim.cell.schedule.choices import run_lengths
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.searching.stage import Carried
 from ctxsim.cell.witness.record import shown_file
 
 _MOST_RUNS = 16
 _LONGEST_LINE = 48
-_STARTED: dict[Kind, str] = {
-    "thread": "thread {}, which a request started,",
-    "task": "task {}, which a request started,",
-    "callbacks": "what is called back on the loop",
-}
 
 
 def story(carried: Carried) -> tuple[str, ...]:
-    """Who ran from where to where, in turn; what is in the middle of a long window is left out."""
+    """Who ran from where to where, in turn; what is in the middle of a long window is left out.
+
+    So are a loop's callbacks, which are the ends of sleeps and the like.
+    """
     lines = list(_runs(carried))
     if len(lines) <= _MOST_RUNS:
         return tuple(lines)
@@ -33,7 +31,9 @@ def _runs(carried: Carried) -> Iterator[str]:
     execution = carried.execution
     counts = execution.steps
     taken = [0] * len(counts)
-    for worker, steps in execution.schedule.runs:
+    for worker, steps in run_lengths(
+        each for each in execution.schedule.steps if execution.kinds[each] != "callbacks"
+    ):
         begins = "goes on" if taken[worker] else "starts"
         taken[worker] += steps
         who = _name(carried, worker)
@@ -46,7 +46,7 @@ def _runs(carried: Carried) -> Iterator[str]:
 
 def _name(carried: Carried, worker: int) -> str:
     if worker >= len(carried.requests):
-        return _STARTED[carried.execution.kinds[worker]].format(worker)
+        return f"{carried.execution.kinds[worker]} {worker}, which a request started,"
     return " and then ".join(map(str, carried.requests[worker])) or f"worker {worker}"
 
 

@@ -223,9 +223,11 @@ class Loop(asyncio.BaseEventLoop):
     def step(self, task: Task) -> None:
         """Have a task take the step that it is ready for; it may have ended then."""
         _, handle = self.steps.pop(task)
-        handle._run()
-        if task.done():
-            self.forget(task)
+        try:
+            handle._run()
+        finally:
+            if task.done():
+                self.forget(task)
 
     def call_back(self) -> Place:
         """Call the callbacks that are first; gives where the last one is.

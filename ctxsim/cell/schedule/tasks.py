@@ -89,7 +89,10 @@ class TaskRun(Run):
         self._older.add(self._callbacks.number)
         for task in loop.tasks:
             self._older.add(self._add(task).number)
+        # As a worker, so that the clock that it reads is that of the execution.
+        self.current = self._callbacks
         loop.begin(roster.now_s)
+        self.current = None
         loop.begin_root()
         loop.on_change, loop.on_escape = self._changed, self._escaped
         loop.take_posted()

@@ -162,16 +162,6 @@ def test_nothing_is_called_clean_where_no_switch_point_was_reached(scenario):
     assert any("no request came to a switch point" in each for each in outcome.document.reasons)
 
 
-def test_an_asgi_application_is_refused(scenario):
-    source = """
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": scope["query_string"]})
-    """
-    with pytest.raises(TargetError, match="no schedule controls"):
-        searched(scenario(source, workers="sync"))
-
-
 def test_a_request_that_is_always_cut_off_keeps_all_from_being_called_clean(scenario):
     source = """
     @app.get("/who")
@@ -266,4 +256,4 @@ def test_default_workers_are_those_that_can_be_controlled(scenario):
     text = loaded.text.replace("workers: sync\n", "")
     reloaded = Scenario.parse(text, str(document.folder / "searched.yaml"))
     outcome = searched(reloaded.with_options(budget="10"))
-    assert [cell.workers for cell in outcome.cells] == ["sync", "threads:8"]
+    assert [cell.workers for cell in outcome.cells] == ["sync", "threads:8", "tasks:100"]

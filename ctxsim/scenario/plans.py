@@ -67,7 +67,7 @@ def _workers(scenario: Scenario) -> tuple[Workers, ...]:
     if uncontrolled and (scenario.names_workers or not controlled):
         raise UnsuitedError(
             f"schedule: {scenario.schedule.kind} cannot control {', '.join(uncontrolled)} in this "
-            "version\n  write sync or threads:N for the workers, or leave them out"
+            "version\n  write sync, threads:N or tasks:N for the workers, or leave them out"
         )
     return controlled
 

@@ -158,6 +158,7 @@ class Searching:
             depth=self._search.depth,
             at_once=workers.in_flight,
             one_each=workers.variant == "fresh",
+            in_tasks=workers.model == "tasks",
             executions=_EXECUTIONS if left is None else left,
             known=frozenset(self._settled),
         )

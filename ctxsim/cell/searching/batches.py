@@ -56,7 +56,7 @@ class Wish:
 
     It ends after so many `executions`, and with the first event of a cause that is not `known`.
     `at_once` is how many requests a window may have at most; 1 for one worker that carries them one
-    after the other. Where `one_each`, no worker carries two.
+    after the other. Where `one_each`, no worker carries two; where `in_tasks`, workers are tasks.
     """
 
     number: int
@@ -65,6 +65,7 @@ class Wish:
     depth: int | None
     at_once: int
     one_each: bool
+    in_tasks: bool
     executions: int
     known: frozenset[tuple[str, ...]]
 
@@ -146,7 +147,10 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
 def _scene(wish: Wish, scenes: Scenes, stage: Stage, window: Window) -> Scene:
     steps = stage.next_steps(tuple(lane for each in window.lanes for lane in each))
     if steps not in scenes:
-        scenes[steps] = Scene(strategy(wish.kind, wish.depth))
+        is_portfolio = wish.in_tasks and wish.kind == "auto"
+        scenes[steps] = Scene(
+            Portfolio(orders_first=False) if is_portfolio else strategy(wish.kind, wish.depth)
+        )
     return scenes[steps]
 
 

@@ -1,24 +1,17 @@
 """Tasks of one asyncio loop go on as a schedule says, and the same each time."""
-# ruff: noqa: TID251 - a worker sleeps in no real time
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
 import time
-from contextlib import suppress
 
-import anyio
-import anyio.to_thread
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tasked import carried, chooser, executions, works
 
 from ctxsim.cell.schedule.choices import Lengths
-from ctxsim.cell.schedule.execution import Deadlock, Escaped, Limits, StepLimit
+from ctxsim.cell.schedule.execution import Deadlock, Limits, StepLimit
 from ctxsim.cell.schedule.standins import StandIns
-from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.replay import Replay
 from ctxsim.cell.schedule.tasks import Tasks
 from ctxsim.cell.schedule.tracing import Selection, tracing
@@ -33,41 +26,6 @@ def tasks():
         made = Tasks(tracer=tracer)
         yield made
         made.close()
-
-
-def chooser(number=0, name="random"):
-    return strategy(name).begin(number, 1, Lengths())
-
-
-def works(*functions):
-    """One worker for each function, which is called for its coroutine when it begins."""
-    return [iter(_work(each)) for each in functions]
-
-
-def _work(function):
-    yield function(), contextvars.Context()
-
-
-def carried(tasks, *functions, number=0):
-    """The values of the workers of one execution that came to its end."""
-    execution = tasks.run(works(*functions), chooser(number))
-    assert execution.stopped is None
-    given = execution.workers[: len(functions)]
-    assert [each.error for each in given] == [None] * len(functions)
-    return [each.value for each in given]
-
-
-def executions(tasks, make, most, name="auto"):
-    """Executions of what `make` gives anew for each: the shared object, and its workers."""
-    chosen, measured = strategy(name), Lengths()
-    for number in range(most):
-        if chosen.exhausted:
-            return
-        shared, functions = make()
-        execution = tasks.run(works(*functions), chosen.begin(number, 1, measured))
-        chosen.ended(execution.schedule)
-        measured = measured.including(execution.schedule)
-        yield execution, shared
 
 
 def counting(*, guarded):
@@ -108,83 +66,12 @@ def test_an_update_that_a_lock_guards_is_never_lost(tasks):
 
 
 def test_a_schedule_of_other_tasks_is_refused_and_leaves_nothing(tasks):
-    shared, functions = counting(guarded=False)
+    _, functions = counting(guarded=False)
     schedule = tasks.run(works(*functions), chooser()).schedule
     with pytest.raises(DivergedError):
         tasks.run(works(*functions[:1]), Replay(schedule).begin(0, 0, Lengths()))
     assert not tasks.loop.tasks
     assert carried(tasks, *counting(guarded=True)[1]) == [None] * 3
-
-
-WORDS = ("turn", "sleep", "long", "lock", "thread", "child", "pair", "patience", "cancel", "set")
-
-
-def program(words, log, lock, event, name):
-    """A coroutine function that does what the words say, and notes when it has."""
-
-    async def child():
-        await asyncio.sleep(0)
-        log.append((name, "child"))
-
-    def in_thread():
-        time.sleep(0.5)
-        log.append((name, "thread"))
-
-    async def run():
-        for word in words:
-            if word == "turn":
-                await asyncio.sleep(0)
-            elif word in ("sleep", "long"):
-                await asyncio.sleep(1 if word == "sleep" else 2)
-            elif word == "lock":
-                async with lock:
-                    await asyncio.sleep(1)
-            elif word == "thread":
-                await asyncio.to_thread(in_thread)
-            elif word == "child":
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(child())
-            elif word == "pair":
-                await asyncio.gather(child(), child())
-            elif word == "patience":
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), 1)
-            elif word == "cancel":
-                task = asyncio.create_task(child())
-                await asyncio.sleep(0)
-                task.cancel()
-                await asyncio.wait([task])
-            elif word == "set":
-                event.set()
-            log.append((name, word))
-
-    return run
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), min_size=2, max_size=3),
-    st.integers(0, 1000),
-    st.sampled_from(["random", "pct"]),
-)
-def test_the_same_choices_give_the_same_history(programs, number, name):
-    def execute(tasks, chosen):
-        log, lock, event = [], asyncio.Lock(), asyncio.Event()
-        functions = [program(words, log, lock, event, at) for at, words in enumerate(programs)]
-        execution = tasks.run(works(*functions), chosen)
-        assert execution.stopped is None
-        return execution, log
-
-    with StandIns(), tracing(OWN_LINES) as tracer:
-        tasks = Tasks(tracer=tracer)
-        execution, log = execute(tasks, chooser(number, name))
-        replay = Replay(execution.schedule)
-        again, log_again = execute(tasks, replay.begin(0, 0, Lengths()))
-        replay.ended(again.schedule)
-        tasks.close()
-    assert log_again == log
-    assert again.trails == execution.trails
-    assert again.kinds == execution.kinds
 
 
 def test_time_passes_only_when_nobody_can_go_on(tasks):
@@ -371,7 +258,7 @@ def test_a_thread_s_lock_that_is_held_across_an_await_stops_the_loop(tasks):
 
 def test_a_task_that_never_ends_comes_to_the_limit_of_steps():
     async def spin():
-        while True:
+        while True:  # noqa: ASYNC110 - no event ends it
             await asyncio.sleep(0)
 
     with StandIns():
@@ -399,242 +286,3 @@ def test_callbacks_that_only_call_themselves_again_do_not_hold_time_back(tasks):
         return len(turns) < 1_000
 
     assert carried(tasks, wait) == [True]
-
-
-def test_what_runs_in_a_thread_is_a_worker_beside_the_loop(tasks):
-    def make():
-        shared = {"count": 0}
-
-        def add_in_thread():
-            seen = shared["count"]
-            seen += 1
-            shared["count"] = seen
-
-        async def add():
-            await asyncio.to_thread(add_in_thread)
-
-        return shared, [add, add]
-
-    found = list(executions(tasks, make, 60))
-    assert {shared["count"] for _, shared in found} == {1, 2}
-    assert not any(execution.stopped for execution, _ in found)
-    # The loop's own pool has ended with each execution.
-    assert not any(ended.cut_off for execution, _ in found for ended in execution.workers)
-
-
-def test_a_thread_may_come_between_two_lines_of_a_task_and_another_task_may_not(tasks):
-    def make():
-        log = []
-
-        def note():
-            log.append("thread")
-
-        async def threaded():
-            await asyncio.to_thread(note)
-
-        async def lines():
-            await asyncio.sleep(0)
-            log.append("first")
-            log.append("second")
-
-        return log, [threaded, lines, lines]
-
-    logs = {tuple(log) for _, log in executions(tasks, make, 300, "random")}
-    assert any(log[at : at + 2] == ("first", "thread") for log in logs for at in range(3))
-    assert not any(log[at : at + 2] == ("first", "first") for log in logs for at in range(3))
-
-
-def test_a_task_is_in_the_main_thread_and_what_it_starts_is_not(tasks):
-    local = threading.local()
-
-    def seen():
-        with pytest.raises(RuntimeError):
-            asyncio.get_running_loop()
-        return threading.current_thread() is threading.main_thread(), hasattr(local, "value")
-
-    async def look(value):
-        local.value = value
-        await asyncio.sleep(0)
-        task = asyncio.current_task()
-        assert asyncio.get_running_loop() is tasks.loop
-        assert await asyncio.to_thread(seen) == (False, False)
-        assert asyncio.current_task() is task
-        return threading.current_thread() is threading.main_thread(), local.value
-
-    found = [
-        carried(tasks, lambda: look("a"), lambda: look("b"), number=number) for number in range(30)
-    ]
-    assert all(is_main for values in found for is_main, _ in values)
-    # All tasks of a loop are one thread, so that they share what is the thread's.
-    assert any(values[0][1] == "b" or values[1][1] == "a" for values in found)
-
-
-def test_another_thread_hands_over_to_the_loop(tasks):
-    async def wait():
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        thread = threading.Thread(target=loop.call_soon_threadsafe, args=(future.set_result, "x"))
-        thread.start()
-        value = await future
-        await asyncio.to_thread(thread.join)
-        return value
-
-    for number in range(20):
-        assert carried(tasks, wait, number=number) == ["x"]
-
-
-@pytest.mark.parametrize("number", range(10))
-def test_the_threads_of_anyio_end_with_the_execution(tasks, number):
-    async def call(value):
-        with anyio.move_on_after(10):
-            async with anyio.create_task_group() as group:
-                group.start_soon(anyio.sleep, 0.1)
-                got = await anyio.to_thread.run_sync(str, value)
-                group.cancel_scope.cancel()
-        return got
-
-    execution = tasks.run(works(lambda: call(1), lambda: call(2)), chooser(number))
-    assert execution.stopped is None
-    assert [each.value for each in execution.workers[:2]] == ["1", "2"]
-    assert "thread" in execution.kinds
-    assert not any(each.cut_off for each in execution.workers)
-
-
-def test_a_task_that_has_not_ended_goes_on_in_the_next_execution(tasks):
-    queue, got = asyncio.Queue(), []
-
-    async def consume():
-        while True:
-            got.append(await queue.get())
-
-    async def start():
-        asyncio.create_task(consume())  # noqa: RUF006 - the loop keeps it
-
-    async def put():
-        await queue.put("item")
-        await asyncio.sleep(0)
-
-    left = tasks.run(works(start), chooser()).workers
-    assert [each.goes_on for each in left] == [False, False, True]
-    assert carried(tasks, put) == [None]
-    assert got == ["item"]
-
-
-def test_a_task_that_looks_again_and_again_keeps_no_execution_from_its_end(tasks):
-    looks = []
-
-    async def poll():
-        while True:
-            looks.append(None)
-            await asyncio.sleep(0.5)
-
-    async def start():
-        asyncio.create_task(poll())  # noqa: RUF006 - the loop keeps it
-        await asyncio.to_thread(str)
-
-    async def wait():
-        await asyncio.sleep(2)
-
-    assert carried(tasks, start) == [None]
-    count = len(looks)
-    assert count < 50
-    assert carried(tasks, wait) == [None]
-    assert count + 3 <= len(looks) <= count + 5
-
-
-def test_a_worker_carries_one_task_after_the_other(tasks):
-    order = []
-
-    async def carry(name):
-        order.append(name)
-        await asyncio.sleep(0)
-        order.append(name.upper())
-
-    def work():
-        for name in "ab":
-            yield carry(name), contextvars.Context()
-
-    execution = tasks.run([iter(work()), iter(work())], chooser())
-    assert execution.stopped is None
-    assert len(order) == 8
-    assert order.index("A") < len(order) - 1 - order[::-1].index("b")
-
-
-def test_each_task_has_the_context_that_it_is_given(tasks):
-    variable = contextvars.ContextVar("variable", default="unset")
-    context = contextvars.Context()
-    context.run(variable.set, "given")
-
-    async def look():
-        before = variable.get()
-        variable.set("own")
-        await asyncio.sleep(0)
-        return before, variable.get(), await asyncio.to_thread(variable.get)
-
-    given = iter([(look(), context)])
-    execution = tasks.run([given, *works(look)], chooser())
-    assert execution.workers[0].value == ("given", "own", "own")
-    assert execution.workers[1].value == ("unset", "own", "own")
-    assert variable.get() == "unset"
-
-
-@pytest.mark.parametrize("call", ["connection", "process"])
-def test_what_leads_out_of_the_process_ends_the_execution_with_its_place(tasks, call):
-    async def leave():
-        with suppress(Exception):
-            if call == "connection":
-                await asyncio.open_connection("127.0.0.1", 9)
-            else:
-                await asyncio.create_subprocess_exec("true")
-
-    stopped = tasks.run(works(leave), chooser()).stopped
-    assert isinstance(stopped, Escaped)
-    assert stopped.called == ("create_connection" if call == "connection" else "subprocess_exec")
-    assert stopped.site.function.endswith("leave")
-
-
-def test_an_async_generator_that_is_left_is_closed(tasks):
-    closed = []
-
-    async def parts():
-        try:
-            for part in range(10):
-                await asyncio.sleep(0)
-                yield part
-        finally:
-            await asyncio.sleep(0)
-            closed.append(True)
-
-    async def read_one():
-        async for part in parts():
-            return part
-
-    assert carried(tasks, read_one) == [0]
-    assert closed == [True]
-
-
-def test_those_that_are_cut_off_clean_up(tasks):
-    cleaned = []
-
-    async def wait():
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(1)
-            cleaned.append(True)
-
-    assert isinstance(tasks.run(works(wait, wait), chooser()).stopped, Deadlock)
-    assert cleaned == [True, True]
-    assert carried(tasks, *counting(guarded=True)[1]) == [None] * 3
-
-
-def test_what_ends_the_process_is_raised(tasks):
-    async def leave():
-        async def child():
-            raise SystemExit(3)
-
-        await asyncio.create_task(child())
-
-    with pytest.raises(SystemExit):
-        tasks.run(works(leave), chooser())
-    assert not tasks.loop.tasks

@@ -257,7 +257,8 @@ class TaskRun(Run):
             # Whether anybody asks how it ended is the application's own matter.
             return Ended()
         if task.cancelled():
-            return Ended(error=asyncio.CancelledError())
+            # By the application, which may do so: nobody else cancels it from outside.
+            return Ended()
         error = task.exception()
         return Ended(error=error) if error is not None else Ended(task.result())
 
@@ -337,7 +338,8 @@ class TaskRun(Run):
         while unseen:
             worker = unseen.pop()
             task = self._tasks.get(worker.number)
-            if worker.number not in waits and task is not None:
+            # One that could go on waits for whoever blocks the loop.
+            if worker.number not in waits and task is not None and task not in self._loop.steps:
                 others = [
                     self._workers[each] for each in awaited_tasks(task) if each in self._workers
                 ]

@@ -71,21 +71,31 @@ class Runner:
     def __init__(self) -> None:
         self.loop = Loop()
         self._tasks = Tasks(self.loop, limits=_START)
+        self._has_started = False
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` to its end; raises what it raises, and TargetError if it cannot end."""
+        """Run `work` to its end; raises what it raises.
+
+        The first that is run is the start: TargetError is raised if that cannot end under a
+        schedule, or leaves what no schedule keeps. Of the end of the application nothing is asked.
+        """
         chooser = ByPoints(_IN_TURN).begin(0, 0, Lengths())
         execution = self._tasks.run([iter([(work, copy_context())])], chooser)
-        raise_escape(execution.stopped)
-        ended, *others = execution.workers
-        if execution.stopped is not None:
-            raise TargetError(f"its lifespan did not come to an end: {execution.stopped}", _HINT)
-        if ended.error is not None:
-            raise ended.error
-        if any(each.cut_off for each in others):
-            raise TargetError(
-                "its lifespan started threads, and a schedule keeps none for the requests", _HINT
-            )
+        if not self._has_started:
+            self._has_started = True
+            _refuse(execution)
+        if (error := execution.workers[0].error) is not None:
+            raise error
+
+
+def _refuse(start: Execution) -> None:
+    raise_escape(start.stopped)
+    if start.stopped is not None:
+        raise TargetError(f"its lifespan did not come to its start: {start.stopped}", _HINT)
+    if any(each.cut_off for each in start.workers):
+        raise TargetError(
+            "its lifespan started threads, and a schedule keeps none for the requests", _HINT
+        )
 
 
 _HINT = "write schedule: {kind: os}"

@@ -290,6 +290,9 @@ class Loop(asyncio.BaseEventLoop):
         self.steps.pop(task, None)
         self.tasks.pop(task, None)
 
+    def has_posted(self) -> bool:
+        return bool(self._posted)
+
     def take_posted(self) -> bool:
         """Hand over what other native threads have posted; whether there was anything."""
         count_of_posted = len(self._posted)

@@ -29,6 +29,7 @@ from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Deadlock, Ended, Escaped, Execution, Limits, Wait
 from ctxsim.cell.schedule.lockstep import CutOff, Lockstep, Run
 from ctxsim.cell.schedule.looping import EscapedError, Loop, Task, end_quietly
+from ctxsim.cell.schedule.outside import await_outside
 from ctxsim.cell.schedule.places import Place, site_of
 from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.states import Worker
@@ -297,6 +298,9 @@ class TaskRun(Run):
         return bool(self.roster.ready)
 
     def _take_posted(self) -> bool:
+        """What real threads have handed over to the loop, or are about to."""
+        if self._unended():
+            await_outside(self._loop.has_posted)
         return self._loop.take_posted() and bool(self.roster.ready)
 
     def deadline_s(self) -> float | None:

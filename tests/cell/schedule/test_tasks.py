@@ -203,6 +203,14 @@ def test_a_task_is_cancelled_where_it_awaits(tasks):
         assert carried(tasks, cancelled, number=number) == [(["cancelled", "cleaned up"], True)]
 
 
+def test_a_request_that_the_application_cancels_itself_has_ended(tasks):
+    async def cancel():
+        asyncio.current_task().cancel()
+        await asyncio.sleep(1)
+
+    assert carried(tasks, cancel, lambda: asyncio.sleep(1, "slept")) == [None, "slept"]
+
+
 def locking(*, ordered):
     one, other = asyncio.Lock(), asyncio.Lock()
 

@@ -13,6 +13,7 @@ import pytest
 from tasked import carried, chooser, executions, works
 
 from ctxsim.cell.schedule.execution import Deadlock, Escaped
+from ctxsim.cell.schedule.real import start_new_thread
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.tasks import Tasks
 from ctxsim.cell.schedule.tracing import Selection, tracing
@@ -108,6 +109,19 @@ def test_another_thread_hands_over_to_the_loop(tasks):
 
     for number in range(20):
         assert carried(tasks, wait, number=number) == ["x"]
+
+
+def test_who_waits_for_a_real_thread_is_in_no_deadlock(tasks):
+    """As one of a library in C, which no stand-in has a hold of."""
+
+    async def wait():
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        start_new_thread(loop.call_soon_threadsafe, (future.set_result, "real"))
+        return await future
+
+    for number in range(10):
+        assert carried(tasks, wait, wait, number=number) == ["real", "real"]
 
 
 @pytest.mark.parametrize("number", range(10))

@@ -10,8 +10,8 @@ from measures import Measure, at_most
 
 from ctxsim import Scenario, simulate
 from ctxsim.cells import CellOutcome
+from ctxsim.jobs import Options
 from ctxsim.report.document import CellResult
-from ctxsim.simulation import Options
 
 HERE = Path(__file__).parent
 MANY = 100_000

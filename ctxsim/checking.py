@@ -15,11 +15,12 @@ from ctxsim.cell.sights import Sight
 from ctxsim.cells import CellOutcome, Job, Pace, Tell, run_cells
 from ctxsim.cells.interpreter import equip
 from ctxsim.errors import ScenarioError, TargetError, UsageError
+from ctxsim.jobs import Options, Origin
 from ctxsim.report.masks import mask
 from ctxsim.report.options import as_options
 from ctxsim.scenario import Cell, Scenario, drafting, python
 from ctxsim.scenario.drafting import Draft, Frame
-from ctxsim.simulation import Options, Origin, Outcome, simulate
+from ctxsim.simulation import Outcome, simulate
 
 REQUESTS = 2000
 BUDGET_S = 60.0
@@ -111,6 +112,7 @@ def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
         until=started + _PLANNED_SHARE * wish.budget_s,
         at_latest=started + wish.budget_s,
         stall_s=min(options.stall_s, wish.budget_s / 2),
+        searches=True,
         origin=_origin(wish, sight, made, missing),
     )
 
@@ -118,7 +120,7 @@ def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
 def drafted(wish: Wish, folder: Path) -> Draft:
     """A scenario to be written into `folder`: its paths count from there."""
     sight = look(wish, Look(unsafe=wish.unsafe), Options()).sight
-    frame = _frame(wish, sight, drafting.suited(sight.kind))
+    frame = _frame(wish, sight, drafting.suited(sight))
     place, _, attribute = frame.app.rpartition(":")
     if place.endswith(".py"):
         frame = replace(frame, app=f"{os.path.relpath(place, folder)}:{attribute}")
@@ -261,7 +263,7 @@ def _frame(wish: Wish, sight: Sight, words: Sequence[str]) -> Frame:
 
 def _served(wish: Wish, sight: Sight) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The workers that suit, and of them those that the interpreter cannot serve."""
-    words = drafting.suited(sight.kind)
+    words = drafting.suited(sight)
     missing = () if wish.workers is not None else tuple(_unserved(_shell(wish), words))
     return tuple(word for word in words if word not in missing), missing
 
@@ -281,6 +283,8 @@ def _origin(wish: Wish, sight: Sight, made: Draft, missing: Sequence[str]) -> Or
     chosen = [sight.chosen] if sight.chosen else []
     init = shlex.join(["ctxsim", "init", wish.target, *_path_words(wish)])
     left_out = [f"{word} needs gevent, which the interpreter has not" for word in missing]
+    if wish.workers is None:
+        left_out += (f"{word}: {why}" for word, why in drafting.unserved(sight).items())
     return Origin(
         command=("ctxsim", "check", *_command(wish)),
         notes=(*chosen, made.sent, *made.notes, f"to keep what was sent as a scenario: {init}"),

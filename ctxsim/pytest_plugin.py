@@ -77,7 +77,8 @@ class CellItem(pytest.Item):
     def runtest(self) -> None:
         # Here and not above, because it brings all of ctxsim.
         from ctxsim.errors import UnsuitedError  # noqa: PLC0415 - as just said
-        from ctxsim.simulation import Options, simulate  # noqa: PLC0415 - as just said
+        from ctxsim.jobs import Options  # noqa: PLC0415 - as just said
+        from ctxsim.simulation import simulate  # noqa: PLC0415 - as just said
 
         options = Options(only=self._cell, workers=(self._cell.workers.word,))
         try:

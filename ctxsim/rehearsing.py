@@ -15,6 +15,7 @@ from ctxsim.cell.checks.alone import (
     at_elapsed_s,
     confirmed,
     differs,
+    is_by_turns,
     requests_needed,
     unconfirmed,
     unexplained,
@@ -175,10 +176,14 @@ def rehearse(
     run: Run,
     pace: Pace,
 ) -> Alone:
-    """Carry alone what was answered otherwise than expected, or than alone."""
+    """Carry alone what was answered otherwise than expected, or than alone.
+
+    The numbers of its processes follow the highest of the jobs, and then as many as lessons have.
+    """
+    first = _after(jobs)
     # Together, since both kinds are short.
-    visits = _visits(scenario, jobs, carried)
-    every = _all_users(jobs, carried, len(jobs) * 3 + len(visits) + 1, pace)
+    visits = _visits(scenario, jobs, carried, first)
+    every = _all_users(jobs, carried, first + len(visits), pace)
     outcomes = run([*visits.values(), *every.values()])
     # One that ended early tells nothing of how requests are answered alone.
     histories = [o.history if o.history.ending is None else None for o in outcomes]
@@ -191,6 +196,16 @@ def rehearse(
     )
 
 
+def _after(jobs: Sequence[Job]) -> int:
+    """The number of the first process that confirms; those of lessons lie between."""
+    return max(job.plan.process for job in jobs) + 2 * len(jobs) + 1
+
+
+def last_process(jobs: Sequence[Job]) -> int:
+    """The highest number that a process has which confirms what these jobs came to."""
+    return _after(jobs) + (2 + _OTHER_PROCESSES) * len(jobs)
+
+
 def _with_other_processes(
     jobs: Sequence[Job],
     carried: Sequence[CellOutcome],
@@ -199,12 +214,13 @@ def _with_other_processes(
     pace: Pace,
 ) -> dict[Cell, History]:
     """Add what a few more processes answer alone: at its start, each may have drawn its own lot."""
+    # Each storage has its first broken expectation, and each cell is carried once.
+    first = _after(jobs) + 2 * len(jobs)
     left = {
         job.cell.storage: job
         for job, outcome in zip(jobs, carried, strict=True)
         if job.cell in all_users and any(confirmed(outcome.history, all_users[job.cell]))
     }
-    first = len(jobs) * 5 + 1
     each_s = max(_LEAST_OTHER_S, pace.each_s(len(left) * _OTHER_PROCESSES))
     each_s = min(_LONGEST_LESSON_S, each_s)
     short = [
@@ -241,13 +257,13 @@ def _broken_by(job: Job, history: History) -> tuple[str, int] | None:
 
 
 def _visits(
-    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome]
+    scenario: Scenario, jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int
 ) -> dict[tuple[str, int], Job]:
     wanted: dict[tuple[str, int], Job] = {}
     for job, outcome in zip(jobs, carried, strict=True):
         key = _broken_by(job, outcome.history)
         if key is not None and key not in wanted:
-            process = len(jobs) * 3 + len(wanted) + 1
+            process = first + len(wanted)
             seed, run, stall_s = job.plan.seed, job.plan.run, job.plan.stall_s
             plan = alone_plan(scenario, job.cell, seed=seed, run=run, process=process, user=key[1])
             wanted[key] = replace(job, plan=replace(plan, stall_s=stall_s))
@@ -300,7 +316,8 @@ def _needed_s(job: Job, history: History) -> float:
 def _confirmable(history: History) -> Iterator[Event]:
     # What another finding explains needs no time: it is no finding of its own.
     for event in unexplained(history):
-        if requests_needed(history, event) <= _MOST_REQUESTS:
+        needed = requests_needed(history, event)
+        if needed <= _MOST_REQUESTS and not is_by_turns(history, event):
             yield event
 
 

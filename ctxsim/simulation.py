@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import compress
-from pathlib import Path
 from typing import Any
 
 import ctxsim
-from ctxsim.cell import plan as plans
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import judge
-from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Progress, Tell, cores, run_cells
+from ctxsim.cells import CellOutcome, Job, Pace, Progress, Tell, cores
 from ctxsim.cells.interpreter import interpreter
-from ctxsim.errors import TargetError, UnsuitedError
-from ctxsim.rehearsing import Alone, learn, rehearse
+from ctxsim.errors import UnsuitedError
+from ctxsim.jobs import Options, Origin, has_ending, jobs_of, refuse_unstarted, run, seed_of
+from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
+from ctxsim.replaying import cases_of
 from ctxsim.report.cases import CaseFile
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
-from ctxsim.report.document import (
-    CellResult,
-    Document,
-    FindingResult,
-    ScenarioFacts,
-    finding_id,
-)
-from ctxsim.report.masks import mask
+from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
 from ctxsim.scenario import (
     Cell,
     Scenario,
@@ -39,57 +30,16 @@ from ctxsim.scenario import (
     codes,
     expected,
     overall,
-    plan,
-    python,
     unmatched,
     unsuited_message,
 )
 from ctxsim.scenario.plans import OWN_STORAGE, UNKNOWN_STORAGE
+from ctxsim.searches import Further, following
 
-_DRAWN_SEEDS = 1_000_000
 _RUNTIME_STORAGE = "contextvar"
 _ALONE, _RETENTION = "CTX208", "CTX402"
 # What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
 _LOAD_SHARE = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a scenario came from that nobody wrote: the `command` that drafts it again.
-
-    `notes` and `not_covered` are what the reader should know of how it was drafted. `nothing` says
-    why there is nothing to be sent, where there is not.
-    """
-
-    command: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    not_covered: tuple[str, ...] = ()
-    nothing: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a simulation is carried out; what is simulated stands in the scenario.
-
-    `jobs` is how many cells run at a time, None for one per core; `stall_s` how long a cell may go
-    without ending a request; `only` leaves out all other cells. A command that repeats the run
-    needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
-    the command line named. All should be over by `until`, by `time.monotonic`, for which loads are
-    shortened; what still runs `at_latest` is stopped.
-    """
-
-    jobs: int | None = None
-    stall_s: float = 30.0
-    limits: Limits = field(default_factory=Limits)
-    only: Cell | None = None
-    fail_fast: bool = False
-    halt: Halt = field(default_factory=Halt)
-    compare_alone: bool = True
-    again: tuple[str, ...] = ()
-    workers: tuple[str, ...] = ()
-    until: float = math.inf
-    at_latest: float = math.inf
-    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +81,7 @@ def simulate(
     """
     options = options or Options()
     started = time.monotonic()
-    seed = _draw() % _DRAWN_SEEDS if scenario.seed is None else scenario.seed
-    jobs = _jobs(scenario, seed, options)
+    jobs = jobs_of(scenario, seed_of(scenario), options)
     if options.origin is not None and options.origin.nothing:
         case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
         return Outcome(conclude(case, ()), ())
@@ -140,13 +89,13 @@ def simulate(
     pace = Pace(options.jobs or cores(), options.until, options.at_latest)
 
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
-        return _run(these, options, pace, lambda _: None)
+        return run(these, options, pace, lambda _: None)
 
     if options.compare_alone and _ALONE in codes(scenario):
         jobs, notes = learn(jobs, run_alone, pace)
     carried = _carry(scenario, jobs, options, pace.for_loads(_LOAD_SHARE), progress)
     jobs, carried = _suited(scenario, jobs, carried)
-    _refuse_unstarted(carried)
+    refuse_unstarted(carried)
     alone = rehearse(scenario, jobs, carried, run_alone, pace)
     judged = [
         replace(
@@ -155,117 +104,32 @@ def simulate(
         )
         for job, outcome in zip(jobs, carried, strict=True)
     ]
+    further = Further()
+    if options.searches and not options.halt.asked:
+        further = _search(scenario, jobs, judged, run_alone, pace)
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
-    case = replace(case, notes=(*case.notes, *notes))
-    document = conclude(case, judged)
-    found = _cases(scenario, jobs, judged, document)
+    case = replace(
+        case,
+        notes=(*case.notes, *notes, *further.notes),
+        not_covered=(*case.not_covered, *further.not_covered),
+    )
+    document = conclude(case, further.added_to(judged))
+    of_searches = cases_of(scenario, further.jobs, further.judged, document)
+    found = [*cases_of(scenario, jobs, judged, document), *of_searches]
     return Outcome(document, tuple(carried), tuple(found))
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A case showed again in `times` of so many replays; `story` tells the last of these."""
-
-    times: int
-    of: int
-    story: tuple[str, ...]
-
-
-def replay(case: CaseFile, times: int, options: Options | None = None) -> Replayed:
-    """Carry a case again, each time from the state after the application's import.
-
-    Raises ScenarioError if its scenario cannot be read any more, and TargetError if the target
-    cannot be started.
-    """
-    options = options or Options()
-    place = Path(case.scenario["folder"], Path(case.scenario["file"]).name)
-    scenario = Scenario.parse(case.scenario["text"], str(place))
-    cell = Cell(case.storage, plans.Workers.parse(case.workers))
-    job = _job(scenario, cell, case.seed, case.run, case.process, options)
-    search = plans.Search(
-        **{**case.search, "select": tuple(case.search["select"])},
-        script=dict(case.script),
-        cause=case.cause,
-        selection=case.selection,
-        times=times,
-    )
-    job = replace(job, plan=replace(job.plan, search=search))
-    [carried] = _run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
-    _refuse_unstarted([carried])
-    ending = carried.history.ending
-    if ending is not None:
-        raise TargetError(mask(f"the replay ended early: {ending.kind}: {ending.message}"))
-    shown = carried.history.cases.get(case.cause)
-    return Replayed(0, times, ()) if shown is None else Replayed(shown.times, times, shown.story)
-
-
-def _cases(
-    scenario: Scenario, jobs: Sequence[Job], judged: Sequence[JudgedCell], document: Document
-) -> Iterator[CaseFile]:
-    for job, cell in zip(jobs, judged, strict=True):
-        for cause, case in cell.history.cases.items():
-            for finding in cell.findings:
-                if finding.case is case and job.plan.search is not None:
-                    yield CaseFile.of(
-                        case,
-                        cause,
-                        id=finding_id(scenario.name, finding.cause),
-                        code=finding.code,
-                        title=TITLES[finding.code],
-                        scenario={
-                            "name": scenario.name,
-                            "file": scenario.file,
-                            "folder": str(scenario.folder),
-                            "text": scenario.text,
-                        },
-                        seed=job.plan.seed,
-                        run=job.plan.run,
-                        process=job.plan.process,
-                        workers=cell.workers,
-                        storage=job.cell.storage,
-                        search={
-                            "kind": job.plan.search.kind,
-                            "granularity": job.plan.search.granularity,
-                            "select": list(job.plan.search.select),
-                        },
-                        environment=document.environment,
-                    )
-
-
-def _draw() -> int:
-    # The one place for chance in the harness: all else follows from the seed and the run's digits.
-    return int.from_bytes(os.urandom(8), "big")  # noqa: TID251 - its owner
-
-
-def _jobs(scenario: Scenario, seed: int, options: Options) -> list[Job]:
-    # A seed that was given repeats the document word for word, and canaries stand in its stories.
-    # Without one, no value that an earlier run left behind must look like one of this run's own.
-    salt = _draw() if scenario.seed is None else ""
-    run = hashlib.sha256(f"{seed} {salt}".encode()).hexdigest()[:8]
-    chosen = cells(scenario) if options.only is None else (options.only,)
-    return [
-        _job(scenario, cell, seed, run, process, options)
-        for process, cell in enumerate(chosen, start=1)
-    ]
-
-
-def _job(
-    scenario: Scenario, cell: Cell, seed: int, run: str, process: int, options: Options
-) -> Job:
-    planned = plan(scenario, cell, seed=seed, run=run, process=process)
-    return Job(
-        cell,
-        replace(planned, stall_s=options.stall_s),
-        python(scenario),
-        _environment_of_cells(scenario, seed),
-    )
-
-
-def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str], ...]:
-    # In what order a set is must not differ from cell to cell: it would look like another answer.
-    hashes = {"PYTHONHASHSEED": str(seed % 2**32)}
-    chosen = {} if "PYTHONHASHSEED" in os.environ else hashes
-    return tuple({**chosen, **scenario.target.env}.items())
+def _search(
+    scenario: Scenario, jobs: list[Job], judged: list[JudgedCell], run_alone: Run, pace: Pace
+) -> Further:
+    """What schedules show that are searched for after the loads."""
+    searches = following(jobs, judged, last_process(jobs) + 1, pace)
+    carried = [_renamed(outcome) for outcome in run_alone(searches.jobs)]
+    if not carried:
+        return Further(searches)
+    alone = rehearse(scenario, searches.jobs, carried, run_alone, pace)
+    cells = zip(searches.jobs, carried, strict=True)
+    return Further(searches, tuple(_judge(scenario, job, each, alone) for job, each in cells))
 
 
 def _carry(
@@ -277,13 +141,9 @@ def _carry(
         if options.fail_fast and now.state == "event" and _differs(scenario, now):
             options.halt.enough()
 
-    carried = _run(jobs, options, pace, tell)
+    carried = run(jobs, options, pace, tell)
     options.halt.go_on()
     return [_renamed(outcome) for outcome in carried]
-
-
-def _run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:
-    return run_cells(jobs, pace=pace, limits=options.limits, halt=options.halt, tell=tell)
 
 
 def _differs(scenario: Scenario, now: Progress) -> bool:
@@ -326,27 +186,7 @@ def _suited(
 
 
 def _is_asgi(outcome: CellOutcome) -> bool:
-    return outcome.target_facts.get("kind") == "asgi" or _has_ending(outcome, "unsuited")
-
-
-def _refuse_unstarted(carried: Sequence[CellOutcome]) -> None:
-    begun = [each for each in carried if not _has_ending(each, "stopped")]
-    if not begun or any(each.ready or _has_ending(each, "fault") for each in begun):
-        return
-    ending = begun[0].history.ending
-    assert ending is not None
-    told = ending.message
-    if ending.kind != "import":
-        told = f"the target's process ended before the import was done: {ending.kind}: {told}"
-    lines = [told, *(f"  {line}" for line in ending.hint.splitlines())]
-    error = TargetError(mask("\n".join(lines)))
-    for note in (*ending.stacks, begun[0].stderr_tail):
-        error.add_note(mask(note))
-    raise error
-
-
-def _has_ending(outcome: CellOutcome, kind: str) -> bool:
-    return outcome.history.ending is not None and outcome.history.ending.kind == kind
+    return outcome.target_facts.get("kind") == "asgi" or has_ending(outcome, "unsuited")
 
 
 def _judge(scenario: Scenario, job: Job, outcome: CellOutcome, alone: Alone) -> JudgedCell:

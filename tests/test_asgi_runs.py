@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ctxsim.errors import ScenarioError, TargetError, UnsuitedError, UsageError
+from ctxsim.jobs import Options
 from ctxsim.scenario import Scenario, cells
-from ctxsim.simulation import Options, simulate
+from ctxsim.simulation import simulate
 
 APP = """
 import asyncio, sys

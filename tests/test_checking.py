@@ -7,6 +7,7 @@ import pytest
 
 from ctxsim import check
 from ctxsim.errors import TargetError, UsageError
+from ctxsim.replaying import replay
 
 GLOBAL = """
 import flask
@@ -400,3 +401,59 @@ def test_advice_is_in_the_words_of_the_command(checked):
 
 def test_what_is_shared_on_purpose_is_no_finding(checked):
     assert checked(GLOBAL, shared=["/whoami"]).exit_code == 0
+
+
+SELDOM = """
+import flask
+app = flask.Flask(__name__)
+uses, names = 0, {}
+
+@app.get("/hello")
+def hello():
+    global uses
+    uses += 1
+    name = flask.request.args.get("name", "")
+    key = "one" if uses % 7 == 0 else name
+    names[key] = name
+    greeting = "hello"
+    return f"{greeting} {names[key]}"
+"""
+
+
+def test_an_order_that_no_load_met_is_searched_for(checked):
+    """Two lines in a row: no worker that the system chooses is stopped between them."""
+    outcome = checked(SELDOM, workers=["sync", "threads:4"], requests=300)
+    [finding] = outcome.findings
+    assert (finding.code, finding.cells) == ("CTX201", ("app/threads:4",))
+    assert finding.confirmed.times == finding.confirmed.of
+    assert finding.replay == f"ctxsim replay {finding.id}"
+    [case] = outcome.cases
+    assert replay(case, 3).times == 3
+    sync, threads = outcome.cells
+    assert (sync.verdict, threads.verdict) == ("clean", "findings")
+
+
+def test_how_far_the_search_came_is_told(checked):
+    outcome = checked(SELDOM.replace("names[key]}", "name}"), workers=["sync", "threads:4"])
+    assert outcome.exit_code == 0
+    [note] = [each for each in outcome.document.notes if "a search chose" in each]
+    assert note.startswith("app/threads:4: ")
+
+
+def test_where_no_time_is_left_for_a_search_it_is_told(checked):
+    outcome = checked(SELDOM, workers=["threads:4"], budget_s=4)
+    assert any("no time was left to search" in each for each in outcome.document.not_covered)
+
+
+def test_what_cannot_be_searched_is_told_and_no_doubt(checked):
+    text = SELDOM.replace("names[key]}", "name}") + (
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+    outcome = checked(text, workers=["threads:4"])
+    assert outcome.exit_code == 0
+    assert any("started threads when it was" in each for each in outcome.document.not_covered)
+
+
+def test_what_is_known_from_the_load_is_not_found_again(checked):
+    outcome = checked(GLOBAL, workers=["threads:4"])
+    assert outcome.cases == ()

@@ -5,8 +5,9 @@ import pytest
 from ctxsim import rehearsing
 from ctxsim.cell.history import Event, History, Tally, Who
 from ctxsim.cells import pace
+from ctxsim.jobs import Options
 from ctxsim.scenario import Scenario
-from ctxsim.simulation import Options, simulate
+from ctxsim.simulation import simulate
 
 APPLICATION = '''
 import itertools, random, threading, time, uuid

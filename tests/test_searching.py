@@ -7,8 +7,10 @@ import textwrap
 import pytest
 
 from ctxsim.errors import ScenarioError, TargetError
+from ctxsim.jobs import Options
+from ctxsim.replaying import replay
 from ctxsim.scenario import Scenario
-from ctxsim.simulation import Options, replay, simulate
+from ctxsim.simulation import simulate
 
 HEAD = """
 from flask import Flask, request
@@ -257,3 +259,79 @@ def test_default_workers_are_those_that_can_be_controlled(scenario):
     reloaded = Scenario.parse(text, str(document.folder / "searched.yaml"))
     outcome = searched(reloaded.with_options(budget="10"))
     assert [cell.workers for cell in outcome.cells] == ["sync", "threads:8", "tasks:100"]
+
+
+# Once in five uses another's value is taken away in between: nobody sees it, but a default.
+TAKEN = """
+uses, names = 0, {}
+
+@app.get("/who")
+def who():
+    global uses
+    uses += 1
+    tag = request.args["tag"]
+    slot = 0 if uses % 5 == 0 else tag
+    names[slot] = tag
+    known = names.pop(slot, "")
+    return f"{tag} is {'known' if known == tag else 'a stranger'}"
+"""
+DRAWN = """
+import random
+
+@app.get("/who")
+def who():
+    tag = request.args["tag"]
+    lot = random.random()
+    return f"{tag} is {'lucky' if lot < 0.02 else 'like all'}"
+"""
+SOLD = """
+left = 120
+
+@app.get("/who")
+def who():
+    global left
+    tag = request.args["tag"]
+    left -= 1
+    return f"{tag} is {'too late' if left < 0 else 'served'}"
+"""
+
+
+def test_an_answer_that_is_otherwise_in_one_order_alone_is_found_and_replayed(scenario):
+    outcome = simulate(scenario(TAKEN, schedule="{kind: auto, budget: 300}"))
+    [finding] = outcome.findings
+    assert finding.code == "CTX208"
+    assert "carried one by one, the same requests show no such answer" in finding.story
+    [case] = outcome.cases
+    assert replay(case, 3).times == 3
+
+
+@pytest.mark.parametrize("source", [DRAWN, SOLD])
+def test_an_answer_that_chance_or_the_past_changes_is_none(scenario, source):
+    outcome = simulate(scenario(source, schedule="{kind: auto, budget: 300}"))
+    assert outcome.findings == ()
+
+
+def remarks(outcome):
+    return [each for each in outcome.document.notes if "schedules of pairs" in each]
+
+
+def test_an_exhaustive_search_finds_what_one_preemption_shows(scenario):
+    outcome = searched(scenario(LEAKY, schedule="exhaustive"))
+    [finding] = [each for each in outcome.findings if each.code == "CTX201"]
+    assert finding.confirmed.times == 20
+
+
+def test_an_exhaustive_search_says_when_it_has_seen_all(scenario):
+    """Three pairs of two steps, each with the state that it begins from."""
+    outcome = searched(scenario(FIXED, schedule="exhaustive"))
+    assert (outcome.verdict, outcome.exit_code) == ("clean", 0)
+    [remark] = remarks(outcome)
+    assert remark.endswith("with at most 1 preemption: these are all there are")
+    assert 10 < int(re.search(r"([\d,]+) schedules", remark)[1].replace(",", "")) < 200
+
+
+def test_an_exhaustive_search_says_what_is_left(scenario):
+    outcome = searched(scenario(FIXED, schedule="{kind: exhaustive, budget: 10, depth: 2}"))
+    assert outcome.document.notes
+    [remark] = remarks(outcome)
+    assert "at most 2 preemptions; all there are of 0 of the 3 pairs" in remark

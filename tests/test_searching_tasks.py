@@ -12,8 +12,9 @@ import pytest
 
 import ctxsim
 from ctxsim.errors import TargetError
+from ctxsim.replaying import replay
 from ctxsim.scenario import Scenario
-from ctxsim.simulation import Options, replay, simulate
+from ctxsim.simulation import Options, simulate
 
 ROOT = Path(ctxsim.__file__).parents[1]
 PLAIN = """

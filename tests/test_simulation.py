@@ -8,10 +8,11 @@ import pytest
 
 from ctxsim.cells import Limits, process
 from ctxsim.errors import TargetError
+from ctxsim.jobs import Options
 from ctxsim.report import junit
 from ctxsim.report.text import render
 from ctxsim.scenario import Scenario, cells
-from ctxsim.simulation import Options, simulate
+from ctxsim.simulation import simulate
 
 REAL = process.PROGRAM
 PRETEND = Path(__file__).parent / "cells" / "pretend.py"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ctxsim.cell.rarity import rank
 
@@ -23,8 +23,7 @@ LENGTH = 25
 _CHECK_PRIME = 251  # the largest prime below 256: any one changed digit changes the check
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What a canary says: the process, the user (0: a visitor), the request (0: the user's own)."""
 
     process: int
@@ -45,9 +44,11 @@ def canary(prefix: str, request: int) -> str:
 
 def read(text: str) -> Origin | None:
     """Whose canary this is; None if the digits do not check (a torn or forged one)."""
-    if int(text[2:23], 16) % _CHECK_PRIME != int(text[23:], 16):
+    number = int(text[2:], 16)
+    digits = number >> 8
+    if digits % _CHECK_PRIME != number & 0xFF:
         return None
-    return Origin(int(text[10:13], 16), int(text[13:17], 16), int(text[17:23], 16))
+    return Origin(digits >> 40 & MAX_PROCESS, digits >> 24 & MAX_USER, digits & MAX_REQUEST)
 
 
 class Scanner:
@@ -93,6 +94,48 @@ class Scanner:
                 part = plain[start : start + (len(plain) - start) // 4 * 4]
                 rest = plain[start + len(part) :]
                 yield from self._plain(base64.b64decode(part + _padded(rest)))
+
+
+class OfRequests:
+    """Finds the canaries of one process's requests in texts; torn ones are none."""
+
+    def __init__(self, run: str, process: int) -> None:
+        self._scanner = Scanner(run)
+        self._process = process
+        begun = f"{run}{process:03x}"
+        self._one = re.compile(f"cx{begun}[0-9a-f]{{4}}(?!0{{6}})[0-9a-f]{{8}}")
+        # What the digits that all have in common add to the check of the ten others.
+        self._common = int(begun, 16) * 16**10 % _CHECK_PRIME
+
+    def in_text(self, text: str) -> list[str]:
+        """All canaries of requests in `text`, in their order."""
+        if len(text) == LENGTH and self._one.fullmatch(text):
+            # Most of what keeps one keeps it alone, and there may be very many.
+            is_whole = (self._common + int(text[13:23], 16)) % _CHECK_PRIME == int(text[23:], 16)
+            return [text] if is_whole else []
+        return [each for each in self._scanner.in_text(text) if self._is_of_request(each)]
+
+    def _is_of_request(self, canary: str) -> bool:
+        origin = read(canary)
+        return origin is not None and origin.process == self._process and origin.request != 0
+
+
+class OfUsers:
+    """Finds the canaries by which the users of one process are known; torn ones are none."""
+
+    def __init__(self, run: str, process: int) -> None:
+        self._scanner = Scanner(run)
+        self._process = process
+
+    def in_text(self, text: str) -> list[str]:
+        """All canaries of users in `text`, in their order."""
+        return [each for each in self._scanner.in_text(text) if self._is_of_user(each)]
+
+    def _is_of_user(self, canary: str) -> bool:
+        origin = read(canary)
+        if origin is None or origin.process != self._process:
+            return False
+        return origin.user != 0 and origin.request == 0
 
 
 class InBase64:

@@ -136,7 +136,9 @@ class Case:
     """A schedule that shows a finding: of so many replays, it showed in `times`.
 
     `script` is what to carry, as JSON; `selection` counts the files whose lines are switch points
-    from the narrowest; `found_at` is the execution of the search that showed it first.
+    from the narrowest; `found_at` is the execution of the search that showed it first. Of a
+    difference from what is answered alone, `is_by_turns` says that the turns that requests took are
+    the reason: it shows whatever chance draws, and in no order of the same requests one by one.
     """
 
     script: dict[str, Any]
@@ -145,6 +147,7 @@ class Case:
     times: int
     of: int
     found_at: int
+    is_by_turns: bool = False
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Case:
@@ -200,7 +203,8 @@ class History:
     """The events in the order of their first occurrence, the count of each cause, the tally.
 
     `origins` tells of some causes where the value came from, `cases` of some which schedule shows
-    it; `doubts` say what else keeps the cell from being called clean.
+    it; `doubts` say what else keeps the cell from being called clean, `remarks` what else is to be
+    known of it.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -210,6 +214,7 @@ class History:
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
     cases: dict[tuple[str, ...], Case] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Take up an event that was reported whole, the first of its cause."""

@@ -9,6 +9,7 @@
                        {"say": "case", "cause": [...], "case": {...}}
                                                                 a schedule that shows a cause
                        {"say": "doubt", "text": "..."}          why it is not to be called clean
+                       {"say": "remark", "text": "..."}         what else is to be known of it
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last
                        {"say": "stacks", "stacks": [...]}       where everything stands

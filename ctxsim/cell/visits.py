@@ -383,14 +383,23 @@ class Traffic:
             index = self.users[user - 1].step_of(request) if user <= len(self.users) else None
         return "" if index is None else self._steps[index].route
 
-    def share_of_run(self, user: int, request: int) -> float:
-        """How much of the run had been sent before a user's request (0: a visitor's), 0 to 1."""
-        if user == 0:
-            return (request - 1) / max(len(self._visitor_sent), 1)
-        lanes = self.users[user - 1].lanes
-        turn, place = divmod(request - 1, len(lanes))
-        last = max(each.turns[-1] for user in self.users for each in user.lanes if each.turns)
-        return lanes[place].turns[turn] / (last + 1)
+    def shares_of_run(self) -> Callable[[int, int], float]:
+        """Tells how much of the run had been sent before a user's request (0: a visitor's), 0 to 1.
+
+        It holds for the run so far: to look for its last request takes all users.
+        """
+        users, by_visitors = self.users, max(len(self._visitor_sent), 1)
+        turns = (each.turns for user in users for each in user.lanes if each.turns)
+        sent = max((each[-1] for each in turns), default=0) + 1
+
+        def share(user: int, request: int) -> float:
+            if user == 0:
+                return (request - 1) / by_visitors
+            lanes = users[user - 1].lanes
+            turn, place = divmod(request - 1, len(lanes))
+            return lanes[place].turns[turn] / sent
+
+        return share
 
     def variables(self, number: int) -> dict[str, str]:
         """The variables of user `number`, `{n}` filled in."""

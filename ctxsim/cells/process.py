@@ -193,6 +193,8 @@ class Process:
                 self._history.cases[tuple(cause)] = Case.from_json(found)
             case {"say": "doubt", "text": str() as text}:
                 self._history.doubts.append(text)
+            case {"say": "remark", "text": str() as text}:
+                self._history.remarks.append(text)
             case _:
                 raise ValueError(str(message)[:200])
 

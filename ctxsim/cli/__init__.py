@@ -208,7 +208,7 @@ def explain(codes: Sequence[str]) -> int:
 @click.option(
     "--schedule",
     metavar="KIND",
-    help="Who chooses which worker goes on: os, auto, random or pct.",
+    help="Who chooses which worker goes on: os, auto, random, pct or exhaustive.",
 )
 @click.option(
     "--budget",

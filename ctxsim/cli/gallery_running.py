@@ -15,9 +15,10 @@ from ctxsim.cli.running import stopped_by_signals
 from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode
 from ctxsim.errors import CtxsimError, ExitCode, UsageError
 from ctxsim.gallery import Entry, entries, installs, judged, named, place, twin
+from ctxsim.jobs import Options
 from ctxsim.report import text
 from ctxsim.report.lines import Page
-from ctxsim.simulation import Options, Outcome, simulate
+from ctxsim.simulation import Outcome, simulate
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from ctxsim.cli.gallery_bruteforce import Brute, bruteforce
 from ctxsim.cli.streams import complain, result
 from ctxsim.errors import CtxsimError, ExitCode
 from ctxsim.gallery import Entry, Place, place, twin
+from ctxsim.jobs import Options
 from ctxsim.scenario import Scenario
-from ctxsim.simulation import Options, simulate
+from ctxsim.simulation import simulate
 
 _LIMIT_S = 3.0
 _LIMIT_OF_HARD_S = 10.0

@@ -9,10 +9,12 @@ from ctxsim.cells import Halt
 from ctxsim.cli import running
 from ctxsim.cli.streams import result, shows_unicode
 from ctxsim.errors import ExitCode
+from ctxsim.jobs import Options
+from ctxsim.replaying import Replayed, replay
 from ctxsim.report.cases import CaseFile, read_case
 from ctxsim.report.lines import Page
 from ctxsim.report.masks import mask
-from ctxsim.simulation import Options, Replayed, replay
+from ctxsim.scenario.loading import IN_MEMORY
 
 
 def replay_case(name: str, *, times: int) -> int:
@@ -32,11 +34,16 @@ def replay_case(name: str, *, times: int) -> int:
 def _told(case: CaseFile, replayed: Replayed) -> str:
     page = Page(unicode=shows_unicode(sys.stdout))
     page.add(f"{case.code}  {case.title}", hanging=8)
-    page.add(f"{case.scenario['file']}, {case.workers}, seed {case.seed}; {case.id}", indent=2)
+    page.add(f"{_named(case)}, {case.workers}, seed {case.seed}; {case.id}", indent=2)
     for line in map(mask, _lines(replayed.story)):
         page.add(line, indent=2, hanging=4)
     page.add(f"shown by {replayed.times} of {replayed.of} replays{_meaning(replayed)}")
     return page.text
+
+
+def _named(case: CaseFile) -> str:
+    """The scenario's file; where `check` drafted it, the target that it was drafted for."""
+    return case.scenario["name" if case.scenario["file"] == IN_MEMORY else "file"]
 
 
 def _lines(story: Sequence[str]) -> Sequence[str]:

@@ -16,6 +16,7 @@ from ctxsim.cells import CellOutcome, Halt, Limits
 from ctxsim.cli import failures, files, progress, signals
 from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode
 from ctxsim.errors import ExitCode, TargetError, UsageError
+from ctxsim.jobs import Options
 from ctxsim.report import junit, matrix, text
 from ctxsim.report.cases import keep_case
 from ctxsim.report.conclusion import most_severe
@@ -25,7 +26,7 @@ from ctxsim.report.lines import Page
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Scenario
 from ctxsim.scenario.words import WordError, duration_s
-from ctxsim.simulation import Options, Outcome, simulate
+from ctxsim.simulation import Outcome, simulate
 
 REPORTS: dict[str, Callable[[Sequence[Document]], bytes]] = {"junit": junit.render}
 

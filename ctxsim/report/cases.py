@@ -23,6 +23,7 @@ class CaseFile:
     """One finding: the scenario's text, the cell, and the script that showed it there.
 
     `scenario` has the file's name, its folder and its text; `search` how switch points were chosen.
+    `learnt` tells how requests are answered alone, where the finding is that one was not.
     """
 
     id: str
@@ -34,12 +35,14 @@ class CaseFile:
     process: int
     workers: str
     storage: str
+    python: str
     search: Mapping[str, Any]
     cause: tuple[str, ...]
     selection: int
     script: Mapping[str, Any]
     story: tuple[str, ...]
     environment: Mapping[str, Any] = field(default_factory=dict)
+    learnt: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, case: Case, cause: tuple[str, ...], **known: Any) -> CaseFile:

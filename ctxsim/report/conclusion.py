@@ -294,6 +294,7 @@ def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         for cell in cells
         for each in ((*cell.unconfirmed, *cell.seldom) if cell.has_findings else cell.seldom)
     )
+    yield from (f"{cell.name}: {each}" for cell in cells for each in cell.history.remarks)
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _notes_on_workers(cells)

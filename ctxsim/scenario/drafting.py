@@ -15,6 +15,7 @@ WSGI_WORKERS = (
     "tasks:20:to_thread", "tasks:20:executor",
 )  # fmt: skip
 ASGI_WORKERS = ("tasks:50", "tasks:50:empty")
+_DJANGO, _INLINE = "Django", "tasks:20"
 
 # Longer visits would seldom come to their end within a cell's requests.
 _LONGEST_VISIT = 10
@@ -64,9 +65,18 @@ class _Flow:
     trials: tuple[tuple[Tried, Trial], ...]
 
 
-def suited(kind: str) -> tuple[str, ...]:
-    """The workers under which an application of this kind is served."""
-    return ASGI_WORKERS if kind == "asgi" else WSGI_WORKERS
+def suited(sight: Sight) -> tuple[str, ...]:
+    """The workers under which an application such as this is served."""
+    if sight.kind == "asgi":
+        return ASGI_WORKERS
+    return tuple(word for word in WSGI_WORKERS if word not in unserved(sight))
+
+
+def unserved(sight: Sight) -> dict[str, str]:
+    """The workers that would do for others of its kind, and why not for this one."""
+    if sight.framework == _DJANGO and sight.kind != "asgi":
+        return {_INLINE: "Django does not let its database be used where a loop runs"}
+    return {}
 
 
 def draft(sight: Sight, frame: Frame) -> Draft:
@@ -258,7 +268,7 @@ def _lines(sight: Sight, frame: Frame, flows: list[_Flow]) -> Iterator[str]:
     yield "  visitor: true          # every flow is also sent without credentials"
     yield f"  vars: {_mapping(VARS)}"
     yield from _flow_lines(flows)
-    yield f"workers: {json.dumps(list(frame.workers or suited(sight.kind)))}"
+    yield f"workers: {json.dumps(list(frame.workers or suited(sight)))}"
     yield f"load: {{requests: {frame.requests}}}"
     for key, values in (("shared", frame.shared), ("keeps", frame.keeps)):
         if values:

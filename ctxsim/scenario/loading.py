@@ -19,7 +19,7 @@ from ctxsim.scenario.problems import at, translated
 
 T = TypeVar("T")
 MAX_BYTES = 1_000_000
-_IN_MEMORY = "<text>"
+IN_MEMORY = "<text>"
 # Where a number is taken as it is written, since it becomes a text: `012` must keep its zero.
 _WRITTEN = ("form", "headers", "auth")
 
@@ -65,7 +65,7 @@ class Scenario(Document):
         return cls._read(_bytes_of(Path(path), str(path)), str(path))
 
     @classmethod
-    def parse(cls, text: str, file: str = _IN_MEMORY) -> Self:
+    def parse(cls, text: str, file: str = IN_MEMORY) -> Self:
         """Read a scenario from a text; relative paths count from the folder of `file`.
 
         Raises ScenarioError with every problem that it has.
@@ -93,7 +93,7 @@ class Scenario(Document):
 
     def _from(self, file: str, content: bytes) -> Self:
         path = Path(file)
-        folder = Path() if file == _IN_MEMORY else path.parent
+        folder = Path() if file == IN_MEMORY else path.parent
         name = self.name or _title_of(path)
         named = self.model_copy(update={"name": name})
         digest = hashlib.sha256(content).hexdigest()
@@ -261,4 +261,4 @@ def _sorted(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def _title_of(path: Path) -> str:
-    return "scenario" if str(path) == _IN_MEMORY else path.stem or "scenario"
+    return "scenario" if str(path) == IN_MEMORY else path.stem or "scenario"

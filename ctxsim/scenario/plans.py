@@ -241,6 +241,9 @@ def _users(scenario: Scenario) -> plans.Users:
 def _faults(scenario: Scenario) -> plans.Faults:
     faults = scenario.faults
     given = faults.model_fields_set
+    if scenario.schedule.kind == "exhaustive" and not given:
+        # Each pair of requests is carried in one state: that neither of them fails.
+        return plans.Faults()
     left = 1.0 - sum(getattr(faults, name) for name in given)
     shares: dict[str, float] = {}
     for name in ("error", "abort", "cancel"):

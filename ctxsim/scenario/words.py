@@ -40,8 +40,8 @@ _MODEL_ALIASES = {
 }
 
 # Who chooses who goes next; the last two stand in the documentation and are not known yet.
-SCHEDULES = ("os", "auto", "random", "pct")
-LATER_SCHEDULES = ("exhaustive", "replay")
+SCHEDULES = ("os", "auto", "random", "pct", "exhaustive")
+LATER_SCHEDULES = ("replay",)
 GRANULARITIES = ("line", "opcode")
 
 EXECUTIONS = re.compile(r"([1-9]\d{0,8})(?:\s+executions?)?")
@@ -170,11 +170,14 @@ def budget(value: object) -> Budget:
         ) from error
 
 
-def schedule_kind(value: object) -> Literal["os", "auto", "random", "pct"]:
+def schedule_kind(value: object) -> Literal["os", "auto", "random", "pct", "exhaustive"]:
     """Who chooses who goes next: one of SCHEDULES."""
     if value in LATER_SCHEDULES:
-        raise WordError(f"cannot be '{value}' in this version", "write os, auto, random or pct")
-    return cast(Literal["os", "auto", "random", "pct"], _one_of(value, SCHEDULES))
+        raise WordError(
+            f"cannot be '{value}'",
+            "write os, auto, random, pct or exhaustive; for a case: ctxsim replay",
+        )
+    return cast(Literal["os", "auto", "random", "pct", "exhaustive"], _one_of(value, SCHEDULES))
 
 
 def granularity(value: object) -> Literal["line", "opcode"]:

@@ -38,6 +38,10 @@ class Readers:
         return response
 
 
+# Any other would have Django look for its texts, and keep what it found for good.
+LANGUAGES = ("en", "de", "fr")
+
+
 class Languages:
     """Has the request's language for as long as the request takes."""
 
@@ -45,7 +49,8 @@ class Languages:
         self._answer = answer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with translation.override(request.GET.get("lang", "en")):
+        wanted = request.GET.get("lang", "en")
+        with translation.override(wanted if wanted in LANGUAGES else "en"):
             return self._answer(request)
 
 

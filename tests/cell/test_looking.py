@@ -184,6 +184,20 @@ def test_each_text_that_an_argument_is_compared_with_is_sent_in_its_place():
     assert sent == [f"/page/{word}?tag={{canary}}" for word in words]
 
 
+@pytest.mark.parametrize("kept", ["tenants", 'app.config["TENANTS"]'])
+def test_the_texts_of_a_list_that_is_kept_elsewhere_are_sent(tmp_path, kept):
+    """Nobody is let in without one of them: a name in the module, or in its configuration."""
+    file = tmp_path / "app.py"
+    file.write_text(
+        f"{kept} = {{'north', 'south'}}\n"
+        f"def page(request):\n"
+        f"    if request.headers.get('X-Tenant') not in {kept}: raise LookupError\n"
+    )
+    parsed = sources._parsed(str(file))
+    [read] = sources.Names([parsed]).of_function(str(file), 2)
+    assert (read.name, set(read.words)) == ("X-Tenant", {"north", "south"})
+
+
 def test_each_text_that_is_compared_with_is_sent_once():
     """With everything else that is read, since the answer to it may hold the user's values."""
     reads = (Read("query", "q"), Read("query", "as", words=("csv", "a b", "{x}", "json")))

@@ -125,6 +125,27 @@ def test_a_text_is_found_in_classes_of_every_kind():
     assert tree.is_of_one(kept[-1])
 
 
+def test_what_one_object_alone_holds_is_entered_like_what_many_hold():
+    """The search remembers only what several refer to; it finds, and tells the way to, both."""
+    shared = [f"{PREFIX}-shared"]
+    kept = [[[f"{PREFIX}-{i}"], shared, [shared]] for i in range(2500)]
+    del shared
+    tree = Walk(PREFIX, lambda text: [text], BARRED).from_([{"kept": kept}])
+    expected = {f"{PREFIX}-{i}" for i in range(2500)} | {f"{PREFIX}-shared"}
+    assert tree.below(kept) == expected
+    assert sorted(map(len, tree.canaries.values())) == [1] * 2501
+    told_by = [tree.below(each) - {f"{PREFIX}-shared"} for each in kept]
+    assert told_by == [{each[0][0]} for each in kept]
+
+
+def test_a_search_is_bounded_by_what_it_has_seen():
+    """Also where each object is held by one other alone, which is not remembered."""
+    kept = [[[[[f"{PREFIX}-{i}"]]]] for i in range(5000)]
+    walk = Walk(PREFIX, lambda text: [text], BARRED)
+    assert len(walk.from_([{"kept": kept}], 30_000).canaries) == 5000
+    assert len(walk.from_([{"kept": kept}], 10_000).canaries) == 0
+
+
 def test_a_long_text_that_all_refer_to_is_looked_into_once():
     """Else a search would last as long as all of the copies would be."""
     looked = []

@@ -150,6 +150,9 @@ def test_a_users_own_name_is_no_request(application):
         ("CACHE.setdefault((user, 'cart'), Entry([])).user.append(tag)", set()),
         ("CACHE.setdefault(int('0' + user[4:]), {}).update(tag=tag)", set()),
         ("CACHE.setdefault('all', []).append((user, tag))", {"CTX402"}),
+        # Of many keys some are users' own.
+        ("CACHE[user] = tag; CACHE[tag[::-1]] = 1", set()),
+        ("CACHE[tag[::-1]] = tag; CACHE[user] = tag", {"CTX402"}),
         ("CACHE.setdefault(last, []).append(tag); last = user", {"CTX402"}),
         ("CACHE.setdefault(user, []).append(tag); ENTRIES.append(tag)", {"CTX402"}),
     ],
@@ -161,6 +164,66 @@ def test_what_is_kept_under_a_users_own_key_is_that_users(application, keep, cod
     users = Users(count=20, visitor=False, vars=(("name", "user{n}"),))
     found = live(plan_of(asked, target=application(source), users=users)).finished()
     assert found.codes == codes, found.told()
+
+
+def test_a_text_that_is_the_key_of_several_dicts_is_told_of_each(application):
+    """Each is a store of its own."""
+    found = carried(application, "CACHE[tag] = 1; remembering()[tag] = 1")
+    places = {"app.CACHE[...]", "default argument seen of app.remembering[...]"}
+    assert {f.cause[2] for f in found.findings} == places, found.told()
+
+
+PILES = {
+    "a list of objects": ("ENTRIES.append(Entry(tag))", {"app.ENTRIES[...]": 200}),
+    "a dict by what differs": ("CACHE[object()] = {'user': tag}", {"app.CACHE[...]": 200}),
+    "what of some requests fails before": (
+        "len(ENTRIES) % 10 or ENTRIES.append(None); ENTRIES.append(tag)",
+        {"app.ENTRIES[...]": 200},
+    ),
+    "a row for each user": ("tag in CACHE or ENTRIES.append(Entry(tag)); CACHE[tag] = 1", {}),
+    "sessions by user": ("CACHE.setdefault('s' + tag, Entry(tag))", {}),
+    "what is filed under users' keys": ("CACHE.setdefault(tag, []).append(Entry(tag))", {}),
+    "the last ones": ("ENTRIES.append(Entry(tag)); del ENTRIES[:-100]", {}),
+    "the last five of each user": (
+        "mine = CACHE.setdefault('of ' + tag, []); mine.append(Entry(tag)); del mine[:-5]",
+        {},
+    ),
+    "a cache that is bounded": ("looked_up(tag + str(len(ENTRIES))); ENTRIES.append(1)", {}),
+    "each fourth one": ("CACHE['n'] = CACHE.get('n', 0) + 1; "
+        "CACHE['n'] % 4 or ENTRIES.append(Entry(tag))", {}),
+}  # fmt: skip
+
+
+def carried_for_users(application, keep, *asked, **keys):
+    users = Users(count=20, visitor=False, vars=(("name", "user{n}"),))
+    target = application(APP.format(keep=keep))
+    return live(plan_of(*asked, target=target, users=users, **keys)).finished()
+
+
+@pytest.mark.parametrize("kind", PILES)
+def test_a_users_own_value_that_piles_up_is_retention(application, kind):
+    """One more holder for each safe request is told; a store of users and a bounded one are not."""
+    keep, places = PILES[kind]
+    found = carried_for_users(application, keep, step("GET /say?tag={user.canary}"))
+    assert {f.cause[2]: f.count for f in found.findings} == places, found.told()
+
+
+def test_what_other_methods_store_is_not_judged(application):
+    """An order history holds a row for each request, and was asked to."""
+    for asked in (
+        [step("POST /say?tag={user.canary}")],
+        [step("GET /say?tag={user.canary}"), step("POST /order")],
+    ):
+        found = carried_for_users(application, "ENTRIES.append(Entry(tag))", *asked)
+        assert found.codes == set(), found.told()
+
+
+def test_users_values_that_pile_up_are_excused_by_name(application):
+    """By `keeps` and by `shared`, as those of requests are."""
+    asked = step("GET /say?tag={user.canary}")
+    for keys in ({"keeps": ("app:ENTRIES",)}, {"shared": Shared(routes=("/say",))}):
+        found = carried_for_users(application, "ENTRIES.append(Entry(tag))", asked, **keys)
+        assert found.codes == set(), found.told()
 
 
 @pytest.mark.parametrize(("made", "codes"), [("maxlen=500", set()), ("", {"CTX402"})])

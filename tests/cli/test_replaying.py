@@ -7,8 +7,8 @@ import pytest
 
 from ctxsim.cli import main, replaying
 from ctxsim.errors import ExitCode
+from ctxsim.replaying import Replayed
 from ctxsim.report.cases import CaseFile, keep_case, read_case
-from ctxsim.simulation import Replayed
 
 CASE = CaseFile(
     id="ABC123",
@@ -19,6 +19,7 @@ CASE = CaseFile(
     run="00000000",
     process=1,
     workers="threads:4",
+    python="python3",
     storage="app",
     search={"kind": "auto", "granularity": "line", "select": []},
     cause=("answer.foreign", "GET /", "body", "request"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ctxsim.cell.looking.attempts import attempts
 from ctxsim.cell.sights import Read, Route, Sight, Trial, Tried
 from ctxsim.scenario import Scenario, plan
-from ctxsim.scenario.drafting import ASGI_WORKERS, Frame, draft, suited
+from ctxsim.scenario.drafting import ASGI_WORKERS, Frame, draft, suited, unserved
 from ctxsim.scenario.plans import cells
 
 FRAME = Frame("shop:app")
@@ -183,5 +183,14 @@ def test_what_was_not_sent_is_told():
 
 @pytest.mark.parametrize(("kind", "word"), [("asgi", "tasks:50"), ("wsgi", "threads:8")])
 def test_the_workers_are_those_that_suit(kind, word):
-    assert word in suited(kind)
-    assert ("sync" in suited(kind)) == (suited(kind) != ASGI_WORKERS)
+    words = suited(Sight("shop:app", kind, ""))
+    assert word in words
+    assert ("sync" in words) == (words != ASGI_WORKERS)
+
+
+@pytest.mark.parametrize(("kind", "left_out"), [("wsgi", {"tasks:20"}), ("asgi", set())])
+def test_what_a_framework_refuses_is_left_out_with_the_reason(kind, left_out):
+    sight = Sight("shop:app", kind, "Django")
+    assert set(unserved(sight)) == left_out
+    assert not left_out & set(suited(sight))
+    assert set(suited(sight)) | left_out == set(suited(Sight("shop:app", kind, "")))

@@ -69,7 +69,7 @@ TOP = {
     "thresholds: {p95: '> 3s'}": "'thresholds.p95' must be a limit of a latency",
     "thresholds: {checked: '>= 199%'}": "'thresholds.checked' must be a limit of a percentage",
     "thresholds: {p59: '< 3s'}": "did you mean 'p99'?",
-    "schedule: {kind: exhaustive}": "cannot be 'exhaustive' in this version",
+    "schedule: {kind: replay}": "a case is replayed by `ctxsim replay ID`",
     "schedule: dfs": "must be one of os, auto, random, pct",
     "schedule: {kind: auto, budget: soon}": "must be a number of executions or a duration",
     "schedule: {kind: pct, depth: 0}": "'schedule.depth' must be at least 1",

@@ -2,7 +2,9 @@
 
 A cell notes each answer that differs from what was learnt. That is a finding only if the requests
 of the same users, carried by the same workers one by one, show no such thing: what does show there
-is the application's own past, or chance. And it is one only where nothing tells the cause better.
+is the application's own past, or chance. Where a schedule shows it, and no order of the same
+requests one by one, the turns that they took are the reason, and no more needs to be carried. And
+it is one only where nothing tells the cause better.
 """
 
 from __future__ import annotations
@@ -32,7 +34,13 @@ _OF_ALL = frozenset({"context.mispop", "saw.foreign"})
 
 def differs(event: Event) -> bool:
     """Whether an event says that an answer is not as it is alone."""
-    return event.kind == "answer.otherwise" or event.place == AS_ANOTHER
+    return is_difference(event.cause)
+
+
+def is_difference(cause: tuple[str, ...]) -> bool:
+    """The same of an event's cause: only what was learnt can show it."""
+    kind, _, place, _ = cause
+    return kind == "answer.otherwise" or place == AS_ANOTHER
 
 
 def at_elapsed_s(history: History, event: Event) -> float:
@@ -42,14 +50,16 @@ def at_elapsed_s(history: History, event: Event) -> float:
 
 
 def check(history: History, alone: History | None) -> Iterable[Finding]:
-    if alone is None:
-        return
+    found = [event for event in unexplained(history) if is_by_turns(history, event)]
+    if alone is not None:
+        found += confirmed(history, alone)
     told: set[str] = set()
     # An answer of another user tells more than an error, this more than a text.
-    for event in sorted(confirmed(history, alone), key=_rank):
+    for event in sorted(found, key=_rank):
         if event.victim.route not in told:
             told.add(event.victim.route)
-            yield finding_of(_code(event), event, history, _story(event))
+            by_turns = is_by_turns(history, event)
+            yield finding_of(_code(event), event, history, _story(event, by_turns=by_turns))
 
 
 def unexplained(history: History) -> Iterator[Event]:
@@ -60,6 +70,12 @@ def unexplained(history: History) -> Iterator[Event]:
     for event in filter(differs, history.events):
         if event.victim.route not in explained:
             yield event
+
+
+def is_by_turns(history: History, event: Event) -> bool:
+    """Whether a schedule was found that shows the event, and its turns are the reason."""
+    case = history.cases.get(event.cause)
+    return case is not None and case.is_by_turns
 
 
 def requests_needed(history: History, event: Event) -> int:
@@ -100,7 +116,8 @@ def unconfirmed(history: History, alone: History) -> Iterator[Event]:
 def _only_under_load(history: History, alone: History) -> Iterator[Event]:
     shown = {(event.victim.route, in_what(event.place)) for event in alone.events if differs(event)}
     for event in unexplained(history):
-        if (event.victim.route, in_what(event.place)) not in shown:
+        is_shown = (event.victim.route, in_what(event.place)) in shown
+        if not is_shown and not is_by_turns(history, event):
             yield event
 
 
@@ -116,7 +133,7 @@ def _code(event: Event) -> str:
     return "CTX204" if event.relation == "visitor" else "CTX201"
 
 
-def _story(event: Event) -> Iterator[str]:
+def _story(event: Event, *, by_turns: bool) -> Iterator[str]:
     if event.place == AS_ANOTHER:
         yield f"{event.victim} was answered, word for word, what {event.source} is answered alone"
         yield f"seen: {event.seen}"
@@ -124,4 +141,5 @@ def _story(event: Event) -> Iterator[str]:
     yield f"{event.victim} was answered otherwise than alone: {event.place}"
     yield f"answered: {event.seen}"
     yield f"alone: {event.expected}"
-    yield "carried one by one, the same users' requests show no such answer"
+    whose = "the same" if by_turns else "the same users'"
+    yield f"carried one by one, {whose} requests show no such answer"

@@ -34,8 +34,9 @@ Words = dict[tuple[Place, str], dict[str, None]]
 # Places of variables that were made from a request's, by the identity of their nodes. The nodes are
 # kept, so that no other gets it.
 _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
-# Likewise the texts in the lists, and the keys of the dictionaries, that variables of a module are.
-_LISTED: dict[int, tuple[ast.Name, tuple[str, ...]]] = {}
+# Likewise the texts in the lists, and the keys of the dictionaries, that variables of a module are,
+# or that a module keeps under a key, such as in the application's configuration.
+_LISTED: dict[int, tuple[ast.expr, tuple[str, ...]]] = {}
 _PATH = re.compile(r"/[\w./-]*")
 _REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
 _WHERE = ("location", "locations")
@@ -90,14 +91,22 @@ def _note_lists(tree: ast.Module) -> None:
     """Note of each variable that is a list of texts, or a dictionary, which texts these are."""
     known = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        if isinstance(node, ast.Assign) and (name := _kept_as(node.targets[0])):
             value = node.value
             if isinstance(value, ast.Dict):
                 value = ast.List([key for key in value.keys if key is not None], ast.Load())
-            known[node.targets[0].id] = tuple(_texts(value))
+            known[name] = tuple(_texts(value))
     for each in ast.walk(tree):
-        if isinstance(each, ast.Name) and known.get(each.id):
-            _LISTED[id(each)] = (each, known[each.id])
+        if isinstance(each, ast.expr) and known.get(_kept_as(each)):
+            _LISTED[id(each)] = (each, known[_kept_as(each)])
+
+
+def _kept_as(node: ast.expr) -> str:
+    """The name of a variable, or the key of an item in brackets: `['KEY']`; '' for all else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    key = _text(node.slice) if isinstance(node, ast.Subscript) else None
+    return "" if key is None else f"[{key!r}]"
 
 
 def _follow(
@@ -203,10 +212,11 @@ def _words(functions: Iterable[ast.AST]) -> Words:
 
 
 def _comparisons(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
-    """What is compared, with which text: by `==`, `!=`, `in`, or the cases of a `match`."""
-    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.In):
+    """What is compared, with which text: by `==`, `!=`, `in`, `not in`, or a `match`."""
+    compares = ast.Eq | ast.NotEq | ast.In | ast.NotIn
+    if isinstance(node, ast.Compare) and isinstance(node.ops[0], compares):
         left, right = node.left, node.comparators[0]
-        for text in _texts(right):
+        for text in _listed(right):
             yield left, text
         for text in _texts(left):
             yield right, text
@@ -222,8 +232,12 @@ def _chosen_from(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
     """What a text is chosen by, with each that it is chosen from: `languages.best_match([...])`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         for each in node.args[:1] if node.func.attr in CHOOSERS else ():
-            texts = _LISTED[id(each)][1] if id(each) in _LISTED else _texts(each)
-            yield from ((node.func.value, text) for text in texts)
+            yield from ((node.func.value, text) for text in _listed(each))
+
+
+def _listed(node: ast.expr) -> Iterable[str]:
+    """The texts of a list, or of what is known to be one."""
+    return _LISTED[id(node)][1] if id(node) in _LISTED else _texts(node)
 
 
 def _texts(node: ast.expr) -> Iterator[str]:

@@ -6,6 +6,7 @@ and so does each replay of what a batch found; what a copy did is told when it e
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Tally
 from ctxsim.cell.patching import Native
 from ctxsim.cell.plan import Search
@@ -22,17 +24,29 @@ from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
 from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.selecting import selected
-from ctxsim.cell.searching.settling import Cause, Play, Settled, Shown, replayed, settle
+from ctxsim.cell.searching.settling import (
+    Cause,
+    Play,
+    Settled,
+    Shown,
+    is_by_turns,
+    replayed,
+    settle,
+    shows_one_by_one,
+)
 from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.searching.stories import story
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
-from ctxsim.errors import TargetError
+from ctxsim.errors import DivergedError, TargetError
 
 _EXECUTIONS = 2_000
+# How many preemptions an exhaustive search allows, unless it is told.
+_BOUND = 1
 # The first part of the executions switches in the application's own files alone. So do later ones,
 # where those in its packages have had as many steps as all others, and so many more: they are long.
 _OWN_SHARE = 0.6
@@ -40,6 +54,10 @@ _MORE_STEPS = 50_000
 # How often a script is played to make it small: for the first cause of a kind, and for others.
 _PLAYS, _PLAYS_AGAIN = 300, 60
 _MOST_CAUSES = 12
+# How often a cause is looked at again that turned out to be no matter of turns.
+_MOST_DISMISSED = 5
+# Where a search is bounded by time: of it, so much more may go to make small what was found.
+_MORE_TIME = 0.25
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
@@ -86,11 +104,17 @@ class Searching:
         # What was answered otherwise, perhaps because of what no schedule controls.
         self._blamed: set[tuple[str, str]] = set()
         self._untried: set[Cause] = set()
+        self._dismissed: dict[Cause, int] = {}
         self._waits_in_vain = False
         # By cause: None where it did not show again, or was not tried.
         self._settled: dict[Cause, Settled | None] = {}
+        self._known = frozenset(self._search.known)
+        self._until_s = math.inf
         self._counts: dict[Cause, int] = {}
         self._executions = self._number = 0
+        self._pairs: Pairs | None = None
+        if self._search.kind == "exhaustive":
+            self._pairs = Pairs(len(self._traffic.plan.steps))
         # With the narrowest selection, and with the widest.
         self._steps = [0, 0]
         self._is_seen = False
@@ -106,15 +130,42 @@ class Searching:
         if self._search.script is not None:
             self._replay(Script.from_json(dict(self._search.script)))
             return
-        until_s = None
-        if self._search.duration_s is not None:
-            until_s = self._crew.clock() + self._search.duration_s
-        most = self._search.executions or (_EXECUTIONS if until_s is None else None)
+        duration_s = self._search.duration_s
+        if duration_s is not None:
+            self._until_s = self._crew.clock() + duration_s
+        most = self._search.executions or (_EXECUTIONS if duration_s is None else None)
         while not self._traffic.is_over and (most is None or self._executions < most):
-            if until_s is not None and self._crew.clock() >= until_s:
+            left = None if most is None else most - self._executions
+            if self._is_late() or not self._go_on(left):
                 break
-            self._next(None if most is None else most - self._executions)
+        if self._pairs is not None:
+            self._say({"say": "remark", "text": self._pairs.told(self._search.depth or _BOUND)})
         self._say_doubts()
+
+    def _go_on(self, left: int | None) -> bool:
+        """Carry one batch more; False where nothing is left to be tried."""
+        if self._pairs is None:
+            self._next(left)
+            return True
+        chosen = self._pairs.next()
+        if chosen is None:
+            return False
+        pair, variation = chosen
+        wish = replace(self._wish(left), number=variation, depth=self._search.depth or _BOUND)
+        try:
+            batch = self._next_of(replace(wish, pair=pair), 0)
+        except DivergedError as error:
+            self._pairs.diverged(pair)
+            steps = self._traffic.plan.steps
+            routes = " and ".join(steps[number].route for number in pair)
+            self._doubt(f"{routes}: the same choices did not give the same again: {error}")
+            return True
+        # What was found on the way is settled first: then the way is gone once more.
+        if batch.executions or not batch.events:
+            scene = self._scenes[0].get(pair)
+            exhausted = scene is not None and scene.strategy.exhausted
+            self._pairs.carried(pair, batch.executions, exhausted=exhausted)
+        return True
 
     def _replay(self, script: Script) -> None:
         cause, at = self._search.cause, min(self._search.selection, len(self._selections) - 1)
@@ -124,14 +175,16 @@ class Searching:
 
     def _next(self, left: int | None) -> None:
         widest = len(self._selections) - 1
-        at = min(widest, self._is_widened(left))
-        wish = self._wish(left)
+        self._next_of(self._wish(left), min(widest, self._is_widened(left)))
+
+    def _next_of(self, wish: Wish, at: int) -> Batch:
         batch = in_fork(partial(self._carry, self._selections[at], wish, self._scenes[at]))
         self._number += 1
         self._take(batch, at)
         for event in batch.events:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
-            if event.cause in self._settled or len(self._settled) >= _MOST_CAUSES:
+            known = event.cause in self._known or event.cause in self._settled
+            if known or len(self._settled) >= _MOST_CAUSES:
                 continue
             outside = _THREADS if batch.has_lost_threads else _outside()
             if event.kind in _MAY_BE_OUTSIDE and outside:
@@ -140,6 +193,7 @@ class Searching:
                 self._blamed.add((event.victim.route, outside))
             else:
                 self._settle(batch.script, event.cause, at)
+        return batch
 
     def _is_widened(self, left: int | None) -> int:
         own, wide = self._steps
@@ -160,7 +214,7 @@ class Searching:
             one_each=workers.variant == "fresh",
             in_tasks=workers.model == "tasks",
             executions=_EXECUTIONS if left is None else left,
-            known=frozenset(self._settled),
+            known=self._known.union(self._settled),
         )
 
     def _carry(self, selection: Selection, wish: Wish, scenes: Scenes) -> Batch:
@@ -184,16 +238,38 @@ class Searching:
         self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
+        by_turns = is_difference(cause) and self._crew.workers.in_flight > 1
+        if by_turns and shows_one_by_one(script, cause, self._player(at)):
+            self._dismiss(cause)
+            return
         kinds = {each[0] for each in self._settled}
         most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
-        settled = self._settled[cause] = settle(script, cause, self._player(at), most)
-        if settled is not None and settled.times == settled.of:
-            self._tell(settled, cause, at)
+        more_s = _MORE_TIME * (self._search.duration_s or 0.0)
+        late = partial(self._is_late, more_s)
+        settled = self._settled[cause] = settle(script, cause, self._player(at), most, late)
+        if settled is None or settled.times < settled.of:
+            return
+        if by_turns and not is_by_turns(settled.script, cause, self._player(at)):
+            self._dismiss(cause)
+        else:
+            self._tell(settled, cause, at, is_by_turns=by_turns)
 
-    def _tell(self, settled: Settled, cause: Cause, at: int) -> None:
+    def _dismiss(self, cause: Cause) -> None:
+        """It is the application's own past, or chance; the same of another batch need not be."""
+        self._settled.pop(cause, None)
+        self._dismissed[cause] = self._dismissed.get(cause, 0) + 1
+        if self._dismissed[cause] >= _MOST_DISMISSED:
+            self._untried.add(cause)
+            self._settled[cause] = None
+
+    def _is_late(self, more_s: float = 0.0) -> bool:
+        return self._crew.clock() >= self._until_s + more_s
+
+    def _tell(self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False) -> None:
         record = self._crew.record
+        case = {**self._case(settled, at), "is_by_turns": is_by_turns}
         record.note(replace(settled.event, at_request=record.ended))
-        self._say({"say": "case", "cause": list(cause), "case": self._case(settled, at)})
+        self._say({"say": "case", "cause": list(cause), "case": case})
 
     def _player(self, at: int) -> Play:
         return partial(self._play, self._selections[at])

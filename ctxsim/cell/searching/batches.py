@@ -14,6 +14,7 @@ from random import Random
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Strategy
+from ctxsim.cell.schedule.execution import Execution
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.portfolio import Portfolio
 from ctxsim.cell.searching.scripts import Script, Window
@@ -31,6 +32,8 @@ _IN_ORDER = (4, 6, 10, 16)
 # Of the others in a window, so many are about to send the same as its first one.
 _ALIKE = 0.5
 _SEED_BITS = 48
+# After so many requests, a user's visits have not come to a step.
+_MOST_ON_THE_WAY = 60
 # A batch that is long ends after so many, since nothing is heard of it before.
 _MOST_STEPS = 30_000
 # So does one that carries many requests in order, because what an application keeps of them may
@@ -40,11 +43,33 @@ _MOST_IN_ORDER = 200
 
 @dataclass(slots=True)
 class Scene:
-    """What is known of windows that send the same steps: how long they were, what was tried."""
+    """What is known of windows that send the same steps: how long they were, what was tried.
+
+    Where each begins `from_one_state`, a schedule that cannot be followed is an error, and the
+    strategy may come to its end.
+    """
 
     strategy: Strategy
+    from_one_state: bool = False
     measured: Lengths = field(default_factory=Lengths)
     executions: int = 0
+
+    def carried(self, stage: Stage, window: Window, seed: int) -> Execution | None:
+        """Carry a window by the strategy; None where the state was not what it had been."""
+        chooser = self.strategy.begin(self.executions, seed, self.measured)
+        try:
+            execution = stage.carry(window, chooser).execution
+        except DivergedError:
+            if self.from_one_state:
+                raise
+            self.strategy = Portfolio(systematic=False)
+            return None
+        self.executions += 1
+        self.strategy.ended(execution.schedule)
+        self.measured = self.measured.including(execution.schedule)
+        if self.strategy.exhausted and not self.from_one_state:
+            self.strategy = Portfolio(systematic=False)
+        return execution
 
 
 Scenes = dict[tuple[int, ...], Scene]
@@ -57,6 +82,8 @@ class Wish:
     It ends after so many `executions`, and with the first event of a cause that is not `known`.
     `at_once` is how many requests a window may have at most; 1 for one worker that carries them one
     after the other. Where `one_each`, no worker carries two; where `in_tasks`, workers are tasks.
+    With a `pair` of steps it has one window, in which two users send these; what comes first is
+    what brings the users there.
     """
 
     number: int
@@ -68,6 +95,7 @@ class Wish:
     in_tasks: bool
     executions: int
     known: frozenset[tuple[str, ...]]
+    pair: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +132,9 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         if not is_first and executions >= wish.executions:
             break
         stage.events.clear()
-        scene = _scene(wish, scenes, stage, window)
-        chooser = scene.strategy.begin(scene.executions, wish.seed, scene.measured)
-        try:
-            execution = stage.carry(window, chooser).execution
-        except DivergedError:
-            # The state is another one than when these steps were carried before.
-            scene.strategy = Portfolio(systematic=False)
+        execution = _execution(wish, scenes, stage, window)
+        if execution is None:
             break
-        scene.executions += 1
-        scene.strategy.ended(execution.schedule)
-        scene.measured = scene.measured.including(execution.schedule)
-        if scene.strategy.exhausted:
-            scene.strategy = Portfolio(systematic=False)
         carried.append(replace(window, points=execution.points))
         executions += not is_first
         is_seen = is_seen or stage.is_seen(execution)
@@ -144,18 +162,25 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
     )
 
 
-def _scene(wish: Wish, scenes: Scenes, stage: Stage, window: Window) -> Scene:
+def _execution(wish: Wish, scenes: Scenes, stage: Stage, window: Window) -> Execution | None:
+    if wish.pair is not None and window.requests == 1:
+        # On the way to the state from which all schedules of the pair begin.
+        return stage.carry(window).execution
     steps = stage.next_steps(tuple(lane for each in window.lanes for lane in each))
     if steps not in scenes:
         is_portfolio = wish.in_tasks and wish.kind == "auto"
-        scenes[steps] = Scene(
+        chosen: Strategy = (
             Portfolio(orders_first=False) if is_portfolio else strategy(wish.kind, wish.depth)
         )
-    return scenes[steps]
+        scenes[steps] = Scene(chosen, from_one_state=wish.pair is not None)
+    return scenes[steps].carried(stage, window, wish.seed)
 
 
 def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
     """Each is chosen when the one before was carried, by what its users are about to send."""
+    if wish.pair is not None:
+        yield from _to_pair(stage, wish.seed, wish.pair)
+        return
     chance = Random(wish.seed << _SEED_BITS | wish.number)
     turn = wish.number % len(_FIRST)
     for _ in range(_FIRST[turn]):
@@ -163,6 +188,23 @@ def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
     for _ in range(_WINDOWS[turn]):
         lanes = _in_order(stage, chance) if wish.at_once == 1 else _at_once(stage, wish, chance)
         yield Window(lanes, chance.getrandbits(_SEED_BITS))
+
+
+def _to_pair(stage: Stage, seed: int, pair: tuple[int, int]) -> Iterator[Window]:
+    """Two users, one by one, until they are about to send these steps; then both at once.
+
+    No window with both comes where one of them does not get there.
+    """
+    lanes = stage.first_lanes[:2]
+    for lane, step in zip(lanes, pair, strict=False):
+        for _ in range(_MOST_ON_THE_WAY):
+            if stage.next_steps((lane,)) == (step,):
+                break
+            yield Window(((lane,),), seed)
+        else:
+            return
+    if len(lanes) == len(pair):
+        yield Window(tuple((lane,) for lane in lanes), seed)
 
 
 def _in_order(stage: Stage, chance: Random) -> tuple[tuple[int, ...], ...]:

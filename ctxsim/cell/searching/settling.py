@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.minimal import fewest
 from ctxsim.cell.schedule.shrink import Candidate, shrink
-from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.scripts import Script, Window
 
 Cause = tuple[str, ...]
 _CONFIRMATIONS = 20
 # However much was spent on what comes before: the window is what is told.
 _LEAST_FOR_WINDOW = 40
+# To tell whether chance is the reason, and in how many orders requests come one by one at most.
+_DRAWS = 10
+_MOST_ORDERED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,15 @@ class Settled:
     of: int
 
 
-def settle(script: Script, cause: Cause, play: Play, most: int) -> Settled | None:
+def settle(
+    script: Script, cause: Cause, play: Play, most: int, is_late: Callable[[], bool]
+) -> Settled | None:
     """Make a found script small, with at most about `most` plays; None if it does not show again.
 
-    It shows again where it shows in each of 20 plays of the same small script.
+    It shows again where it shows in each of 20 plays of the same small script. When it `is_late`,
+    it stays as large as it is.
     """
-    settling = _Settling(cause, play, most)
+    settling = _Settling(cause, play, most, is_late)
     if not settling.shows(script):
         return None
     return settling.confirmed(settling.smaller(script))
@@ -62,14 +69,52 @@ def settle(script: Script, cause: Cause, play: Play, most: int) -> Settled | Non
 
 def replayed(script: Script, cause: Cause, play: Play, times: int) -> Settled | None:
     """Play a script so many times; None if what is looked for does not show once."""
-    return _Settling(cause, play, times).confirmed(script, times)
+    return _Settling(cause, play, times, lambda: False).confirmed(script, times)
+
+
+def shows_one_by_one(script: Script, cause: Cause, play: Play) -> bool:
+    """Whether the same requests show it without a schedule, one after the other."""
+    return play(_one_by_one(script, script.windows[-1].lanes), cause) is not None
+
+
+def is_by_turns(script: Script, cause: Cause, play: Play) -> bool:
+    """Whether the turns that requests took are the reason for what a script shows.
+
+    They are where it shows whatever chance draws, and in no order of the same requests one by one.
+    """
+    workers = script.windows[-1].lanes
+    # One worker alone took no turns; of many there are too many orders.
+    if not 1 < len(workers) <= _MOST_ORDERED:
+        return False
+    if any(play(_one_by_one(script, order), cause) for order in permutations(workers)):
+        return False
+    return all(play(_drawn(script, number), cause) for number in range(1, _DRAWS + 1))
+
+
+def _one_by_one(script: Script, workers: tuple[tuple[int, ...], ...]) -> Script:
+    """The script's requests one after the other, those of its last window in this order."""
+    *before, last = script.windows
+    windows: list[Window] = []
+    passed_over: set[int] = set()
+    for number, window in enumerate((*before, replace(last, lanes=workers))):
+        if number in script.passed_over:
+            passed_over.update(range(len(windows), len(windows) + window.requests))
+        windows += window.in_turn
+    return replace(script, windows=tuple(windows), passed_over=frozenset(passed_over))
+
+
+def _drawn(script: Script, number: int) -> Script:
+    """The script where chance draws otherwise."""
+    windows = (replace(each, seed=each.seed ^ number) for each in script.windows)
+    return replace(script, windows=tuple(windows))
 
 
 class _Settling:
-    def __init__(self, cause: Cause, play: Play, most: int) -> None:
+    def __init__(self, cause: Cause, play: Play, most: int, is_late: Callable[[], bool]) -> None:
         self._cause = cause
         self._play = play
         self._left = most
+        self._is_late = is_late
         self._last: Shown | None = None
 
     def shows(self, script: Script) -> bool:
@@ -100,7 +145,9 @@ class _Settling:
             return script
         one_by_one = tuple(each for window in before for each in window.in_turn)
         candidate = replace(script, windows=(*one_by_one, last))
-        return self._until_shown(candidate) if self.shows(candidate) else script
+        if self._is_late() or not self.shows(candidate):
+            return script
+        return self._until_shown(candidate)
 
     def _fewer_before(self, script: Script) -> Script:
         """Without the windows before the last that are not needed: passed over, or left out."""
@@ -113,7 +160,7 @@ class _Settling:
         best = [script]
 
         def keep(kept: tuple[int, ...]) -> bool:
-            if self._left <= 0:
+            if self._left <= 0 or self._is_late():
                 return False
             candidate = without(kept)
             if not self.shows(candidate):
@@ -155,9 +202,9 @@ class _Settling:
             return replace(script, windows=(*before, window))
 
         def remains(candidate: Candidate) -> bool:
-            return self.shows(of(candidate))
+            return not self._is_late() and self.shows(of(candidate))
 
-        if not self.shows(script):
+        if self._is_late() or not self.shows(script):
             return script
         assert self._last is not None
         try:

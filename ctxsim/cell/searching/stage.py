@@ -85,6 +85,11 @@ class Stage:
         """The steps that a user has sent."""
         return self._traffic.sent_steps
 
+    @property
+    def first_lanes(self) -> tuple[int, ...]:
+        """The first lane of each user."""
+        return tuple(n for n, lane in enumerate(self._traffic.lanes) if lane.place == 0)
+
     def is_seen(self, execution: Execution) -> bool:
         """Whether a request came to a switch point: in the selected files, where it is a thread."""
         if "thread" not in execution.kinds:

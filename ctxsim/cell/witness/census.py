@@ -1,7 +1,8 @@
 """The census: which values of ended requests a process still holds after its run.
 
 Looked for are canaries of requests. That a user's own canary or name is kept is no retention,
-since a store of users keeps them by right; what no request should leave behind is its own value.
+since a store of users keeps them by right; what no request should leave behind is its own value. A
+user's own is told only where it piles up with each request.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import copy_context
+from itertools import chain
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -22,7 +24,8 @@ from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.answers import covers
 from ctxsim.cell.witness.filed import without_filed
 from ctxsim.cell.witness.marks import Marks
-from ctxsim.cell.witness.reach import Walk
+from ctxsim.cell.witness.piling import Piling
+from ctxsim.cell.witness.reach import Found, Walk, uncollected
 from ctxsim.cell.witness.record import (
     Record,
     is_application_file,
@@ -72,10 +75,16 @@ class Census:
         self._record = record
         self._resolve = resolve
         self._marks = marks
-        self._scanner = canaries.Scanner(plan.run)
+        self._canaries = canaries.OfRequests(plan.run, plan.process)
+        self._of_users = canaries.OfUsers(plan.run, plan.process)
+        self._piling = Piling(plan, traffic)
+        self._shared = plan.shared.routes
+        # When in the run a user's request was sent; the run is over when it is asked.
+        self._share_of: Callable[[int, int], float] = traffic.shares_of_run()
 
     def take(self, pause: Callable[[float], None]) -> None:
         """Note everything that is retained; all requests must have ended."""
+        self._share_of = self._traffic.shares_of_run()
         found = self._look()
         if any(store.where for store in found):
             pause(_PATIENCE_S)
@@ -90,32 +99,59 @@ class Census:
 
     def _look(self) -> list[Store]:
         gc.collect()
+        with uncollected():
+            return self._found()
+
+    def _found(self) -> list[Store]:
         names = (*self._plan.keeps, *self._plan.shared.objects)
         kept = [each for name in names if (each := self._kept(name)) is not None]
         classes = (each for each in kept if issubclass(type(each), type))
         barred = (*classes, *_event_loops())
-        prefix = f"cx{self._plan.run}"
-        walk = Walk(prefix, self._of_requests, _barred(kept), barred, bounded=False)
         roots = list(_roots(kept, names))
+        prefix, closed = f"cx{self._plan.run}", list(_barred(kept))
+
+        def walk_of(found: Found) -> Walk:
+            return Walk(prefix, found, closed, barred, bounded=False)
+
+        found_in = self._not_shared if self._shared else self._canaries.in_text
+        found = self._stores(walk_of(found_in), roots)
+        told = [store for store in found if self._counts(store)]
+        if self._piling.is_possible:
+            told += self._piles(
+                walk_of(self._of_users.in_text), roots, {store.place for store in found}
+            )
+        return told
+
+    def _stores(self, walk: Walk, roots: list[Root], *, count_holders: bool = False) -> list[Store]:
         things = [root.thing for root in roots]
         tree = walk.from_(things)
-        if tree.canaries:
-            tree = without_filed(tree, things, self._marks)
-        found = [store for root in roots for store in stores(tree, root)] if tree.canaries else []
-        return [store for store in found if self._counts(store)]
+        if not tree.canaries:
+            return []
+        tree = without_filed(tree, things, self._marks)
+        ways = (stores(tree, root, count_holders=count_holders) for root in roots)
+        return list(chain.from_iterable(ways))
+
+    def _piles(self, walk: Walk, roots: list[Root], known: set[str]) -> Iterator[Store]:
+        """Where users' own values pile up, but for places where requests' were found."""
+        for store in self._stores(walk, roots, count_holders=True):
+            if store.place not in known and not store.per_worker:
+                route = self._piling.route_of(store.holders)
+                if route and not any(
+                    covers(each, route.partition(" ")[2]) for each in self._shared
+                ):
+                    yield store
 
     def _kept(self, name: str) -> Any:
         return self._resolve(name) if ":" in name else sys.modules.get(name)
 
-    def _of_requests(self, text: str) -> list[str]:
-        return [each for each in self._scanner.in_text(text) if self._is_of_request(each)]
+    def _not_shared(self, text: str) -> list[str]:
+        return [each for each in self._canaries.in_text(text) if not self._is_shared(each)]
 
-    def _is_of_request(self, canary: str) -> bool:
+    def _is_shared(self, canary: str) -> bool:
         origin = canaries.read(canary)
-        if origin is None or origin.process != self._plan.process or not origin.request:
-            return False
+        assert origin is not None
         path = self._traffic.route_of(origin.user, origin.request).partition(" ")[2]
-        return not any(covers(route, path) for route in self._plan.shared.routes)
+        return any(covers(route, path) for route in self._shared)
 
     def _counts(self, store: Store) -> bool:
         """Whether a store is told: it is the application's, or it grows."""
@@ -131,16 +167,16 @@ class Census:
 
         A single slot does so too, and is told: what was one request's is there for the next one.
         """
-        oldest = min(map(self._share, store.canaries), default=0.0)
         # The variable of a loop holds its last value until the next one comes.
-        if store.of_work:
-            return oldest >= _LAST_SHARE
-        return len(store.canaries) >= _GROWTH and oldest >= _EVICTING_SHARE
+        if not store.of_work and len(store.canaries) < _GROWTH:
+            return False
+        last = _LAST_SHARE if store.of_work else _EVICTING_SHARE
+        return all(self._share(each) >= last for each in store.canaries)
 
     def _share(self, canary: str) -> float:
         """At which share of the run the request of a canary was sent, from 0 to 1."""
         origin = canaries.read(canary)
-        return 0.0 if origin is None else self._traffic.share_of_run(origin.user, origin.request)
+        return 0.0 if origin is None else self._share_of(origin.user, origin.request)
 
     def _grows(self, store: Store) -> bool:
         """Whether values from the whole run are kept, and not from its end or beginning alone."""
@@ -152,6 +188,7 @@ class Census:
     def _note(self, store: Store) -> None:
         origin = canaries.read(store.canary)
         assert origin is not None
+        piled = sum(store.holders.values())
         route = self._traffic.route_of(origin.user, origin.request)
         event = Event(
             kind="retained",
@@ -162,7 +199,7 @@ class Census:
             where=store.where,
             at_request=self._record.ended,
         )
-        self._record.note(event, times=len(store.canaries))
+        self._record.note(event, times=piled or len(store.canaries))
 
 
 def _barred(kept: Iterable[Any]) -> Iterator[object]:

@@ -10,7 +10,7 @@ import gc
 import types
 from _thread import _local
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
 from ctxsim.cell.witness.reach import CACHED
@@ -25,13 +25,15 @@ class Step(NamedTuple):
     """One step of a path to `thing`. `form` is filled with the path so far.
 
     `varying` is common to all that a store keeps side by side, as entries of a list or of a dict
-    whose keys are data; '' where the step leads to one slot. `attribute` is a name in the code.
+    whose keys are data; '' where the step leads to one slot. `beside` are the others of those, to
+    which nothing but their own key or number tells the way. `attribute` is a name in the code.
     """
 
     form: str
     thing: Any
     varying: str = ""
     attribute: str = ""
+    beside: Sequence[Any] = ()
 
     def after(self, path: str) -> str:
         return self.form.replace("{}", path, 1)
@@ -46,14 +48,20 @@ def steps(thing: Any, ways: Callable[[Any], list[Any]], *, names: bool = False) 
     What stands between an object and its attributes, such as its `__dict__`, is no step.
     """
     wanted = list(ways(thing))
+    if wanted and type(thing) in _PLAIN:
+        # Nothing but its items, of which there may be very many.
+        first, *others = wanted
+        return [Step(_item(thing, first), first, OPEN, beside=others)]
     for inner in _innards(thing):
         if any(each is inner for each in wanted):
             wanted = [each for each in wanted if each is not inner] + list(ways(inner))
     left = {id(each): each for each in wanted}
     found: list[Step] = []
-    for step in _attributes(thing) if names else _steps(thing, frozenset(left)):
+    for step in _attributes(thing) if names else _steps(thing, left.keys()):
         if left.pop(id(step.thing), None) is not None:
             found.append(step)
+            for each in step.beside:
+                del left[id(each)]
             if not left:
                 return found
     form, varying = (CALLS, CALLS) if type(thing) is CACHED else ("{}", "")
@@ -84,16 +92,12 @@ def _of_threads(local: Any) -> list[Any]:
     return [*outer, *(each for each in gc.get_referents(*outer) if type(each) is dict)]
 
 
-def _steps(thing: Any, wanted: frozenset[int]) -> Iterator[Step]:
+def _steps(thing: Any, wanted: Set[int]) -> Iterator[Step]:
     kind = type(thing)
     if issubclass(kind, dict):
         yield from _of_dict(thing, wanted)
-    elif issubclass(kind, _SEQUENCES):
-        for i, each in enumerate(items_of(thing)):
-            if id(each) in wanted:
-                yield Step(f"{{}}[{i}]", each, OPEN)
-    elif issubclass(kind, (set, frozenset)):
-        yield from (Step(OPEN, each, OPEN) for each in items_of(thing))
+    elif issubclass(kind, _ITEMS):
+        yield from _side_by_side(items_of(thing), wanted, lambda first: _item(thing, first))
     elif issubclass(kind, _local):
         for each in _of_threads(thing):
             yield from _attributes(each)
@@ -105,14 +109,48 @@ def _steps(thing: Any, wanted: frozenset[int]) -> Iterator[Step]:
         yield from _of_object(thing)
 
 
-def _of_dict(thing: Any, wanted: frozenset[int]) -> Iterator[Step]:
-    for key, value in list(dict.items(thing)):
-        if id(key) not in wanted and id(value) not in wanted:
-            continue
-        shown = repr(key) if type(key) in (str, int, bytes) else f"<{type(key).__name__}>"
-        form = f"{{}}[{shown[: 2 * _LONGEST_KEY]}]"
-        yield Step(form, value, "" if _is_constant(key) else OPEN)
-        yield Step(form, key, OPEN)
+def _side_by_side(
+    things: list[Any], wanted: Set[int], form: Callable[[Any], str]
+) -> Iterator[Step]:
+    """One step for all of `things` that are wanted: there may be very many."""
+    # Once each, however often they are there.
+    here = {id(each): each for each in things if id(each) in wanted}
+    if here:
+        first, *others = here.values()
+        yield Step(form(first), first, OPEN, beside=others)
+
+
+def _item(holder: Any, thing: Any) -> str:
+    if not issubclass(type(holder), _SEQUENCES):
+        return OPEN
+    # An item may have gone meanwhile.
+    place = (i for i, each in enumerate(items_of(holder)) if each is thing)
+    return f"{{}}[{next(place, '...')}]"
+
+
+def _of_dict(thing: Any, wanted: Set[int]) -> Iterator[Step]:
+    pairs = [
+        (key, value)
+        for key, value in list(dict.items(thing))
+        if id(value) in wanted or id(key) in wanted
+    ]
+    by_data: list[Any] = []
+    for key, value in pairs:
+        if _is_constant(key):
+            yield Step(_entry(key), value)
+        else:
+            by_data.append(value)
+    yield from _side_by_side(by_data, wanted, lambda first: _entry(_key_of(pairs, first)))
+    yield from _side_by_side([key for key, _ in pairs], wanted, _entry)
+
+
+def _key_of(pairs: list[tuple[Any, Any]], thing: Any) -> Any:
+    return next(key for key, value in pairs if value is thing and not _is_constant(key))
+
+
+def _entry(key: object) -> str:
+    shown = repr(key) if type(key) in (str, int, bytes) else f"<{type(key).__name__}>"
+    return f"{{}}[{shown[: 2 * _LONGEST_KEY]}]"
 
 
 def _is_constant(key: object) -> bool:
@@ -164,7 +202,9 @@ def _of_generator(generator: Any) -> Iterator[Step]:
 
 
 _SEQUENCES = (list, tuple, deque)
-_CONTAINERS = (*_SEQUENCES, dict, set, frozenset)
+_ITEMS = (*_SEQUENCES, set, frozenset)
+_CONTAINERS = (*_ITEMS, dict)
+_PLAIN = frozenset(_ITEMS)
 
 _OF_CODE: dict[type, Callable[[Any], Iterator[Step]]] = {
     types.FunctionType: _of_function,

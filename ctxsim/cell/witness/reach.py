@@ -11,9 +11,11 @@ import contextlib
 import functools
 import gc
 import sys
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, compress, repeat
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -50,29 +52,38 @@ class Tree:
     """The shortest ways from the roots to what was found.
 
     `children` maps the id of each object on such a way to the next ones; `canaries` the id of what
-    was found to the canaries that it holds. `alive` keeps what has ids here from being freed.
+    was found to the canaries that it holds; `dicts` are those on the ways. `alive` keeps what has
+    ids here from being freed.
     """
 
     children: dict[int, list[Any]] = field(default_factory=dict)
     canaries: dict[int, list[str]] = field(default_factory=dict)
+    dicts: list[Any] = field(default_factory=list)
     alive: list[list[Any]] = field(default_factory=list)
 
     def below(self, *nodes: object) -> set[str]:
         """All canaries that are reached by way of `nodes`."""
-        return set(self._below(nodes))
+        found: set[str] = set()
+        level = list(map(id, nodes))
+        # Level by level, since these may be all that a process keeps.
+        while level:
+            found.update(*filter(None, map(self.canaries.get, level)))
+            inner = filter(None, map(self.children.get, level))
+            level = list(map(id, chain.from_iterable(inner)))
+        return found
 
     def is_of_one(self, node: object) -> bool:
         """Whether just one canary is reached by way of `node`, be it in several places."""
         first: str | None = None
-        for canary in self._below([node]):
+        for canary in self._below(node):
             if first is not None and canary != first:
                 return False
             first = canary
         return first is not None
 
-    def _below(self, nodes: Iterable[object]) -> Iterator[str]:
+    def _below(self, node: object) -> Iterator[str]:
         canaries, children = self.canaries, self.children
-        ways = list(map(id, nodes))
+        ways = [id(node)]
         while ways:
             each = ways.pop()
             if each in canaries:
@@ -124,71 +135,51 @@ class Walk:
         """
         tree = Tree()
         with uncollected():
-            levels, hits = self._down(roots, most, tree)
-            tree.alive = [*levels, *hits, self._barred]
-            _up(levels, hits, tree.children)
+            levels = self._down(roots, most, tree)
+            tree.alive = [self._barred, *(each.things for each in levels)]
+            tree.alive += [each.hits for each in levels]
+            _up(levels, tree)
         return tree
 
-    def _down(
-        self, roots: Sequence[object], most: float, tree: Tree
-    ) -> tuple[list[list[object]], list[list[object]]]:
-        seen = {*map(id, roots), *map(id, self._barred)}
-        levels: list[list[object]] = [list(roots)]
-        hits: list[list[object]] = [list(self._by_keys(roots, tree))]
-        while levels[-1] and len(seen) < most:
-            level: list[object] = []
-            hit: list[object] = []
-            for chunk in _chunks(levels[-1]):
+    def _down(self, roots: Sequence[object], most: float, tree: Tree) -> list[_Level]:
+        seen = _Seen((*roots, *self._barred))
+        levels = [_Level(list(roots), list(self._by_keys(roots, tree)))]
+        while levels[-1].things and len(seen) < most:
+            level = _Level()
+            for chunk in _chunks(levels[-1].things):
                 if len(seen) >= most:
                     break
                 # One object may have very many.
                 for referents in _chunks(gc.get_referents(*chunk)):
-                    self._look_at(referents, seen, level, hit, tree)
+                    self._look_at(referents, seen, level, tree)
+                level.ends.append((len(level.things), len(level.hits)))
             levels.append(level)
-            hits.append(hit)
-        return levels, hits
+        return levels
 
-    def _look_at(
-        self,
-        referents: list[object],
-        seen: set[int],
-        level: list[object],
-        hit: list[object],
-        tree: Tree,
-    ) -> None:
-        hit += self._texts(referents, seen, tree.canaries)
-        fresh = self._fresh(referents, seen)
+    def _look_at(self, referents: list[object], seen: _Seen, level: _Level, tree: Tree) -> None:
+        level.hits += self._texts(referents, seen, tree.canaries)
+        leaves = self._leaves
+        fresh = seen.fresh([each for each in referents if type(each) not in leaves])
         if not self._simple.issuperset(map(type, fresh)):
-            fresh = list(self._sorted(fresh, hit, tree.canaries))
-            hit += self._by_keys(fresh, tree)
-        level += fresh
+            fresh = list(self._sorted(fresh, level.hits, tree.canaries))
+            level.hits += self._by_keys(fresh, tree)
+        level.things += fresh
 
     def _texts(
-        self, referents: list[Any], seen: set[int], canaries: dict[int, list[str]]
+        self, referents: list[Any], seen: _Seen, canaries: dict[int, list[str]]
     ) -> Iterator[object]:
         """The texts that hold what is looked for, but for those that were found before."""
         texts = [each for each in referents if type(each) is str]
         # To join short texts is faster than to look into each; a long one that many refer to is
         # looked into once.
-        are_short = sum(map(len, texts)) <= _LONG * len(texts)
-        if are_short and self._prefix not in "".join(texts):
-            return
-        for each in texts:
-            if id(each) not in seen:
-                seen.add(id(each))
-                if self._prefix in each and (held := self._found(each)):
-                    canaries[id(each)] = held
-                    yield each
-
-    def _fresh(self, referents: list[Any], seen: set[int]) -> list[Any]:
-        """What was not seen before, and may lead somewhere; once each."""
-        leaves = self._leaves
-        inner = [each for each in referents if type(each) not in leaves]
-        by_id = dict(zip(map(id, inner), inner, strict=True))
-        for known in seen.intersection(by_id):
-            del by_id[known]
-        seen.update(by_id)
-        return list(by_id.values())
+        if sum(map(len, texts)) <= _LONG * len(texts):
+            if self._prefix not in "".join(texts):
+                return
+            texts = [each for each in texts if self._prefix in each]
+        for i, each in seen.remembered(texts).items():
+            if self._prefix in each and (held := self._found(each)):
+                canaries[i] = held
+                yield each
 
     def _sorted(
         self, fresh: list[Any], hit: list[object], canaries: dict[int, list[str]]
@@ -225,8 +216,9 @@ class Walk:
                     keys = [key for key in list(dict.keys(each)) if prefix in key]
                     found = {id(key): key for key in keys if self._found(key)}
                     tree.canaries.update((i, self._found(key)) for i, key in found.items())
-                    tree.children[id(each)] = list(found.values())
                     if found:
+                        tree.children[id(each)] = list(found.values())
+                        tree.dicts.append(each)
                         yield each
 
     def _held(self, thing: Any) -> list[str]:
@@ -240,30 +232,130 @@ class Walk:
         return self._found(read.__getitem__(thing, slice(None)).decode("latin-1"))
 
 
+@dataclass(slots=True)
+class _Level:
+    """What is a number of steps away from the roots: what leads on, and what is looked for.
+
+    `ends` tells, for each chunk of the level before, how many of both were found until its end.
+    """
+
+    things: list[Any] = field(default_factory=list)
+    hits: list[Any] = field(default_factory=list)
+    ends: list[tuple[int, int]] = field(default_factory=list)
+
+
+class _Seen:
+    """What a search has come by, so that it enters each object once.
+
+    What one object alone holds can be come by only once: the collector, too, relies on it that an
+    object is referred to as often as it is counted. To ask for the count takes a fifth of the time
+    of remembering the object, and most of what a process holds is of this kind.
+    """
+
+    __slots__ = ("_alone", "ids")
+
+    def __init__(self, things: Iterable[object]) -> None:
+        self.ids = set(map(id, things))
+        # How many were come by that are not remembered.
+        self._alone = 0
+
+    def __len__(self) -> int:
+        return len(self.ids) + self._alone
+
+    def fresh(self, things: list[Any]) -> list[Any]:
+        """What of `things` was not seen before, once each, and is now."""
+        counts = list(map(sys.getrefcount, things))
+        alone = counts.count(_COUNT_ALONE)
+        self._alone += alone
+        if alone == len(things):
+            return things
+        shared = [each for each, n in zip(things, counts, strict=True) if n != _COUNT_ALONE]
+        fresh = list(self.remembered(shared).values())
+        if alone:
+            pairs = zip(things, counts, strict=True)
+            fresh += [each for each, n in pairs if n == _COUNT_ALONE]
+        return fresh
+
+    def remembered(self, things: list[Any]) -> dict[int, Any]:
+        """What of `things` was not remembered before, by id, and is from now on."""
+        by_id = dict(zip(map(id, things), things, strict=True))
+        for known in self.ids.intersection(by_id):
+            del by_id[known]
+        self.ids.update(by_id)
+        return by_id
+
+
+def _count_alone() -> int:
+    """How often an object that one other holds is counted in `_Seen.fresh`.
+
+    The lists on the way there hold it, too: those of `Walk._down` and `Walk._look_at`.
+    """
+    holder = [object()]
+    referents = gc.get_referents(holder)
+    [chunk] = _chunks(referents)
+    things = [each for each in chunk if type(each) is object]
+    return next(map(sys.getrefcount, things))
+
+
 def _chunks(level: list[object]) -> Iterator[list[object]]:
     for start in range(0, len(level), _CHUNK):
         yield level[start : start + _CHUNK]
 
 
-def _up(
-    levels: list[list[object]], hits: list[list[object]], children: dict[int, list[Any]]
-) -> None:
+_COUNT_ALONE = _count_alone()
+
+
+def _up(levels: list[_Level], tree: Tree) -> None:
     """Fill in the ways from the roots to the hits: the first parent of each that there is."""
-    above: list[object] = []
-    for depth in range(len(levels) - 1, 0, -1):
-        wanted = {id(each) for each in (*hits[depth], *above)}
-        above = []
-        for chunk in _chunks(levels[depth - 1]):
-            if not wanted:
-                break
-            if wanted.isdisjoint(map(id, gc.get_referents(*chunk))):
-                continue
-            for node, referents in zip(chunk, map(gc.get_referents, chunk), strict=True):
-                mine = {id(each): each for each in referents if id(each) in wanted}
-                if mine:
-                    wanted.difference_update(mine)
-                    children.setdefault(id(node), []).extend(mine.values())
-                    above.append(node)
+    above: list[int] = []
+    for above_it, level in zip(reversed(levels[:-1]), reversed(levels[1:]), strict=True):
+        above = _parents(above_it.things, level, above, tree)
+
+
+def _parents(parents: list[Any], level: _Level, below: list[int], tree: Tree) -> list[int]:
+    """Lead to the hits of a level, and to what else of it is on a way; its places are `below`.
+
+    Returned are the places of the parents on a way, in their order.
+    """
+    found: list[int] = []
+    hits_seen = below_seen = 0
+    starts = range(0, len(parents), _CHUNK)
+    # A search that is bounded comes to no end of the later chunks.
+    for start, (things_end, hits_end) in zip(starts, level.ends, strict=False):
+        below_end = bisect_left(below, things_end, below_seen)
+        if hits_seen == hits_end and below_seen == below_end:
+            continue
+        # What was come by from a chunk has a parent there: few at a time are quickly told apart.
+        wanted = set(map(id, level.hits[hits_seen:hits_end]))
+        wanted.update(map(id, map(level.things.__getitem__, below[below_seen:below_end])))
+        hits_seen, below_seen = hits_end, below_end
+        chunk = parents[start : start + _CHUNK]
+        found += (start + place for place in _adopted(chunk, wanted, tree.children))
+    tree.dicts += (each for each in map(parents.__getitem__, found) if issubclass(type(each), dict))
+    return found
+
+
+def _adopted(parents: list[Any], wanted: set[int], children: dict[int, list[Any]]) -> Iterator[int]:
+    """Give each of what is wanted to the first parent that refers to it; the parents' places."""
+    # To ask each for its referents costs more than to ask all at once. A mark that stands between
+    # them tells where those of one end.
+    mark = object()
+    referents = gc.get_referents(*chain.from_iterable(zip(parents, repeat([mark]))))
+    is_told = {*wanted, id(mark)}.__contains__
+    place, last = 0, -1
+    for each in compress(referents, map(is_told, map(id, referents))):
+        if each is mark:
+            place += 1
+        elif id(each) in wanted:
+            wanted.discard(id(each))
+            key = id(parents[place])
+            if key in children:
+                children[key].append(each)
+            else:
+                children[key] = [each]
+            if place != last:
+                yield place
+                last = place
 
 
 class _Roles(dict[type, int]):

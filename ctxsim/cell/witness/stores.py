@@ -6,9 +6,9 @@ import functools
 import sys
 import types
 from _thread import _local
-from collections import defaultdict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxsim.cell.history import Where
@@ -60,6 +60,8 @@ class Store:
     of_work: bool = False
     where: tuple[Where, ...] = ()
     is_open: bool = False
+    # Of what stands side by side there, how many hold just one canary, by that; where it is asked.
+    holders: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,13 @@ class _Way:
         return self.of_library or (name in _known_names(_class_of(self.thing)) and not is_open)
 
 
-def stores(tree: Tree, root: Root) -> list[Store]:
+def stores(tree: Tree, root: Root, *, count_holders: bool = False) -> list[Store]:
     """The stores that are reached from `root` by the ways of `tree`."""
     with uncollected():
-        return list(_stores(tree, root))
+        return list(_stores(tree, root, count_holders=count_holders))
 
 
-def _stores(tree: Tree, root: Root) -> Iterator[Store]:
+def _stores(tree: Tree, root: Root, *, count_holders: bool) -> Iterator[Store]:
     form = root.form
     ways = [_Way(root.thing, form, form, root, "", root.of_library, root.per_worker)]
     while ways:
@@ -127,7 +129,14 @@ def _stores(tree: Tree, root: Root) -> Iterator[Store]:
         ways += [way.further(step) for step in reversed(ahead) if not step.varying]
         for group in open_ended.values():
             first = way.further(group[0])
-            yield _store(tree, first, group[0].general(way.place), [step.thing for step in group])
+            things = list(_things(group))
+            store = _store(tree, first, group[0].general(way.place), things)
+            yield replace(store, holders=_holders(tree, things)) if count_holders else store
+
+
+def _holders(tree: Tree, things: list[Any]) -> Mapping[str, int]:
+    held = (tree.below(each) for each in things)
+    return Counter(canary for found in held if len(found) == 1 for canary in found)
 
 
 def _ahead(tree: Tree, way: _Way) -> list[Step]:
@@ -139,7 +148,7 @@ def _ahead(tree: Tree, way: _Way) -> list[Step]:
         return [step._replace(form=f"{{}}: {step.attribute}") for step in ahead]
     if way.thing is way.root.thing and way.root.per_worker:
         return [step._replace(form="{}") for step in ahead]
-    if len(ahead) > 1 and issubclass(type(way.thing), _CONTAINERS) and way.kinds:
+    if _are_several(ahead) and issubclass(type(way.thing), _CONTAINERS) and way.kinds:
         # Several side by side are one store, whatever its keys look like.
         return [step if step.varying else step._replace(varying=OPEN) for step in ahead]
     return ahead
@@ -151,12 +160,22 @@ def _is_one_store(tree: Tree, way: _Way, ahead: list[Step]) -> bool:
     if len(way.kinds) >= _MOST_STEPS:
         return True
     if issubclass(kind, _CONTAINERS):
-        return bool(way.kinds) and len(ahead) > 1 and tree.is_of_one(way.thing)
+        return bool(way.kinds) and _are_several(ahead) and tree.is_of_one(way.thing)
     if not _made_by(way.thing) or issubclass(kind, (type, types.FunctionType)):
         return False
     # A chain of like objects, or an object that is all one request's.
-    is_chain = kind in way.kinds or any(type(step.thing) is kind for step in ahead)
-    return is_chain or (len(ahead) > 1 and tree.is_of_one(way.thing))
+    is_chain = kind in way.kinds or any(type(each) is kind for each in _things(ahead))
+    return is_chain or (_are_several(ahead) and tree.is_of_one(way.thing))
+
+
+def _are_several(ahead: list[Step]) -> bool:
+    return len(ahead) > 1 or any(step.beside for step in ahead)
+
+
+def _things(ahead: list[Step]) -> Iterator[Any]:
+    for step in ahead:
+        yield step.thing
+        yield from step.beside
 
 
 def _store(tree: Tree, way: _Way, place: str, things: list[Any]) -> Store:

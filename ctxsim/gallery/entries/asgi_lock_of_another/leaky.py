@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import parse_qs
 
-PATIENCE = 24
+PATIENCE = 60
 
 lock = asyncio.Lock()
 printer = {"text": ""}
@@ -45,6 +45,6 @@ async def printed(said):
 
 
 async def answer(send, text):
-    status = 503 if text is None else 200
-    await send({"type": "http.response.start", "status": status, "headers": []})
+    status, headers = (503, [(b"retry-after", b"1")]) if text is None else (200, [])
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": (text or "the printer is busy").encode()})

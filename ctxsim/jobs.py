@@ -1,0 +1,122 @@
+"""The jobs of a scenario, one for each of its cells: how they are made, run, and refused."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Tell, run_cells
+from ctxsim.errors import TargetError
+from ctxsim.report.masks import mask
+from ctxsim.scenario import Cell, Scenario, cells, plan, python
+
+_DRAWN_SEEDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a scenario came from that nobody wrote: the `command` that drafts it again.
+
+    `notes` and `not_covered` are what the reader should know of how it was drafted. `nothing` says
+    why there is nothing to be sent, where there is not.
+    """
+
+    command: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
+    nothing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a simulation is carried out; what is simulated stands in the scenario.
+
+    `jobs` is how many cells run at a time, None for one per core; `stall_s` how long a cell may go
+    without ending a request; `only` leaves out all other cells. A command that repeats the run
+    needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
+    the command line named. All should be over by `until`, by `time.monotonic`, for which loads are
+    shortened; what still runs `at_latest` is stopped. Where it `searches`, what loads leave of the
+    time goes to a search for orders that they did not meet.
+    """
+
+    jobs: int | None = None
+    stall_s: float = 30.0
+    limits: Limits = field(default_factory=Limits)
+    only: Cell | None = None
+    fail_fast: bool = False
+    halt: Halt = field(default_factory=Halt)
+    compare_alone: bool = True
+    again: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    until: float = math.inf
+    at_latest: float = math.inf
+    searches: bool = False
+    origin: Origin | None = None
+
+
+def seed_of(scenario: Scenario) -> int:
+    """The scenario's seed, or one that is drawn."""
+    return _draw() % _DRAWN_SEEDS if scenario.seed is None else scenario.seed
+
+
+def _draw() -> int:
+    # The one place for chance in the harness: all else follows from the seed and the run's digits.
+    return int.from_bytes(os.urandom(8), "big")  # noqa: TID251 - its owner
+
+
+def jobs_of(scenario: Scenario, seed: int, options: Options) -> list[Job]:
+    # A seed that was given repeats the document word for word, and canaries stand in its stories.
+    # Without one, no value that an earlier run left behind must look like one of this run's own.
+    salt = _draw() if scenario.seed is None else ""
+    run = hashlib.sha256(f"{seed} {salt}".encode()).hexdigest()[:8]
+    chosen = cells(scenario) if options.only is None else (options.only,)
+    return [
+        job_of(scenario, cell, seed, run, process, options)
+        for process, cell in enumerate(chosen, start=1)
+    ]
+
+
+def job_of(
+    scenario: Scenario, cell: Cell, seed: int, run: str, process: int, options: Options
+) -> Job:
+    planned = plan(scenario, cell, seed=seed, run=run, process=process)
+    return Job(
+        cell,
+        replace(planned, stall_s=options.stall_s),
+        python(scenario),
+        _environment_of_cells(scenario, seed),
+    )
+
+
+def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str], ...]:
+    # In what order a set is must not differ from cell to cell: it would look like another answer.
+    hashes = {"PYTHONHASHSEED": str(seed % 2**32)}
+    chosen = {} if "PYTHONHASHSEED" in os.environ else hashes
+    return tuple({**chosen, **scenario.target.env}.items())
+
+
+def run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:
+    return run_cells(jobs, pace=pace, limits=options.limits, halt=options.halt, tell=tell)
+
+
+def refuse_unstarted(carried: Sequence[CellOutcome]) -> None:
+    begun = [each for each in carried if not has_ending(each, "stopped")]
+    if not begun or any(each.ready or has_ending(each, "fault") for each in begun):
+        return
+    ending = begun[0].history.ending
+    assert ending is not None
+    told = ending.message
+    if ending.kind != "import":
+        told = f"the target's process ended before the import was done: {ending.kind}: {told}"
+    lines = [told, *(f"  {line}" for line in ending.hint.splitlines())]
+    error = TargetError(mask("\n".join(lines)))
+    for note in (*ending.stacks, begun[0].stderr_tail):
+        error.add_note(mask(note))
+    raise error
+
+
+def has_ending(outcome: CellOutcome, kind: str) -> bool:
+    return outcome.history.ending is not None and outcome.history.ending.kind == kind

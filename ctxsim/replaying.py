@@ -1,0 +1,102 @@
+"""Cases: a schedule that showed a finding, kept in a file, and carried again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ctxsim.cell import plan as plans
+from ctxsim.cell.checks import TITLES
+from ctxsim.cell.checks.alone import is_difference
+from ctxsim.cell.learnt import Learnt
+from ctxsim.cells import Job, Pace
+from ctxsim.errors import TargetError
+from ctxsim.jobs import Options, job_of, refuse_unstarted, run
+from ctxsim.report.cases import CaseFile
+from ctxsim.report.conclusion import JudgedCell
+from ctxsim.report.document import Document, finding_id
+from ctxsim.report.masks import mask
+from ctxsim.scenario import Cell, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A case showed again in `times` of so many replays; `story` tells the last of these."""
+
+    times: int
+    of: int
+    story: tuple[str, ...]
+
+
+def replay(case: CaseFile, times: int, options: Options | None = None) -> Replayed:
+    """Carry a case again, each time from the state after the application's import.
+
+    Raises ScenarioError if its scenario cannot be read any more, and TargetError if the target
+    cannot be started.
+    """
+    options = options or Options()
+    place = Path(case.scenario["folder"], Path(case.scenario["file"]).name)
+    scenario = Scenario.parse(case.scenario["text"], str(place))
+    cell = Cell(case.storage, plans.Workers.parse(case.workers))
+    job = job_of(scenario, cell, case.seed, case.run, case.process, options)
+    search = plans.Search(
+        **{**case.search, "select": tuple(case.search["select"])},
+        script=dict(case.script),
+        cause=case.cause,
+        selection=case.selection,
+        times=times,
+    )
+    learnt = None if case.learnt is None else plans.rebuilt(Learnt, case.learnt)
+    job = replace(job, plan=replace(job.plan, search=search, learnt=learnt), python=case.python)
+    [carried] = run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
+    refuse_unstarted([carried])
+    ending = carried.history.ending
+    if ending is not None:
+        raise TargetError(mask(f"the replay ended early: {ending.kind}: {ending.message}"))
+    shown = carried.history.cases.get(case.cause)
+    return Replayed(0, times, ()) if shown is None else Replayed(shown.times, times, shown.story)
+
+
+def cases_of(
+    scenario: Scenario, jobs: Sequence[Job], judged: Sequence[JudgedCell], document: Document
+) -> Iterator[CaseFile]:
+    for job, cell in zip(jobs, judged, strict=True):
+        for cause, case in cell.history.cases.items():
+            for finding in cell.findings:
+                if finding.case is case and job.plan.search is not None:
+                    yield CaseFile.of(
+                        case,
+                        cause,
+                        id=finding_id(scenario.name, finding.cause),
+                        code=finding.code,
+                        title=TITLES[finding.code],
+                        scenario={
+                            "name": scenario.name,
+                            "file": scenario.file,
+                            "folder": str(scenario.folder),
+                            "text": scenario.text,
+                        },
+                        seed=job.plan.seed,
+                        run=job.plan.run,
+                        process=job.plan.process,
+                        workers=cell.workers,
+                        storage=job.cell.storage,
+                        python=job.python,
+                        search={
+                            "kind": job.plan.search.kind,
+                            "granularity": job.plan.search.granularity,
+                            "select": list(job.plan.search.select),
+                        },
+                        environment=document.environment,
+                        learnt=_learnt(job, cause),
+                    )
+
+
+def _learnt(job: Job, cause: tuple[str, ...]) -> dict[str, Any] | None:
+    """What such a finding is held against."""
+    if job.plan.learnt is None or not is_difference(cause):
+        return None
+    return asdict(job.plan.learnt)

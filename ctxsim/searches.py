@@ -1,0 +1,115 @@
+"""The search that follows loads, in what they leave of the time: what did no load happen to meet?
+
+It adds to the cells that were loaded what it finds and can carry again. What keeps it from telling
+more than a load does is no doubt about the load: it is said among what was not covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ctxsim.cell.plan import Search
+from ctxsim.cells import Job, Pace
+from ctxsim.report.conclusion import JudgedCell
+
+# Where a load is bounded by time alone.
+_EXECUTIONS = 2_000
+# A search that is shorter finds nothing that a load does not.
+_LEAST_S = 2.0
+# Of the time that there is for a search: the rest is for what is found by it, and at its end.
+_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Searches:
+    """The jobs that search, each with the number of the job whose load it follows."""
+
+    jobs: tuple[Job, ...] = ()
+    after: tuple[int, ...] = ()
+    # Why there are not more.
+    left_out: tuple[str, ...] = ()
+
+
+def following(
+    jobs: Sequence[Job], judged: Sequence[JudgedCell], first: int, pace: Pace
+) -> Searches:
+    """A search for one cell of each worker model that a schedule can control, as long as it may be.
+
+    `first` is the number of the first one's process.
+    """
+    chosen = list(_chosen(jobs, judged))
+    if not chosen:
+        return Searches()
+    rounds = -(-len(chosen) // pace.at_once)
+    each_s = _SHARE * (pace.left_s / rounds - pace.start_s)
+    if each_s < _LEAST_S:
+        words = ", ".join(jobs[number].plan.workers.word for number in chosen)
+        return Searches(left_out=(f"no time was left to search for unlucky orders in {words}",))
+    known = tuple(_known(judged))
+    searching = (
+        _search(jobs[number], process, each_s, known)
+        for process, number in enumerate(chosen, first)
+    )
+    return Searches(tuple(searching), tuple(chosen))
+
+
+def _search(job: Job, process: int, duration_s: float, known: tuple[tuple[str, ...], ...]) -> Job:
+    # As many orders as the load has requests.
+    executions = job.plan.load.requests or _EXECUTIONS
+    search = Search(executions=executions, duration_s=duration_s, known=known)
+    return replace(job, plan=replace(job.plan, process=process, search=search))
+
+
+def _chosen(jobs: Sequence[Job], judged: Sequence[JudgedCell]) -> Iterator[int]:
+    """One cell for each model, of which it is the first that has ended as it should."""
+    models = set()
+    for number, (job, cell) in enumerate(zip(jobs, judged, strict=True)):
+        workers = job.plan.workers
+        # One after the other, in whatever order, is what the loads have done in plenty.
+        if workers.can_be_controlled and workers.in_flight > 1 and cell.history.ending is None:
+            if workers.model not in models:
+                yield number
+            models.add(workers.model)
+
+
+def _known(judged: Sequence[JudgedCell]) -> Iterator[tuple[str, ...]]:
+    """The causes of events that became findings."""
+    found = {finding.cause[1:] for cell in judged for finding in cell.findings}
+    events = (event for cell in judged for event in cell.history.events)
+    return (each for each in dict.fromkeys(e.cause for e in events) if each[1:] in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What searches came to, each as a cell of its own."""
+
+    searches: Searches = Searches()
+    judged: tuple[JudgedCell, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        return self.searches.jobs
+
+    @property
+    def notes(self) -> Iterator[str]:
+        for cell in self.judged:
+            requests = cell.history.tally.requests
+            yield f"{cell.name}: {requests:,} requests more, in orders that a search chose"
+
+    @property
+    def not_covered(self) -> Iterator[str]:
+        yield from self.searches.left_out
+        for cell in self.judged:
+            if cell.history.ending is not None:
+                yield f"unlucky orders in {cell.name}: {cell.history.ending.message}"
+            yield from (f"unlucky orders in {cell.name}: {each}" for each in cell.unconfirmed)
+
+    def added_to(self, loaded: Sequence[JudgedCell]) -> list[JudgedCell]:
+        """The cells that were loaded, with what searches found besides, and could carry again."""
+        cells = list(loaded)
+        for number, searched in zip(self.searches.after, self.judged, strict=True):
+            known = {finding.cause for finding in cells[number].findings}
+            found = [f for f in searched.findings if f.case and f.cause not in known]
+            cells[number] = replace(cells[number], findings=(*cells[number].findings, *found))
+        return cells

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 from ctxsim import switchpoint
@@ -76,12 +76,12 @@ def _carry_out(
 ) -> Ending | None:
     sys.path[:0] = plan.target.path
     lending.lend(plan.lent, plan.lent_from)
-    _put_in_place(plan, native)
+    model = _put_in_place(plan, native)
     if plan.look is not None:
         from ctxsim.cell import looking  # noqa: PLC0415 - most cells carry, and none must be slow
 
         plan = looking.settled(plan)
-    crew, model = _crew(plan, channel, native)
+    crew = _crew(plan, channel, native, model)
     carry = _search(crew, channel) if plan.search else partial(models.carry_all, crew, model)
     channel.say({"say": "ready", "target": crew.target.facts})
     looker = None
@@ -111,19 +111,21 @@ def _carry_out(
     return Ending("stopped", "stopped from outside") if ticker.stopped else None
 
 
-def _put_in_place(plan: Plan, native: patching.Native) -> None:
+def _put_in_place(plan: Plan, native: patching.Native) -> models.Model:
     """What has to be there before the application is imported, which binds names."""
+    model = models.of(plan.workers)
     if plan.search is not None:
         # Before anything is patched: it binds what is native.
         from ctxsim.cell import searching  # noqa: PLC0415 - only a search needs greenlet for it
 
         searching.prepare(plan.workers, native)
+        model = replace(model, runner=searching.runner)
     patching.patch_before(plan.workers)
+    return model
 
 
-def _crew(plan: Plan, channel: Channel, native: patching.Native) -> tuple[Crew, models.Model]:
+def _crew(plan: Plan, channel: Channel, native: patching.Native, model: models.Model) -> Crew:
     """Import the application, among the pauses and patches of its worker model."""
-    model = models.of(plan.workers)
     pauses = Pauses()
     switchpoint.drive(blocking=models.blocking(plan, native, model, pauses))
     pauses.stand_in()
@@ -131,7 +133,7 @@ def _crew(plan: Plan, channel: Channel, native: patching.Native) -> tuple[Crew, 
     patching.patch_after(plan.workers)
     # Once more: what was patched meanwhile, by us or by the application, is another function.
     pauses.stand_in()
-    return crew, model
+    return crew
 
 
 def _search(crew: Crew, channel: Channel) -> Callable[[], None]:

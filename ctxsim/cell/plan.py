@@ -60,7 +60,7 @@ class Workers:
     @property
     def can_be_controlled(self) -> bool:
         """Whether a schedule can say which of them goes on."""
-        return self.model in ("sync", "threads", "greenlets")
+        return self.model in ("threads", "greenlets") or self.suits_asgi
 
     @classmethod
     def parse(cls, word: str) -> Workers:

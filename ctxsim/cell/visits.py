@@ -224,6 +224,7 @@ class Traffic:
         self._sent = 0
         self._visitor_numbers = itertools.count(1)
         self._turns = itertools.count()
+        self._is_level = False
         self._visitor_sent: dict[int, int] = {}
         # A rehearsal is carried alone, one request after the other.
         alone = plan.one_by_one or plan.only_user is not None
@@ -268,8 +269,10 @@ class Traffic:
     def vary(self, variation: int) -> None:
         """Let all lanes go through other visits than they would; to be called before any request.
 
-        `variation` counts from 0. The same one gives the same visits.
+        `variation` counts from 0. The same one gives the same visits. In every other one all flows
+        are as frequent, whatever their weights: two rare visits at the same time hardly come else.
         """
+        self._is_level = variation % 2 == 1
         for lane in self.lanes:
             lane.chance = scrambled(lane.chance, variation)
 
@@ -458,6 +461,8 @@ class Traffic:
             return ours[flows[(lane.visits - 1) % len(flows)].name]
         if len(flows) == 1:
             return ours[flows[0].name]
+        if self._is_level:
+            return ours[flows[lane.draw() * len(flows) // _DRAWN].name]
         return ours[weighted(flows, lane.draw() / _DRAWN).name]
 
     def _prepared_for(self, user: User) -> dict[str, tuple[Prepared, ...]]:

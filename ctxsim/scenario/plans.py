@@ -67,7 +67,7 @@ def _workers(scenario: Scenario) -> tuple[Workers, ...]:
     if uncontrolled and (scenario.names_workers or not controlled):
         raise UnsuitedError(
             f"schedule: {scenario.schedule.kind} cannot control {', '.join(uncontrolled)} in this "
-            "version\n  write sync, threads:N or greenlets:N for the workers, or leave them out"
+            "version\n  write sync, threads:N, greenlets:N or tasks:N, or leave the workers out"
         )
     return controlled
 

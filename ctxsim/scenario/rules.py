@@ -172,7 +172,7 @@ def _uncontrolled(root: Mapping) -> Iterator[Problem]:
             yield at(
                 item.place,
                 f"'{workers.word}' cannot be controlled by a schedule in this version",
-                "write sync, threads:N or greenlets:N, or leave 'workers' out",
+                "write sync, threads:N, greenlets:N or tasks:N, or leave 'workers' out",
             )
 
 

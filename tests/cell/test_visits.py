@@ -215,6 +215,16 @@ def test_who_is_refused_at_once_does_not_crowd_out_users():
     assert 100 < visitors <= 260
 
 
+@pytest.mark.parametrize("variation", range(4))
+def test_in_every_other_variation_a_rare_flow_is_as_frequent_as_any(variation):
+    flows = (flow("GET /often", name="often", weight=400), flow("GET /seldom", name="seldom"))
+    traffic = traffic_of(flows=flows, seed=1, users=TWO)
+    traffic.vary(variation)
+    lane = traffic.lanes[0]
+    routes = Counter(traffic.next_of(lane).step.route for _ in range(1_000))
+    assert (400 < routes["GET /seldom"] < 600) is (variation % 2 == 1)
+
+
 def test_flows_come_by_their_weights():
     """A flow of weight 3 is visited three times as often as one of weight 1."""
     flows = (flow("GET /often", name="often", weight=3), flow("GET /seldom", name="seldom"))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ctxsim.cell.schedule.choices import Schedule, counts_of
 from ctxsim.cell.schedule.places import Place, site_of
 from ctxsim.cell.schedule.points import Points, Site, Switch, points_of
+
+# A simulated thread; a task of the loop; or all that is called back on that and belongs to no task.
+Kind = Literal["thread", "task", "callbacks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +22,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a worker ended: with a value, with an error, or cut off with the execution."""
+    """How a worker ended: with a value, with an error, or cut off with the execution.
+
+    A task that `goes_on` has not ended: it is a worker of the next execution too.
+    """
 
     value: object = None
     error: BaseException | None = None
     cut_off: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +116,15 @@ Stopped = Deadlock | StepLimit | UncontrolledBlock | Escape
 class Execution:
     """`trails` are the places where each worker stood after each of its steps, but for the last.
 
-    `stopped` says why the execution was cut off; None where all that was to end had ended.
+    `stopped` says why the execution was cut off; None where all that was to end had ended. `kinds`
+    says of each worker what it is.
     """
 
     schedule: Schedule
     workers: tuple[Ended, ...]
     trails: tuple[tuple[Place, ...], ...]
     stopped: Stopped | None = None
+    kinds: tuple[Kind, ...] = ()
 
     @property
     def steps(self) -> tuple[int, ...]:

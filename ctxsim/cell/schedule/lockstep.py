@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import greenlet
 
@@ -91,11 +91,15 @@ class Run:
         """Grows as long as switch points are reached, or workers end that were cut off."""
         return self._step + self.cleaning
 
-    def execute(self, calls: list[Callable[[], object]]) -> Execution:
+    @property
+    def on_thread(self) -> Worker | None:
+        """The worker whose thread this is; None for the thread of whoever runs the execution."""
+        worker = self.current
+        return None if worker is None or worker.kind != "thread" else worker
+
+    def execute(self, calls: list[Any]) -> Execution:
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
-        self.roster.give(calls)
-        for worker in self.roster.workers:
-            self._prepare(worker)
+        self._begin(calls)
         try:
             self._tracer.begin(self.reach)
             while (chosen := self._choose()) is not None:
@@ -162,6 +166,11 @@ class Run:
         self.stopped = self.stopped or stopped
         self.is_ending = True
 
+    def _begin(self, calls: list[Any]) -> None:
+        self.roster.give(calls)
+        for worker in self.roster.workers:
+            self._prepare(worker)
+
     def _prepare(self, worker: Worker) -> None:
         worker.greenlet = greenlet.greenlet(partial(self._carry, worker), self._hub)
 
@@ -221,17 +230,19 @@ class Run:
 
     def _start(self, number: int) -> None:
         self.current = worker = self.roster.workers[number]
-        if self.on_switch is not None:
-            self.on_switch(worker)
+        self._tell_switch()
         worker.greenlet.switch()
+
+    def _tell_switch(self) -> None:
+        if self.on_switch is not None:
+            self.on_switch(self.on_thread)
 
     def _switch(self, worker: Worker, chosen: int | None) -> None:
         # The application may be in a greenlet of its own: then that one has to go on, not the
         # worker's first.
         worker.greenlet = _getcurrent()
         self.current = other = None if chosen is None else self.roster.workers[chosen]
-        if self.on_switch is not None:
-            self.on_switch(other)
+        self._tell_switch()
         (self._hub if other is None else other.greenlet).switch()
 
     def _clean(self) -> None:
@@ -244,8 +255,7 @@ class Run:
         for worker in self.roster.workers:
             if worker.ended is None and worker.greenlet:
                 self.current = worker
-                if self.on_switch is not None:
-                    self.on_switch(worker)
+                self._tell_switch()
                 # It comes out here where the application's greenlet was not started in the worker.
                 with suppress(CutOff):
                     worker.greenlet.throw(CutOff)
@@ -262,6 +272,7 @@ class Run:
             tuple(each.ended for each in workers if each.ended is not None),
             tuple(tuple(each.trail) for each in workers),
             self.stopped,
+            tuple(each.kind for each in workers),
         )
 
 
@@ -301,16 +312,17 @@ class Lockstep:
         limits: Limits | None = None,
         *,
         time_goes_on: bool = False,
+        make: Callable[[Chooser, Tracer, Limits], Run] = Run,
     ) -> None:
+        """`make` makes what an execution is."""
+        self._make = make
         self._tracer = tracer or Untraced()
         self._limits = limits or Limits()
         self._time_goes_on = time_goes_on
         self._now_s = 0.0
         self._collecting = Collecting()
 
-    def run(
-        self, calls: Iterable[Callable[[], object]], chooser: Chooser, seed: int = 0
-    ) -> Execution:
+    def run(self, calls: Iterable[Any], chooser: Chooser, seed: int = 0) -> Execution:
         """Run the calls as workers 0, 1, ... in the order that `chooser` says.
 
         `seed` is for chance, where that is selected. Raises DivergedError as the chooser does.
@@ -331,4 +343,4 @@ class Lockstep:
                     self._now_s = run.look_at_clock_s()
 
     def _new_run(self, chooser: Chooser, limits: Limits) -> Run:
-        return Run(chooser, self._tracer, limits)
+        return self._make(chooser, self._tracer, limits)

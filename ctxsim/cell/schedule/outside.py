@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import _thread
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ctxsim.cell.schedule.real import allocate_lock
 from ctxsim.cell.schedule.states import Roster, Worker
@@ -32,13 +32,16 @@ class Outside:
     def let_in(self, roster: Roster) -> bool:
         """Wake whom real threads have woken, or are about to; whether there was one."""
         if roster.waits():
-            self._await()
+            await_outside(lambda: bool(self._woken))
         while self._woken:
             roster.wake(self._woken.popleft())
         return bool(roster.ready)
 
-    def _await(self) -> None:
-        moments = _MOMENTS if _thread._count() else 0
-        while moments and not self._woken:
-            _never.acquire(timeout=_MOMENT_S)
-            moments -= 1
+
+def await_outside(has_come: Callable[[], bool]) -> bool:
+    """Give real threads a moment, if there are any; whether what is awaited has come."""
+    moments = _MOMENTS if _thread._count() else 0
+    while moments and not has_come():
+        _never.acquire(timeout=_MOMENT_S)
+        moments -= 1
+    return has_come()

@@ -18,14 +18,18 @@ _OWN = os.path.dirname(__file__) + os.sep
 _PAUSES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "workers", "pauses.py")
 
 
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to a package that was installed."""
+    return any(part in file for part in _INSTALLED)
+
+
 class _Atomic(dict[str, bool]):
     """Whether code of that file runs without switch points of its own, by the file's name."""
 
     def __missing__(self, file: str) -> bool:
         in_library = file.startswith(_STANDARD_LIBRARY)
-        installed = any(part in file for part in _INSTALLED)
         is_ours = file.startswith(("<frozen ", _OWN, _PAUSES))
-        self[file] = atomic = is_ours or (in_library and not installed)
+        self[file] = atomic = is_ours or (in_library and not is_installed(file))
         return atomic
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar, Final, Literal, Protocol
 
-from ctxsim.cell.schedule.execution import Ended, Wait
+from ctxsim.cell.schedule.execution import Ended, Kind, Wait
 from ctxsim.cell.schedule.places import Place, site_of
 from ctxsim.cell.schedule.points import Site
 
@@ -40,14 +40,28 @@ class Waiting:
 
 
 class Worker:
-    """A simulated thread. Its number is that of its birth, because addresses do not repeat."""
+    """A simulated thread, or a task of the loop, which has no thread of its own.
 
-    __slots__ = ("at_end", "call", "daemon", "ended", "greenlet", "number", "trail", "waiting")
+    Its number is that of its birth, because addresses do not repeat.
+    """
 
-    def __init__(self, number: int, call: Callable[[], object], *, daemon: bool) -> None:
+    __slots__ = (
+        "at_end",
+        "call",
+        "daemon",
+        "ended",
+        "greenlet",
+        "kind",
+        "number",
+        "trail",
+        "waiting",
+    )
+
+    def __init__(self, number: int, call: Any, *, daemon: bool) -> None:
         self.number = number
         self.call = call
         self.daemon = daemon
+        self.kind: Kind = "thread"
         # What carries it on: its own greenlet, or one that the application started in it.
         self.greenlet: Any = None
         self.trail: list[Place] = []
@@ -60,6 +74,16 @@ class Worker:
     def ident(self) -> int:
         """Never 0, which Python's own locks take for nobody."""
         return self.number + 1
+
+
+class Alarm(Protocol):
+    """What else happens at a time than that a worker's patience ends."""
+
+    def deadline_s(self) -> float | None:
+        """When it is due next; None where nothing is."""
+
+    def ring(self) -> None:
+        """That time has come."""
 
 
 class Roster:
@@ -75,18 +99,19 @@ class Roster:
         # When the last of those ended that are no daemons; None before.
         self._over_s: float | None = None
         self._given = 0
+        self.alarm: Alarm | None = None
 
     def deadline_s(self, timeout_s: float) -> float:
         """When a time of at least so long has passed, in whole ticks."""
         return self.now_s + ceil(timeout_s * TICKS_PER_S) / TICKS_PER_S
 
-    def give(self, calls: list[Callable[[], object]]) -> None:
+    def give(self, calls: list[Any]) -> None:
         """The workers that the execution is for; others are started by these."""
         for call in calls:
             self.add(call, daemon=False)
         self._given = len(self.workers)
 
-    def add(self, call: Callable[[], object], *, daemon: bool) -> Worker:
+    def add(self, call: Any, *, daemon: bool) -> Worker:
         worker = Worker(len(self.workers), call, daemon=daemon)
         self.workers.append(worker)
         self.ready.append(worker.number)
@@ -126,13 +151,18 @@ class Roster:
         it waits for: a lock can be had at the very moment at which the patience for it ends.
         """
         deadlines = list(self._deadlines())
-        earliest_s = min((deadline_s for deadline_s, _ in deadlines), default=None)
+        times = [deadline_s for deadline_s, _ in deadlines]
+        if self.alarm is not None and (alarm_s := self.alarm.deadline_s()) is not None:
+            times.append(alarm_s)
+        earliest_s = min(times, default=None)
         if earliest_s is None or self.is_too_late(earliest_s):
             return False
         self.now_s = max(self.now_s, earliest_s)
         for deadline_s, worker in deadlines:
             if deadline_s <= self.now_s:
                 self.wake(worker)
+        if self.alarm is not None:
+            self.alarm.ring()
         return True
 
     def _deadlines(self) -> Iterator[tuple[float, Worker]]:
@@ -148,8 +178,17 @@ class Roster:
         return deadline_s > self._over_s + _LINGER_S
 
     def only_daemons(self) -> bool:
-        """Whether all have ended that a process would wait for before it exits."""
-        return all(each.daemon for each in self.workers if each.ended is None)
+        """Whether all have ended that a process would wait for before it exits.
+
+        A thread that a request has started and that waits for work, as one of a pool, is no more.
+        """
+        return all(
+            each.daemon or self._is_idle(each) for each in self.workers if each.ended is None
+        )
+
+    def _is_idle(self, worker: Worker) -> bool:
+        waiting = worker.waiting
+        return worker.number >= self._given and waiting is not None and waiting.deadline_s is None
 
     def sites(self) -> tuple[Site, ...]:
         """Where those stand that have not ended."""

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from ctxsim.cell.checks.alone import is_difference
-from ctxsim.cell.history import Tally
+from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.tracing import Selection
@@ -36,7 +36,7 @@ from ctxsim.cell.searching.settling import (
 )
 from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.searching.stories import story
-from ctxsim.cell.targets import is_asynchronous
+from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
 from ctxsim.errors import DivergedError, TargetError
@@ -65,6 +65,14 @@ _OUTSIDE = (
 )  # fmt: skip
 __all__ = ["Searching", "prepare"]
 Say = Callable[[dict[str, Any]], None]
+
+
+def runner() -> Runner:
+    """What runs an asynchronous application's start and end, and has the loop for its requests."""
+    # asyncio brings much with it that other cells do not need.
+    from ctxsim.cell.searching import tasks  # noqa: PLC0415 - see above
+
+    return tasks.Runner()
 
 
 class Searching:
@@ -104,11 +112,6 @@ class Searching:
         self._cut_off: set[int] = set()
         _refuse_threads()
         self._control.settle()
-        if is_asynchronous(crew.target):
-            raise TargetError(
-                "it is an ASGI application, which no schedule controls in this version",
-                "leave the schedule out, or write schedule: {kind: os}",
-            )
         # Once here, not in each copy: it takes longer than a short one does.
         crew.residue.search()
 
@@ -170,8 +173,7 @@ class Searching:
         self._take(batch, at)
         for event in batch.events:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
-            known = event.cause in self._known or event.cause in self._settled
-            if known or len(self._settled) >= _MOST_CAUSES:
+            if self._is_known(event) or len(self._settled) >= _MOST_CAUSES:
                 continue
             outside = _THREADS if batch.has_lost_threads else _outside()
             if event.kind in _MAY_BE_OUTSIDE and outside:
@@ -181,6 +183,16 @@ class Searching:
             else:
                 self._settle(batch.script, event.cause, at)
         return batch
+
+    def _is_known(self, event: Event) -> bool:
+        known = self._known.union(self._settled)
+        if event.cause in known or event.kind != "deadlock":
+            return event.cause in known
+        # It is the same with somebody more who waits, where nobody can tell who has what.
+        places = set(event.place.split("; "))
+        return any(
+            kind == "deadlock" and set(place.split("; ")) < places for kind, _, place, _ in known
+        )
 
     def _is_widened(self, left: int | None) -> int:
         own, wide = self._steps
@@ -199,7 +211,7 @@ class Searching:
             depth=self._search.depth,
             at_once=workers.in_flight,
             one_each=self._control.one_each,
-            at_lines=self._control.at_lines,
+            orders_first=self._control.orders_first,
             executions=_EXECUTIONS if left is None else left,
             known=self._known.union(self._settled),
         )

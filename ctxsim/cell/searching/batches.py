@@ -22,11 +22,9 @@ from ctxsim.cell.searching.stage import Stage
 from ctxsim.errors import DivergedError
 
 # How many requests come first, one by one, and how many windows then follow; batches take turns.
-# Few begin with none: the very first requests do what later ones do not, and switch elsewhere.
-_SHAPES = ((2, 40), (3, 40), (0, 80), (12, 40), (1, 160), (40, 80))
-# Where only waits are switch points windows have few steps, and there would be few batches: so most
-# of them are no more than the very first requests.
-_SHAPES_OF_FEW_STEPS = (
+# Most are no more than the very first requests: these do what later ones do not, such as to fill a
+# cache, and only a new copy of the process does it again. They are short, and so take little time.
+_SHAPES = (
     (2, 40), (0, 2), (0, 2), (3, 40), (0, 2), (0, 2), (0, 40), (0, 2), (0, 2),
     (12, 40), (0, 2), (0, 2), (1, 80), (0, 2), (0, 2), (40, 80), (0, 2), (0, 2),
 )  # fmt: skip
@@ -41,6 +39,9 @@ _SEED_BITS = 48
 _MOST_ON_THE_WAY = 60
 # A batch that is long ends after so many, since nothing is heard of it before.
 _MOST_STEPS = 30_000
+# So does one that carries many requests in order, because what an application keeps of them may
+# make each one slower.
+_MOST_IN_ORDER = 200
 
 
 @dataclass(slots=True)
@@ -83,8 +84,8 @@ class Wish:
 
     It ends after so many `executions`, and with the first event of a cause that is not `known`.
     `at_once` is how many requests a window may have at most; 1 for one worker that carries them one
-    after the other. Where `one_each`, no worker carries two; where not `at_lines`, workers switch
-    at waits alone.
+    after the other. Where `one_each`, no worker carries two; where not `orders_first`, orders
+    without a preemption are no likely ones.
     With a `pair` of steps it has one window, in which two users send these; what comes first is
     what brings the users there.
     """
@@ -95,7 +96,7 @@ class Wish:
     depth: int | None
     at_once: int
     one_each: bool
-    at_lines: bool
+    orders_first: bool
     executions: int
     known: frozenset[tuple[str, ...]]
     pair: tuple[int, int] | None = None
@@ -145,6 +146,7 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         if (
             execution.stopped
             or steps > _MOST_STEPS
+            or (wish.at_once == 1 and stage.tally.requests > _MOST_IN_ORDER)
             or any(each.cause not in wish.known for each in stage.events)
         ):
             break
@@ -170,8 +172,11 @@ def _execution(wish: Wish, scenes: Scenes, stage: Stage, window: Window) -> Exec
         return stage.carry(window).execution
     steps = stage.next_steps(tuple(lane for each in window.lanes for lane in each))
     if steps not in scenes:
-        is_pair = wish.pair is not None
-        scenes[steps] = Scene(strategy(wish.kind, wish.depth), from_one_state=is_pair)
+        is_portfolio = not wish.orders_first and wish.kind == "auto"
+        chosen: Strategy = (
+            Portfolio(orders_first=False) if is_portfolio else strategy(wish.kind, wish.depth)
+        )
+        scenes[steps] = Scene(chosen, from_one_state=wish.pair is not None)
     return scenes[steps].carried(stage, window, wish.seed)
 
 
@@ -181,8 +186,7 @@ def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
         yield from _to_pair(stage, wish.seed, wish.pair)
         return
     chance = Random(wish.seed << _SEED_BITS | wish.number)
-    shapes = _SHAPES if wish.at_lines else _SHAPES_OF_FEW_STEPS
-    first, windows = shapes[wish.number % len(shapes)]
+    first, windows = _SHAPES[wish.number % len(_SHAPES)]
     for _ in range(first):
         yield Window(((chance.randrange(stage.lanes),),), chance.getrandbits(_SEED_BITS))
     for _ in range(windows):

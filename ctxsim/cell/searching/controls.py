@@ -1,36 +1,48 @@
 """What a search has to know of a kind of workers: what stands in, what carries, where it switches.
 
-Whatever carries is a lockstep: it runs callables as a chooser says, and tells the execution.
+Whatever carries runs workers as a chooser says, and tells the execution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from ctxsim.cell.patching import Native
 from ctxsim.cell.plan import Search, Workers
-from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.choosing import Chooser
+from ctxsim.cell.schedule.execution import Execution, Limits
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.tracing import Selection, tracing
 from ctxsim.cell.searching.selecting import NOWHERE, selected
+from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Carrier, Crew, new_baseline
+
+
+class Conductor(Protocol):
+    """Runs workers in a copy of the process, one execution after the other."""
+
+    def run(self, calls: Iterable[Any], chooser: Chooser, seed: int = 0) -> Execution:
+        """As a lockstep does: the workers in the order that `chooser` says."""
 
 
 class Control(Protocol):
     """How workers of one kind are controlled.
 
     `started` is what a worker is called that a request has started. Where `at_lines`, lines are
-    switch points; where `one_each`, no worker carries two requests.
+    switch points; where `one_each`, no worker carries two requests. Where workers give way by
+    themselves all the time, as tasks do, a search does not begin with `orders_first`.
     """
 
     started: str
     at_lines: bool
     one_each: bool
+    orders_first: bool
 
     def settle(self) -> None:
         """Before copies of the process are made; raises TargetError for what none can control."""
@@ -38,11 +50,11 @@ class Control(Protocol):
     def selections(self, search: Search) -> list[Selection]:
         """In which files' lines workers can be made to wait, the narrowest first."""
 
-    def lockstep(self, selection: Selection, limits: Limits) -> AbstractContextManager[Lockstep]:
-        """What runs workers in a copy of the process."""
+    def conductor(self, selection: Selection, limits: Limits) -> AbstractContextManager[Conductor]:
+        """What runs workers; to be entered in a copy of the process."""
 
-    def carry_in_worker(self, carrier: Carrier) -> Callable[[Request], None]:
-        """What carries requests; asked for in the worker, when that is new."""
+    def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Any:
+        """What the conductor is given for a worker that carries these, one after the other."""
 
 
 def prepare(workers: Workers, native: Native) -> None:
@@ -63,6 +75,10 @@ def control_of(crew: Crew) -> Control:
         from ctxsim.cell.searching.greenlets import Greenlets  # noqa: PLC0415 - it needs gevent
 
         return Greenlets(crew)
+    if is_asynchronous(crew.target) or crew.workers.model == "tasks":
+        from ctxsim.cell.searching.tasks import Tasks  # noqa: PLC0415 - asyncio brings much
+
+        return Tasks(crew)
     return Threads(crew)
 
 
@@ -71,6 +87,7 @@ class Threads:
 
     started = "thread"
     at_lines = True
+    orders_first = True
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
@@ -86,20 +103,20 @@ class Threads:
         return selected(search.select, search.granularity)
 
     @contextmanager
-    def lockstep(self, selection: Selection, limits: Limits) -> Iterator[Lockstep]:
+    def conductor(self, selection: Selection, limits: Limits) -> Iterator[Conductor]:
         with tracing(selection) as tracer:
             yield Lockstep(tracer, limits, time_goes_on=True)
 
-    def carry_in_worker(self, carrier: Carrier) -> Callable[[Request], None]:
-        baseline = new_baseline()
+    def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Callable[[], None]:
+        return partial(self._carry, carrier, requests)
 
-        def carry(request: Request) -> None:
+    def _carry(self, carrier: Carrier, requests: Iterator[Request]) -> None:
+        baseline = new_baseline()
+        for request in requests:
             if self._crew.workers.variant == "copied":
                 self._crew.imported_in.copy().run(carrier.run, request, None, _give_way)
             else:
                 carrier.run(request, baseline, _give_way)
-
-        return carry
 
 
 def _give_way() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from posix import close, fork, pipe, read, waitpid
 from typing import TypeVar
 
-from ctxsim.errors import CtxsimError, SearchEndedError
+from ctxsim.errors import CtxsimError, SearchEndedError, TargetError
 
 Result = TypeVar("Result")
 
@@ -24,8 +24,8 @@ _CHUNK_BYTES = 1 << 20
 def in_fork(work: Callable[[], Result]) -> Result:
     """What `work` returns, which must be picklable.
 
-    Raises SearchEndedError if the application ended the copy, or if `work` did; and CtxsimError
-    with the traceback of whatever else it raised.
+    Raises SearchEndedError if the application ended the copy, or if `work` did, TargetError if
+    `work` did, and CtxsimError with the traceback of whatever else it raised.
     """
     reading, writing = pipe()
     child = _fork()
@@ -78,7 +78,7 @@ def _all_of(reading: int) -> bytes:
 
 
 def _told(error: BaseException) -> CtxsimError:
-    if isinstance(error, SearchEndedError):
+    if isinstance(error, (SearchEndedError, TargetError)):
         return error
     return CtxsimError("".join(traceback.format_exception(error)))
 

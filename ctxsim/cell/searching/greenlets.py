@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 
 import gevent
 
@@ -26,6 +27,7 @@ class Greenlets:
     started = "greenlet"
     at_lines = False
     one_each = True
+    orders_first = True
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
@@ -44,18 +46,19 @@ class Greenlets:
     def selections(self, search: Search) -> list[Selection]:
         return [NOWHERE]
 
-    def lockstep(self, selection: Selection, limits: Limits) -> AbstractContextManager[Lockstep]:
+    def conductor(self, selection: Selection, limits: Limits) -> AbstractContextManager[Lockstep]:
         return Hub(limits, self._kind)
 
-    def carry_in_worker(self, carrier: Carrier) -> Callable[[Request], None]:
-        def carry(request: Request) -> None:
+    def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Callable[[], None]:
+        return partial(self._carry, carrier, requests)
+
+    def _carry(self, carrier: Carrier, requests: Iterator[Request]) -> None:
+        for request in requests:
             may_be_killed(request)
             if self._crew.workers.variant == "copied":
                 self._crew.imported_in.copy().run(carrier.run, request, None, give_way)
             else:
                 carrier.run(request, None, give_way)
-
-        return carry
 
 
 def _name(each: object) -> str:

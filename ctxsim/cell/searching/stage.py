@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from ctxsim.cell.history import Event, Tally, Where, Who
@@ -57,7 +56,7 @@ class Stage:
         self._traffic = crew.traffic
         self.lanes = len(crew.traffic.lanes)
         self._files = selection.files
-        self._lockstep = control.lockstep(selection, limits)
+        self._conductor = control.conductor(selection, limits)
         self._watchdog = Watchdog(_PATIENCE_S)
         self._entered = ExitStack()
         self._carried: list[list[Request]] = []
@@ -74,7 +73,7 @@ class Stage:
         self._crew.tallies.clear()
         self._carrier = self._crew.carrier()
         self._crew.record.hand_to(self._hear)
-        self._run = self._entered.enter_context(self._lockstep).run
+        self._run = self._entered.enter_context(self._conductor).run
         self._entered.enter_context(self._watchdog)
         return self
 
@@ -121,11 +120,14 @@ class Stage:
             points = window.points or _ONE_AFTER_THE_OTHER
             chooser = ByPoints(points).begin(0, window.seed, Lengths())
         self._carried = [[] for _ in window.lanes]
-        calls = [partial(self._carry, number, worker) for number, worker in enumerate(window.lanes)]
+        workers = [
+            self._control.worker(self._carrier, self._requests(number, lanes))
+            for number, lanes in enumerate(window.lanes)
+        ]
         tally = self._carrier.tally
         before = replace(tally, faults=dict(tally.faults), failures=dict(tally.failures))
         try:
-            execution = self._run(calls, chooser, window.seed)
+            execution = self._run(workers, chooser, window.seed)
         except DivergedError:
             # Requests that we cut off are none that failed.
             self._carrier.tally = before
@@ -137,12 +139,11 @@ class Stage:
         who = tuple(tuple(request.who for request in each) for each in self._carried)
         return Carried(execution, who, self._control.started)
 
-    def _carry(self, number: int, lanes: tuple[int, ...]) -> None:
-        carry = self._control.carry_in_worker(self._carrier)
+    def _requests(self, number: int, lanes: tuple[int, ...]) -> Iterator[Request]:
         for lane in lanes:
             request = self._traffic.next_of(self._traffic.lanes[lane])
             self._carried[number].append(request)
-            carry(request)
+            yield request
 
     def _raise_faults(self, execution: Execution) -> None:
         for worker in execution.workers[: len(self._carried)]:

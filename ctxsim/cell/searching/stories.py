@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterator
 
+from ctxsim.cell.schedule.choices import run_lengths
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.searching.stage import Carried
 from ctxsim.cell.witness.record import shown_file
@@ -14,7 +15,10 @@ _LONGEST_LINE = 48
 
 
 def story(carried: Carried) -> tuple[str, ...]:
-    """Who ran from where to where, in turn; what is in the middle of a long window is left out."""
+    """Who ran from where to where, in turn; what is in the middle of a long window is left out.
+
+    So are a loop's callbacks, which are the ends of sleeps and the like.
+    """
     lines = list(_runs(carried))
     if len(lines) <= _MOST_RUNS:
         return tuple(lines)
@@ -27,7 +31,9 @@ def _runs(carried: Carried) -> Iterator[str]:
     execution = carried.execution
     counts = execution.steps
     taken = [0] * len(counts)
-    for worker, steps in execution.schedule.runs:
+    for worker, steps in run_lengths(
+        each for each in execution.schedule.steps if execution.kinds[each] != "callbacks"
+    ):
         begins = "goes on" if taken[worker] else "starts"
         taken[worker] += steps
         who = _name(carried, worker)
@@ -40,7 +46,10 @@ def _runs(carried: Carried) -> Iterator[str]:
 
 def _name(carried: Carried, worker: int) -> str:
     if worker >= len(carried.requests):
-        return f"{carried.started} {worker}, which a request started,"
+        kinds = carried.execution.kinds
+        # Whose workers are of several kinds knows them.
+        started = carried.started if len(set(kinds)) == 1 else kinds[worker]
+        return f"{started} {worker}, which a request started,"
     return " and then ".join(map(str, carried.requests[worker])) or f"worker {worker}"
 
 

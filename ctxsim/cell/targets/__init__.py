@@ -30,8 +30,18 @@ class Target(Served, Protocol):
         """Send one request; yield where a server would wait between two parts of the response."""
 
 
+class Runner(Protocol):
+    """Runs coroutines on one loop, which stays between them."""
+
+    def run(self, work: Coroutine[Any, Any, None], /) -> object:
+        """Run `work` to its end; raises what it raises."""
+
+
 class AsyncTarget(Served, Protocol):
     """An application that takes requests in tasks, on a loop of its own in the main thread."""
+
+    # Asyncio's own, unless another one is put here before the start.
+    runner: Runner
 
     def start(self) -> None:
         """Make the loop, and have the application start up; raises TargetError."""

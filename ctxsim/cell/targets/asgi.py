@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
+from ctxsim.cell.targets import Runner
 from ctxsim.cell.targets.exchange import Exchange
 from ctxsim.cell.targets.lifespan import Lifespan
 from ctxsim.cell.targets.wsgi import CARRIED
@@ -36,22 +37,22 @@ class Asgi:
         self.session_cookie = session_cookie
         self._watch = watch
         self._lifespan = Lifespan(app, facts["app"])
-        self._runner = asyncio.Runner()
+        self.runner: Runner = asyncio.Runner()
 
     def watch(self, inside: Inside) -> None:
         if self._watch is not None:
             self._watch(inside)
 
     def start(self) -> None:
-        self._runner.run(self._lifespan.start())
+        self.runner.run(self._lifespan.start())
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._runner.run(work)
+        self.runner.run(work)
 
     def close(self) -> None:
         # The loop itself is left open, because the process ends now: to close it would be to wait
         # for tasks and threads that may never end.
-        self._runner.run(self._shut_down())
+        self.runner.run(self._shut_down())
 
     async def _shut_down(self) -> None:
         await self._lifespan.stop()

@@ -12,7 +12,7 @@ from ctxsim import switchpoint
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
-from ctxsim.cell.targets import AsyncTarget, Target, importing, is_asynchronous, opening
+from ctxsim.cell.targets import AsyncTarget, Runner, Target, importing, is_asynchronous, opening
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
@@ -34,10 +34,14 @@ from ctxsim.errors import UnsuitedError
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One worker model: the function that runs a crew, and what blocking is in it."""
+    """One worker model: the function that runs a crew, and what blocking is in it.
+
+    `runner` makes what has the loop of an asynchronous application, where that is not asyncio's.
+    """
 
     run: Callable[[Crew], None]
     greenlets: bool
+    runner: Callable[[], Runner] | None = None
 
     def pause(self, native: Native) -> Callable[[float], None]:
         # An application may patch itself; then its threads are greenlets in any model.
@@ -93,8 +97,10 @@ def _opened(plan: Plan, model: Model, current: Current) -> Target | AsyncTarget:
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
     is_asgi = is_asynchronous(target)
-    if is_asgi:
+    if is_asynchronous(target):
         _refuse_unsuited(plan)
+        if model.runner is not None:
+            target.runner = model.runner()
     importing.check_names(plan)
     current.settle(by_context=is_asgi)
     if patched_time() and not model.greenlets:

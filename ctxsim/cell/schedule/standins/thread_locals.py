@@ -21,14 +21,19 @@ Values = dict[str, Any]
 
 
 class _Kept:
-    """The values of the workers that are not at the local now; None is who is outside."""
+    """The values of the threads that are not at the local now; None is who is outside.
 
-    __slots__ = ("arguments", "by_worker", "here")
+    The thread of an asyncio loop is outside too: the one that runs the execution.
+    """
+
+    __slots__ = ("arguments", "by_worker", "here", "run")
 
     def __init__(self, arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
         self.arguments = arguments
         self.here: Worker | None = None
         self.by_worker: dict[Worker | None, Values] = {}
+        # The execution that has come to it, and will leave it at its end.
+        self.run: Run | None = None
 
 
 class Local(_local):
@@ -42,8 +47,8 @@ class Local(_local):
         run = here()
         if run is not None:
             # Whoever makes it is initialised by the call that makes it.
-            kept.here = run.current
-            run.at_end.append(partial(_come, local, kept, None))
+            kept.here = run.on_thread
+            _stay(local, kept, run)
         return local
 
     def __getattribute__(self, name: str) -> Any:
@@ -64,18 +69,31 @@ class Local(_local):
 
 def _visit(local: Local, run: Run) -> None:
     kept: _Kept = _local.__getattribute__(local, "_ctxsim_kept")
-    if kept.here is run.current:
+    thread = run.on_thread
+    if kept.here is thread:
         return
-    if kept.here is None:
-        run.at_end.append(partial(_come, local, kept, None))
-    _come(local, kept, run.current)
+    _stay(local, kept, run)
+    _come(local, kept, thread)
+
+
+def _stay(local: Local, kept: _Kept, run: Run) -> None:
+    if kept.run is not run:
+        kept.run = run
+        run.at_end.append(partial(_leave, local, kept))
+
+
+def _leave(local: Local, kept: _Kept) -> None:
+    """The execution has ended, and with it all its threads."""
+    if kept.here is not None:
+        _come(local, kept, None)
+    kept.by_worker.clear()
+    kept.run = None
 
 
 def _come(local: Local, kept: _Kept, worker: Worker | None) -> None:
     """Exchange the values for those of `worker`; who comes first is initialised, as a thread is."""
     values: Values = _local.__getattribute__(local, "__dict__")
-    if kept.here is not None or worker is not None:
-        kept.by_worker[kept.here] = dict(values)
+    kept.by_worker[kept.here] = dict(values)
     values.clear()
     kept.here = worker
     known = kept.by_worker.pop(worker, None)
@@ -84,9 +102,6 @@ def _come(local: Local, kept: _Kept, worker: Worker | None) -> None:
     elif type(local).__init__ is not object.__init__:
         args, kwargs = kept.arguments
         type(local).__init__(local, *args, **kwargs)
-    if worker is None:
-        # The execution has ended, and with it all its threads.
-        kept.by_worker.clear()
 
 
 def elder() -> list[_local]:

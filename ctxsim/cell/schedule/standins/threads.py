@@ -31,7 +31,8 @@ _ThreadHandle: Any = getattr(_thread, "_ThreadHandle", None)
 
 def get_ident() -> int:
     run = here()
-    return _get_ident() if run is None or run.current is None else run.current.ident
+    thread = None if run is None else run.on_thread
+    return _get_ident() if thread is None else thread.ident
 
 
 def start_new_thread(

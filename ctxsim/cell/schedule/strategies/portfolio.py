@@ -32,12 +32,14 @@ class Portfolio:
     """The strategy `auto`: exhausted only where every schedule there is was seen.
 
     What is systematic needs executions that differ in nothing but their schedules; elsewhere, leave
-    it out.
+    it out. Where workers give way by themselves, as tasks do at each await, an order in which none
+    does is no likely one: then do not begin with `orders_first`.
     """
 
-    def __init__(self, *, systematic: bool = True) -> None:
+    def __init__(self, *, systematic: bool = True, orders_first: bool = True) -> None:
         self._systematic = Exhaustive(bound=1)
         self._is_left_out = not systematic
+        self._begins_with_orders = orders_first
         self._others: dict[str, Strategy] = {
             "R": RandomWalk(),
             "U": UniformWalk(),
@@ -69,7 +71,7 @@ class Portfolio:
     def _is_systematic(self, number: int, measured: Lengths) -> bool:
         if self._is_left_out:
             return False
-        if number < orders(measured.workers) <= _FEW_ORDERS:
+        if self._begins_with_orders and number < orders(measured.workers) <= _FEW_ORDERS:
             return True
         return number % _SYSTEMATIC_TURN == 0 and preempted_once(measured) <= _FEW_SCHEDULES
 

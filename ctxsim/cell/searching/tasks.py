@@ -1,0 +1,143 @@
+"""How tasks are controlled: on the one loop that the application was started on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import Context, copy_context
+from typing import Any
+
+from ctxsim.cell.plan import Search
+from ctxsim.cell.schedule.choices import Lengths
+from ctxsim.cell.schedule.choosing import Chooser
+from ctxsim.cell.schedule.execution import Escape, Execution, Limits, Stopped
+from ctxsim.cell.schedule.looping import Loop
+from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.strategies.by_points import ByPoints
+from ctxsim.cell.schedule.tasks import Tasks as Loops
+from ctxsim.cell.schedule.tasks import Work
+from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.searching.selecting import NOWHERE, selected
+from ctxsim.cell.targets import is_asynchronous
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.record import shown_file
+from ctxsim.cell.workers.carry import Carrier, Crew, new_baseline
+from ctxsim.errors import SearchEndedError, TargetError
+
+# A start does once what no request does: it may take long.
+_START = Limits(steps=200_000)
+_IN_TURN = Points(())
+
+
+class Tasks:
+    """Each request is a task, in a context as the workers have it; `sync` has one at a time."""
+
+    started = "task"
+    at_lines = False
+    one_each = False
+    orders_first = False
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._is_asynchronous = is_asynchronous(crew.target)
+        self._baseline: Context | None = None
+        self._reused: Context | None = None
+
+    def settle(self) -> None:
+        """The lifespan has run under a schedule: what cannot be controlled was refused there."""
+
+    def selections(self, search: Search) -> list[Selection]:
+        # Threads may run beside the loop, and wait at their lines.
+        if self._crew.workers.in_flight == 1:
+            return [NOWHERE]
+        return selected(search.select, search.granularity)
+
+    @contextmanager
+    def conductor(self, selection: Selection, limits: Limits) -> Iterator[Loops]:
+        baseline = new_baseline()
+        if self._crew.workers.model == "sync":
+            self._baseline, self._reused = baseline, baseline.copy()
+        self._new = Context if self._crew.workers.variant == "empty" else baseline.copy
+        with tracing(selection) as tracer:
+            yield _Windows(_loop_of(self._crew), tracer, limits)
+
+    def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Iterator[Work]:
+        for request in requests:
+            yield self._carry(carrier, request), self._reused or self._new()
+
+    async def _carry(self, carrier: Carrier, request: Request) -> None:
+        if self._is_asynchronous:
+            await carrier.answer(request, self._baseline)
+            return
+        for _ in carrier.carry(request, None):
+            await asyncio.sleep(0)
+            # Other tasks ran on this thread in the meantime.
+            self._crew.current.set(request)
+
+
+class _Windows(Loops):
+    """What ends the process, or leaves it, ends the search."""
+
+    def run(self, calls: Iterable[Any], chooser: Chooser, seed: int = 0) -> Execution:
+        try:
+            execution = super().run(calls, chooser, seed)
+        except SystemExit as error:
+            raise SearchEndedError(
+                "exit", f"the application ended its process amid the run: {error!r}"
+            ) from error
+        raise_escape(execution.stopped)
+        return execution
+
+
+class Runner:
+    """Runs an application's start and end on the loop that carries its requests."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self._tasks = Loops(self.loop, limits=_START)
+        self._has_started = False
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` to its end; raises what it raises.
+
+        The first that is run is the start: TargetError is raised if that cannot end under a
+        schedule, or leaves what no schedule keeps. Of the end of the application nothing is asked.
+        """
+        chooser = ByPoints(_IN_TURN).begin(0, 0, Lengths())
+        execution = self._tasks.run([iter([(work, copy_context())])], chooser)
+        if not self._has_started:
+            self._has_started = True
+            _refuse(execution)
+        if (error := execution.workers[0].error) is not None:
+            raise error
+
+
+def _refuse(start: Execution) -> None:
+    raise_escape(start.stopped)
+    if start.stopped is not None:
+        raise TargetError(f"its lifespan did not come to its start: {start.stopped}", _HINT)
+    if any(each.cut_off for each in start.workers):
+        raise TargetError(
+            "its lifespan started threads, and a schedule keeps none for the requests", _HINT
+        )
+
+
+_HINT = "write schedule: {kind: os}"
+
+
+def raise_escape(stopped: Stopped | None) -> None:
+    """Raise TargetError where the application has asked for what no schedule controls."""
+    if isinstance(stopped, Escape):
+        site = stopped.stack[0]
+        at = f"{shown_file(site.file)}:{site.line} in {site.function}"
+        raise TargetError(
+            f"it calls {stopped.awaited} at {at}: what goes on outside of the process is "
+            "controlled by no schedule",
+            _HINT,
+        )
+
+
+def _loop_of(crew: Crew) -> Loop | None:
+    runner = getattr(crew.target, "runner", None)
+    return runner.loop if isinstance(runner, Runner) else None

@@ -28,6 +28,8 @@ STALL_S = 10.0
 # A look starts again without a route that hung or ended the process, so many times.
 _LOOKS = 4
 _LOOK_SHARE = 0.25
+# A search may tell why cells hang, if they leave it the time.
+_STALL_SHARE = 0.25
 _TRIAL_S = 3.0
 # What is still running then has the rest of the budget for its last word.
 _PLANNED_SHARE = 0.95
@@ -111,7 +113,7 @@ def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
         options,
         until=started + _PLANNED_SHARE * wish.budget_s,
         at_latest=started + wish.budget_s,
-        stall_s=min(options.stall_s, wish.budget_s / 2),
+        stall_s=min(options.stall_s, STALL_S, _STALL_SHARE * wish.budget_s),
         searches=True,
         origin=_origin(wish, sight, made, missing),
     )

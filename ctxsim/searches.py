@@ -42,7 +42,7 @@ def following(
 
     `first` is the number of the first one's process.
     """
-    chosen = list(_chosen(jobs, judged))
+    chosen = _chosen(jobs, judged)
     if not chosen:
         return Searches()
     rounds = -(-len(chosen) // pace.at_once)
@@ -65,16 +65,19 @@ def _search(job: Job, process: int, duration_s: float, known: tuple[tuple[str, .
     return replace(job, plan=replace(job.plan, process=process, search=search))
 
 
-def _chosen(jobs: Sequence[Job], judged: Sequence[JudgedCell]) -> Iterator[int]:
+def _chosen(jobs: Sequence[Job], judged: Sequence[JudgedCell]) -> list[int]:
     """One cell for each model, of which it is the first that tells nothing against a search."""
-    models: set[str] = set()
+    models: dict[str, int] = {}
     for number, (job, cell) in enumerate(zip(jobs, judged, strict=True)):
         workers = job.plan.workers
         # One after the other, in whatever order, is what the loads have done in plenty.
         can_be = workers.can_be_controlled and workers.in_flight > 1
-        if can_be and cell.ending_kind in _CAN_BE_SEARCHED and workers.model not in models:
-            models.add(workers.model)
-            yield number
+        if can_be and cell.ending_kind in _CAN_BE_SEARCHED:
+            models.setdefault(workers.model, number)
+    if len(models) > 1:
+        # What is not asynchronous hardly ever gives way in a task.
+        models.pop("tasks", None)
+    return list(models.values())
 
 
 def _known(judged: Sequence[JudgedCell]) -> Iterator[tuple[str, ...]]:

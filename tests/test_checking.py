@@ -437,12 +437,12 @@ def hello():
 def test_an_order_that_no_load_met_is_searched_for(checked):
     """Two lines in a row: no worker that the system chooses is stopped between them."""
     outcome = checked(SELDOM, workers=["sync", "threads:4"], requests=300)
-    [finding] = outcome.findings
-    assert (finding.code, finding.cells) == ("CTX201", ("app/threads:4",))
-    assert finding.confirmed.times == finding.confirmed.of
-    assert finding.replay == f"ctxsim replay {finding.id}"
-    [case] = outcome.cases
-    assert replay(case, 3).times == 3
+    assert "CTX201" in codes(outcome) <= {"CTX201", "CTX204"}
+    for finding in outcome.findings:
+        assert finding.cells == ("app/threads:4",)
+        assert finding.confirmed.times == finding.confirmed.of
+        assert finding.replay == f"ctxsim replay {finding.id}"
+    assert replay(outcome.cases[0], 3).times == 3
     sync, threads = outcome.cells
     assert (sync.verdict, threads.verdict) == ("clean", "findings")
 

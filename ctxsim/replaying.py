@@ -11,15 +11,20 @@ from typing import Any
 from ctxsim.cell import plan as plans
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.alone import is_difference
+from ctxsim.cell.checks.verdict import judge
+from ctxsim.cell.history import History
 from ctxsim.cell.learnt import Learnt
 from ctxsim.cells import Job, Pace
 from ctxsim.errors import TargetError
 from ctxsim.jobs import Options, job_of, refuse_unstarted, run
-from ctxsim.report.cases import CaseFile
+from ctxsim.report.cases import CaseFile, parse_case
 from ctxsim.report.conclusion import JudgedCell
 from ctxsim.report.document import Document, finding_id
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario
+
+# How often a test replays a case before it searches.
+_TIMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +42,60 @@ def replay(case: CaseFile, times: int, options: Options | None = None) -> Replay
     Raises ScenarioError if its scenario cannot be read any more, and TargetError if the target
     cannot be started.
     """
-    options = options or Options()
-    place = Path(case.scenario["folder"], Path(case.scenario["file"]).name)
-    scenario = Scenario.parse(case.scenario["text"], str(place))
-    cell = Cell(case.storage, plans.Workers.parse(case.workers))
-    job = job_of(scenario, cell, case.seed, case.run, case.process, options)
-    search = plans.Search(
-        **{**case.search, "select": tuple(case.search["select"])},
+    search = replace(
+        _search(case),
         script=dict(case.script),
         cause=case.cause,
         selection=case.selection,
         times=times,
     )
+    history = _carried(case, search, options or Options())
+    shown = history.cases.get(case.cause)
+    return Replayed(0, times, ()) if shown is None else Replayed(shown.times, times, shown.story)
+
+
+def shown_again(
+    text: str, *, folder: str | Path | None = None, executions: int = 300
+) -> tuple[str, ...]:
+    """How the case that `text` holds shows again; empty where it does not.
+
+    It is replayed, and if it does not show so, a search of so many executions looks for the same
+    code: the lines may have moved that the case needs. `folder` is where the scenario is now.
+    Raises UsageError, and what `replay` raises.
+    """
+    case = parse_case(text)
+    if folder is not None:
+        case = replace(case, scenario={**case.scenario, "folder": str(Path(folder).resolve())})
+    if not Path(case.python).exists():
+        case = replace(case, python="")
+    replayed = replay(case, _TIMES)
+    if replayed.times:
+        return replayed.story
+    history = _carried(case, replace(_search(case), executions=executions), Options())
+    found = (each for each in judge(history, None, [case.code]) if each.code == case.code)
+    return next((each.story for each in found), ())
+
+
+def _search(case: CaseFile) -> plans.Search:
+    return plans.Search(**{**case.search, "select": tuple(case.search["select"])})
+
+
+def _carried(case: CaseFile, search: plans.Search, options: Options) -> History:
+    """What came of the case's cell with that search; raises ScenarioError and TargetError."""
+    place = Path(case.scenario["folder"], Path(case.scenario["file"]).name)
+    scenario = Scenario.parse(case.scenario["text"], str(place))
+    cell = Cell(case.storage, plans.Workers.parse(case.workers))
+    job = job_of(scenario, cell, case.seed, case.run, case.process, options)
     learnt = None if case.learnt is None else plans.rebuilt(Learnt, case.learnt)
-    job = replace(job, plan=replace(job.plan, search=search, learnt=learnt), python=case.python)
+    job = replace(job, plan=replace(job.plan, search=search, learnt=learnt))
+    if case.python:
+        job = replace(job, python=case.python)
     [carried] = run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
     refuse_unstarted([carried])
     ending = carried.history.ending
     if ending is not None:
         raise TargetError(mask(f"the replay ended early: {ending.kind}: {ending.message}"))
-    shown = carried.history.cases.get(case.cause)
-    return Replayed(0, times, ()) if shown is None else Replayed(shown.times, times, shown.story)
+    return carried.history
 
 
 def cases_of(

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from ctxsim.errors import ScenarioError, TargetError
 from ctxsim.jobs import Options
 from ctxsim.replaying import replay
+from ctxsim.report.emitted import as_test
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import simulate
 
@@ -338,3 +341,24 @@ def test_an_exhaustive_search_says_what_is_left(scenario):
     assert outcome.document.notes
     [remark] = remarks(outcome)
     assert "at most 2 preemptions; all there are of 0 of the 3 pairs" in remark
+
+
+def test_an_emitted_test_fails_until_it_is_mended_and_also_when_lines_have_moved(
+    scenario, tmp_path
+):
+    [case] = searched(scenario(LEAKY)).cases
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "test_it.py").write_text(as_test(case, folder / "test_it.py"), encoding="utf-8")
+
+    def fails():
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+        return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
+
+    served = tmp_path / "served.py"
+    assert fails() == 1
+    moved = LEAKY.replace("    greeting =", "    first = 1\n    first += 1\n    greeting =")
+    served.write_text(HEAD + moved, encoding="utf-8")
+    assert fails() == 1
+    served.write_text(HEAD + FIXED, encoding="utf-8")
+    assert fails() == 0

@@ -235,7 +235,12 @@ def run(scenarios: Sequence[str], **given: Any) -> int:
     metavar="N",
     help="How often.  [default: 20]",
 )
-def replay(case: str, times: int) -> int:
+@click.option(
+    "--emit-test",
+    metavar="PATH",
+    help="Write a test for pytest there, which fails as long as the case can be shown.",
+)
+def replay(case: str, times: int, emit_test: str | None) -> int:
     """Carry a case again that a search found: it shows each time, or not.
 
     The id stands beside the finding; a file is one of those in .ctxsim/cases. The exit code is 1 if
@@ -243,7 +248,7 @@ def replay(case: str, times: int) -> int:
     """
     from ctxsim.cli import replaying  # noqa: PLC0415 - brings pydantic and a YAML parser
 
-    return replaying.replay_case(case, times=times)
+    return replaying.replay_case(case, times=times, emit_test=emit_test)
 
 
 @cli.command()

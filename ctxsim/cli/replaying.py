@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ctxsim.cells import Halt
 from ctxsim.cli import running
-from ctxsim.cli.streams import result, shows_unicode
-from ctxsim.errors import ExitCode
+from ctxsim.cli.streams import complain, result, shows_unicode
+from ctxsim.errors import ExitCode, UsageError
 from ctxsim.jobs import Options
 from ctxsim.replaying import Replayed, replay
 from ctxsim.report.cases import CaseFile, read_case
+from ctxsim.report.emitted import as_test
 from ctxsim.report.lines import Page
 from ctxsim.report.masks import mask
 from ctxsim.scenario.loading import IN_MEMORY
 
 
-def replay_case(name: str, *, times: int) -> int:
-    """Replay the case and return the exit code: 1 if it shows each time, 0 if it never does."""
+def replay_case(name: str, *, times: int, emit_test: str | None = None) -> int:
+    """Replay the case and return the exit code: 1 if it shows each time, 0 if it never does.
+
+    `emit_test` names a file that is written as a test for pytest; raises UsageError.
+    """
     case = read_case(name)
+    if emit_test is not None:
+        _emit(case, Path(emit_test))
     halt = Halt()
     with running.stopped_by_signals(halt):
         replayed = replay(case, times, Options(halt=halt))
@@ -29,6 +36,16 @@ def replay_case(name: str, *, times: int) -> int:
     if replayed.times == replayed.of:
         return ExitCode.FINDINGS
     return ExitCode.OK if replayed.times == 0 else ExitCode.INCONCLUSIVE
+
+
+def _emit(case: CaseFile, path: Path) -> None:
+    if path.exists():
+        raise UsageError(f"{path} is there already\n  name another file with --emit-test")
+    try:
+        path.write_text(as_test(case, path), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    complain(f"{path}: written; it fails as long as this shows")
 
 
 def _told(case: CaseFile, replayed: Replayed) -> str:

@@ -23,7 +23,8 @@ class CaseFile:
     """One finding: the scenario's text, the cell, and the script that showed it there.
 
     `scenario` has the file's name, its folder and its text; `search` how switch points were chosen.
-    `learnt` tells how requests are answered alone, where the finding is that one was not.
+    `python` is the interpreter, '' for the one that the scenario names; `learnt` tells how requests
+    are answered alone, where the finding is that one was not.
     """
 
     id: str
@@ -79,10 +80,19 @@ def read_case(name: str) -> CaseFile:
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a case: {error}") from error
-    return _case_of(members, path)
+    return _case_of(members, str(path))
 
 
-def _case_of(members: Any, path: Path) -> CaseFile:
+def parse_case(text: str) -> CaseFile:
+    """The case that `CaseFile.as_text` gave; raises UsageError."""
+    try:
+        members = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"the text cannot be read as a case: {error}") from error
+    return _case_of(members, "the text")
+
+
+def _case_of(members: Any, path: str) -> CaseFile:
     if not isinstance(members, dict) or members.pop("format", None) != FORMAT:
         raise UsageError(f"{path} is no case file of ctxsim")
     if (version := members.pop("version", None)) != VERSION:

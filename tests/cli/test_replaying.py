@@ -91,3 +91,15 @@ def test_what_is_no_case_is_refused(folder, capsys, content, told):
         (folder / "case.json").write_text(content)
     assert main(["replay", "case.json"]) == ExitCode.USAGE
     assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_test_is_written_once_and_holds_no_path_of_this_machine(folder, replays, capsys):
+    keep_case(CASE)
+    replays(1, 1)
+    assert main(["replay", "ABC123", "--emit-test", "test_it.py"]) == ExitCode.FINDINGS
+    text = (folder / "test_it.py").read_text(encoding="utf-8")
+    compile(text, "test_it.py", "exec")
+    assert str(folder) not in text
+    assert "def test_a_response_carried_another_request_s_value_abc123():" in text
+    assert main(["replay", "ABC123", "--emit-test", "test_it.py"]) == ExitCode.USAGE
+    assert "is there already" in capsys.readouterr().err

@@ -1,0 +1,55 @@
+"""A case as a test for pytest: one file, which fails as long as what was found can be shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from ctxsim.report.cases import CaseFile
+from ctxsim.report.masks import mask
+
+_TEST = '''"""{code}: {title}.
+
+{story}
+
+Written by `ctxsim replay {id} --emit-test`.
+"""
+
+from pathlib import Path
+
+from ctxsim.replaying import shown_again
+
+FOLDER = Path(__file__).parent / {folder!r}
+CASE = r"""
+{case}"""
+
+
+def test_{name}():
+    story = shown_again(CASE, folder=FOLDER)
+    assert not story, "\\n".join(story)
+'''
+_QUOTES = '"""'
+
+
+def as_test(case: CaseFile, path: Path) -> str:
+    """The text of the file at `path`; where the scenario is, it says from there.
+
+    It holds no path of this machine, nor its interpreter: tests run on others.
+    """
+    folder = os.path.relpath(case.scenario["folder"], path.absolute().parent)
+    case = replace(case, scenario={**case.scenario, "folder": "."}, python="")
+    lines = (" ".join(mask(line).split()) for line in case.story)
+    story = "\n".join("".join(c for c in line if c.isprintable()) for line in lines)
+    return _TEST.format(
+        code=case.code,
+        title=case.title,
+        # Lines of somebody's source, in a docstring of ours.
+        story=story.replace("\\", "\\\\").replace(_QUOTES, "'''"),
+        id=case.id,
+        folder=folder,
+        # JSON knows another way to write a quote, so that three in a row end no text.
+        case=case.as_text().replace(_QUOTES, r"\u0022\u0022\u0022"),
+        name=re.sub(r"\W+", "_", f"{case.title}_{case.id}").strip("_").lower(),
+    )

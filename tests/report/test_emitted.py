@@ -1,0 +1,43 @@
+"""A case as a test: whatever stands in it, the file is Python, and gives the case back."""
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctxsim.report.cases import CaseFile, parse_case
+from ctxsim.report.emitted import as_test
+
+LINES = st.lists(st.text("ab \\\"'{}\n\u0000\u20ac", max_size=12), max_size=4).map(tuple)
+CASE = CaseFile(
+    id="ABC123",
+    code="CTX201",
+    title="a response carried another request's value",
+    scenario={"name": "shop", "file": "shop.yaml", "folder": "/srv/shop", "text": "version: 1"},
+    seed=7,
+    run="00000000",
+    process=1,
+    workers="threads:4",
+    storage="app",
+    python="/usr/bin/python3",
+    search={"kind": "auto", "granularity": "line", "select": []},
+    cause=("answer.foreign", "GET /", "body", "request"),
+    selection=0,
+    script={"variation": 0, "windows": [], "passed_over": []},
+    story=(),
+)
+
+
+@given(LINES, st.text("ab\\\"'{}\n", max_size=20))
+def test_the_file_is_python_and_holds_the_case(story, text):
+    scenario = {**CASE.scenario, "text": text}
+    case = replace(CASE, story=story, scenario=scenario)
+    module = ast.parse(as_test(case, Path("/srv/tests/test_it.py")))
+    values = {
+        each.targets[0].id: each.value for each in module.body if isinstance(each, ast.Assign)
+    }
+    given_back = parse_case(ast.literal_eval(values["CASE"]))
+    assert given_back == replace(case, scenario={**scenario, "folder": "."}, python="")
+    assert "../shop" in ast.unparse(values["FOLDER"])

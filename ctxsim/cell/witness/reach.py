@@ -108,7 +108,7 @@ class Walk:
     """Searches texts for `prefix`, and tells by `found` what they hold.
 
     What is in `barred`, an instance of one of `barred_classes`, or ctxsim's own, is not entered; a
-    deque that has a `maxlen` is entered only if `bounded`.
+    deque that has a `maxlen`, and an application's `lru_cache` that has a bound, only if `bounded`.
     """
 
     def __init__(
@@ -123,6 +123,7 @@ class Walk:
         self._prefix = prefix
         self._found = found
         self._barred = list(barred)
+        self._enters_bounded = bounded
         self._roles = _Roles(barred_classes, () if bounded else (deque,))
         # Classes, by what is done with all their instances; they are learnt on the way.
         self._leaves: set[type] = {str}
@@ -195,7 +196,7 @@ class Walk:
             elif role == _LEAF:
                 self._leaves.add(kind)
             elif role == _ASK:
-                if not _is_barred(each):
+                if not _is_barred(each, enters_bounded=self._enters_bounded):
                     yield each
             elif held := self._held(each):
                 canaries[id(each)] = held
@@ -401,16 +402,22 @@ def _has_bound(cached: Any) -> bool:
     return type(parameters) is FunctionType and parameters()["maxsize"] is not None
 
 
+def _is_of_application(cached: Any) -> bool:
+    """Whether it is the application's own function that is cached, and no library's."""
+    wrapped = object.__getattribute__(cached, "__dict__").get("__wrapped__")
+    return type(wrapped) is FunctionType and is_application_file(wrapped.__code__.co_filename)
+
+
 @functools.cache
 def _is_our_code(file: str) -> bool:
     return file[:1] != "<" and is_own_file(file) and not is_application_file(file)
 
 
-def _is_barred(thing: Any) -> bool:
+def _is_barred(thing: Any, *, enters_bounded: bool) -> bool:
     """Whether something is ctxsim's, is searched anyway, or is a deque or a cache with a bound."""
     kind = type(thing)
     if kind is CACHED:
-        return _has_bound(thing)
+        return _has_bound(thing) and not (enters_bounded and _is_of_application(thing))
     if issubclass(kind, deque):
         # Whoever made it has said how much it may keep.
         return deque.maxlen.__get__(thing) is not None

@@ -168,7 +168,8 @@ class Searching:
         self._next_of(self._wish(left), min(widest, self._is_widened(left)))
 
     def _next_of(self, wish: Wish, at: int) -> Batch:
-        batch = in_fork(partial(self._carry, self._selections[at], wish, self._scenes[at]))
+        carry = partial(self._carry, self._selections[at], wish, self._scenes[at])
+        batch = in_fork(carry, self._crew.record.lock)
         self._number += 1
         self._take(batch, at)
         for event in batch.events:
@@ -288,7 +289,8 @@ class Searching:
             return None
         # The harness has to hear of it: no request ends meanwhile that it would count.
         self._say({"say": "trying", "route": cause[1]})
-        return in_fork(partial(self._played, selection, script, cause))
+        played = partial(self._played, selection, script, cause)
+        return in_fork(played, self._crew.record.lock)
 
     def _played(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
         self._traffic.vary(script.variation)

@@ -9,10 +9,11 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 
 # Gevent patches some of them in `os`, and its own wait for its hub: `close` too.
 from posix import close, fork, pipe, read, waitpid
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ctxsim.errors import CtxsimError, SearchEndedError, TargetError
 
@@ -21,14 +22,18 @@ Result = TypeVar("Result")
 _CHUNK_BYTES = 1 << 20
 
 
-def in_fork(work: Callable[[], Result]) -> Result:
+def in_fork(work: Callable[[], Result], lock: Any = None) -> Result:
     """What `work` returns, which must be picklable.
+
+    `lock` is one that another thread takes now and then: the copy, which has not that thread, must
+    not find it taken for ever.
 
     Raises SearchEndedError if the application ended the copy, or if `work` did, TargetError if
     `work` did, and CtxsimError with the traceback of whatever else it raised.
     """
     reading, writing = pipe()
-    child = _fork()
+    with lock or nullcontext():
+        child = _fork()
     if child == 0:
         close(reading)
         _carry_out(work, writing)

@@ -52,7 +52,7 @@ class Record:
 
     def __init__(self, say: Callable[[dict[str, Any]], None], lock: Any) -> None:
         self._say = say
-        self._lock = lock
+        self.lock = lock
         self._counts: dict[tuple[str, ...], int] = {}
         # How many requests have ended, as far as it is known; each event says when it came.
         self.ended = 0
@@ -64,7 +64,7 @@ class Record:
 
         `times` is how often it happened, where that is known only afterwards.
         """
-        with self._lock:
+        with self.lock:
             cause = event.cause
             count = self._counts.get(cause, 0)
             if count == 0 and len(self._counts) >= _MOST_CAUSES:
@@ -88,7 +88,7 @@ class Record:
         self._say({"say": "origin", "cause": list(cause), "origin": asdict(origin)})
 
     def counts(self) -> list[tuple[tuple[str, ...], int]]:
-        with self._lock:
+        with self.lock:
             return list(self._counts.items())
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -40,3 +41,26 @@ def test_an_application_that_ends_the_process_ends_the_copy_alone():
         in_fork(lambda: os._exit(3))
     with pytest.raises(SearchEndedError, match="SIGKILL"):
         in_fork(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_a_copy_finds_no_lock_taken_by_a_thread_that_it_has_not():
+    lock, over = threading.Lock(), threading.Event()
+
+    def take_now_and_then():
+        while not over.is_set():
+            with lock:
+                over.wait(0.001)
+            over.wait(0.001)
+
+    def is_free():
+        free = lock.acquire(timeout=0.2)
+        return free and lock.release() is None
+
+    thread = threading.Thread(target=take_now_and_then)
+    thread.start()
+    try:
+        assert all(in_fork(is_free, lock) for _ in range(30))
+        assert not all(in_fork(is_free) for _ in range(30))
+    finally:
+        over.set()
+        thread.join()

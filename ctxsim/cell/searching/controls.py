@@ -18,7 +18,7 @@ from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.tracing import Selection, tracing
-from ctxsim.cell.searching.selecting import NOWHERE, selected
+from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Carrier, Crew, new_baseline
@@ -97,10 +97,7 @@ class Threads:
         """All there is was put in place before the import."""
 
     def selections(self, search: Search) -> list[Selection]:
-        # One worker alone goes on anyway.
-        if self._crew.workers.in_flight == 1:
-            return [NOWHERE]
-        return selected(search.select, search.granularity)
+        return of_lines(self._crew.workers, search)
 
     @contextmanager
     def conductor(self, selection: Selection, limits: Limits) -> Iterator[Conductor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
+from ctxsim.cell.plan import Search, Workers
 from ctxsim.cell.schedule.tracing import Granularity, Selection
 from ctxsim.cell.witness.record import is_application_file, is_own_file, module_file
 from ctxsim.errors import TargetError
@@ -29,6 +30,14 @@ def selected(names: Sequence[str], granularity: Granularity) -> list[Selection]:
     more = own | frozenset(_of_packages())
     chosen = [own] if own == more else [own, more]
     return [Selection(each, granularity) for each in chosen]
+
+
+def of_lines(workers: Workers, search: Search) -> list[Selection]:
+    """What a search selects for workers that can be made to wait at lines."""
+    # One worker alone goes on anyway.
+    if workers.in_flight == 1:
+        return [NOWHERE]
+    return selected(search.select, search.granularity)
 
 
 def _named(names: Sequence[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tasks import Tasks as Loops
 from ctxsim.cell.schedule.tasks import Work
 from ctxsim.cell.schedule.tracing import Selection, tracing
-from ctxsim.cell.searching.selecting import NOWHERE, selected
+from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.record import shown_file
@@ -49,9 +49,7 @@ class Tasks:
 
     def selections(self, search: Search) -> list[Selection]:
         # Threads may run beside the loop, and wait at their lines.
-        if self._crew.workers.in_flight == 1:
-            return [NOWHERE]
-        return selected(search.select, search.granularity)
+        return of_lines(self._crew.workers, search)
 
     @contextmanager
     def conductor(self, selection: Selection, limits: Limits) -> Iterator[Loops]:

@@ -1,13 +1,20 @@
 """check(target): an application is enough, and what it leaks is found under the right workers."""
 
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from ctxsim import check
+from ctxsim.cell import plan as plans
+from ctxsim.cell.history import History
+from ctxsim.cells import Job, Pace
 from ctxsim.errors import TargetError, UsageError
 from ctxsim.replaying import replay
+from ctxsim.report.conclusion import JudgedCell
+from ctxsim.scenario import Cell
+from ctxsim.searches import following
 
 GLOBAL = """
 import flask
@@ -454,9 +461,17 @@ def test_how_far_the_search_came_is_told(checked):
     assert note.startswith("app/threads:4: ")
 
 
-def test_where_no_time_is_left_for_a_search_it_is_told(checked):
-    outcome = checked(SELDOM, workers=["threads:4"], budget_s=4)
-    assert any("no time was left to search" in each for each in outcome.document.not_covered)
+@pytest.mark.parametrize(("left_s", "searched"), [(0.5, 0), (60.0, 1)])
+def test_where_no_time_is_left_for_a_search_it_is_told(left_s, searched):
+    workers = plans.Workers.parse("threads:4")
+    target = plans.Target("checked:app")
+    plan = plans.Plan("checked", "00000000", 1, 3, target, workers, flows=())
+    job = Job(Cell("app", workers), plan, sys.executable)
+    cell = JudgedCell("app", "threads:4", History(), ())
+    searches = following([job], [cell], 9, Pace(1, time.monotonic() + left_s))
+    assert len(searches.jobs) == searched
+    assert len(searches.left_out) == 1 - searched
+    assert all("no time was left to search" in each for each in searches.left_out)
 
 
 def test_what_cannot_be_searched_is_told_and_no_doubt(checked):

@@ -101,8 +101,8 @@ class Further:
     @property
     def notes(self) -> Iterator[str]:
         for cell in self.judged:
-            requests = cell.history.tally.requests
-            yield f"{cell.name}: {requests:,} requests more, in orders that a search chose"
+            if requests := cell.history.tally.requests:
+                yield f"{cell.name}: {requests:,} requests more, in orders that a search chose"
 
     @property
     def not_covered(self) -> Iterator[str]:

@@ -10,13 +10,16 @@ import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from ctxsim import check
+from ctxsim.simulation import Outcome
 
 ROOT = Path(__file__).parents[1]
 JOIN_S = 2.0
@@ -123,3 +126,16 @@ class Console:
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Console:
     return Console(tmp_path_factory.mktemp("console"))
+
+
+@pytest.fixture
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Checks an application by its source, on the calling thread unless told otherwise."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+
+    def check_text(text: str, target: str = "checked", **keys: Any) -> Outcome:
+        Path("checked.py").write_text(text)
+        return check(target, **{"requests": 200, "workers": ["sync"], "seed": 3, **keys})
+
+    return check_text

@@ -1,20 +1,10 @@
 """check(target): an application is enough, and what it leaks is found under the right workers."""
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from ctxsim import check
-from ctxsim.cell import plan as plans
-from ctxsim.cell.history import History
-from ctxsim.cells import Job, Pace
 from ctxsim.errors import TargetError, UsageError
-from ctxsim.replaying import replay
-from ctxsim.report.conclusion import JudgedCell
-from ctxsim.scenario import Cell
-from ctxsim.searches import following
 
 GLOBAL = """
 import flask
@@ -278,18 +268,6 @@ CLEAN = {
 }
 
 
-@pytest.fixture
-def checked(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
-
-    def check_text(text, target="checked", **keys):
-        Path("checked.py").write_text(text)
-        return check(target, **{"requests": 200, "workers": ["sync"], "seed": 3, **keys})
-
-    return check_text
-
-
 def codes(outcome):
     return {finding.code for finding in outcome.findings}
 
@@ -422,67 +400,3 @@ def test_advice_is_in_the_words_of_the_command(checked):
 
 def test_what_is_shared_on_purpose_is_no_finding(checked):
     assert checked(GLOBAL, shared=["/whoami"]).exit_code == 0
-
-
-SELDOM = """
-import flask
-app = flask.Flask(__name__)
-uses, names = 0, {}
-
-@app.get("/hello")
-def hello():
-    global uses
-    uses += 1
-    name = flask.request.args.get("name", "")
-    key = "one" if uses % 7 == 0 else name
-    names[key] = name
-    greeting = "hello"
-    return f"{greeting} {names[key]}"
-"""
-
-
-def test_an_order_that_no_load_met_is_searched_for(checked):
-    """Two lines in a row: no worker that the system chooses is stopped between them."""
-    outcome = checked(SELDOM, workers=["sync", "threads:4"], requests=300)
-    assert "CTX201" in codes(outcome) <= {"CTX201", "CTX204"}
-    for finding in outcome.findings:
-        assert finding.cells == ("app/threads:4",)
-        assert finding.confirmed.times == finding.confirmed.of
-        assert finding.replay == f"ctxsim replay {finding.id}"
-    assert replay(outcome.cases[0], 3).times == 3
-    sync, threads = outcome.cells
-    assert (sync.verdict, threads.verdict) == ("clean", "findings")
-
-
-def test_how_far_the_search_came_is_told(checked):
-    outcome = checked(SELDOM.replace("names[key]}", "name}"), workers=["sync", "threads:4"])
-    assert outcome.exit_code == 0
-    [note] = [each for each in outcome.document.notes if "a search chose" in each]
-    assert note.startswith("app/threads:4: ")
-
-
-@pytest.mark.parametrize(("left_s", "searched"), [(0.5, 0), (60.0, 1)])
-def test_where_no_time_is_left_for_a_search_it_is_told(left_s, searched):
-    workers = plans.Workers.parse("threads:4")
-    target = plans.Target("checked:app")
-    plan = plans.Plan("checked", "00000000", 1, 3, target, workers, flows=())
-    job = Job(Cell("app", workers), plan, sys.executable)
-    cell = JudgedCell("app", "threads:4", History(), ())
-    searches = following([job], [cell], 9, Pace(1, time.monotonic() + left_s))
-    assert len(searches.jobs) == searched
-    assert len(searches.left_out) == 1 - searched
-    assert all("no time was left to search" in each for each in searches.left_out)
-
-
-def test_what_cannot_be_searched_is_told_and_no_doubt(checked):
-    text = SELDOM.replace("names[key]}", "name}") + (
-        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-    )
-    outcome = checked(text, workers=["threads:4"])
-    assert outcome.exit_code == 0
-    assert any("started threads when it was" in each for each in outcome.document.not_covered)
-
-
-def test_what_is_known_from_the_load_is_not_found_again(checked):
-    outcome = checked(GLOBAL, workers=["threads:4"])
-    assert outcome.cases == ()

@@ -103,12 +103,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that a look saw. `app` is the target as it was settled, `chosen` how it was found."""
+    """All that a look saw. `app` is the target as it was settled, `chosen` how it was found.
+
+    `looping` is a route that ran an event loop of its own in a synchronous application, '' if none.
+    """
 
     app: str
     kind: str
     framework: str
     chosen: str = ""
+    looping: str = ""
     routes: tuple[Tried, ...] = ()
     notes: tuple[Note, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()

@@ -15,7 +15,7 @@ WSGI_WORKERS = (
     "tasks:20:to_thread", "tasks:20:executor",
 )  # fmt: skip
 ASGI_WORKERS = ("tasks:50", "tasks:50:empty")
-_DJANGO, _INLINE = "Django", "tasks:20"
+_DJANGO, _INLINE, _GREENLETS = "Django", "tasks:20", "greenlets:50"
 
 # Longer visits would seldom come to their end within a cell's requests.
 _LONGEST_VISIT = 10
@@ -76,9 +76,17 @@ def suited(sight: Sight) -> tuple[str, ...]:
 
 def unserved(sight: Sight) -> dict[str, str]:
     """The workers that would do for others of its kind, and why not for this one."""
-    if sight.framework == _DJANGO and sight.kind != "asgi":
-        return {_INLINE: "Django does not let its database be used where a loop runs"}
-    return {}
+    if sight.kind == "asgi":
+        return {}
+    reasons = {}
+    if sight.framework == _DJANGO:
+        reasons[_INLINE] = "Django does not let its database be used where a loop runs"
+    if sight.looping:
+        # asyncio knows one running loop for each thread of the operating system.
+        told = f"{sight.looping} runs an event loop of its own"
+        reasons[_GREENLETS] = f"{told}, which fails while another greenlet's runs"
+        reasons[_INLINE] = f"{told}, which is refused where one runs already"
+    return reasons
 
 
 def draft(sight: Sight, frame: Frame) -> Draft:

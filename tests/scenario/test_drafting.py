@@ -188,9 +188,19 @@ def test_the_workers_are_those_that_suit(kind, word):
     assert ("sync" in words) == (words != ASGI_WORKERS)
 
 
-@pytest.mark.parametrize(("kind", "left_out"), [("wsgi", {"tasks:20"}), ("asgi", set())])
-def test_what_a_framework_refuses_is_left_out_with_the_reason(kind, left_out):
-    sight = Sight("shop:app", kind, "Django")
+@pytest.mark.parametrize(
+    ("kind", "framework", "looping", "left_out"),
+    [
+        ("wsgi", "Django", "", {"tasks:20"}),
+        ("asgi", "Django", "", set()),
+        ("wsgi", "Flask", "", set()),
+        ("wsgi", "Flask", "GET /hi", {"tasks:20", "greenlets:50"}),
+    ],
+)
+def test_what_an_application_refuses_is_left_out_with_the_reason(
+    kind, framework, looping, left_out
+):
+    sight = Sight("shop:app", kind, framework, looping=looping)
     assert set(unserved(sight)) == left_out
     assert not left_out & set(suited(sight))
     assert set(suited(sight)) | left_out == set(suited(Sight("shop:app", kind, "")))

@@ -9,6 +9,7 @@ from typing import Any
 from ctxsim.cell.history import Where
 from ctxsim.cell.looking import finding
 from ctxsim.cell.looking.found import Found
+from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.paths import is_filled, likely_paths
 from ctxsim.cell.looking.routes import found_routes, of_methods, place_of
 from ctxsim.cell.looking.sources import (
@@ -56,9 +57,14 @@ class Looking:
         else:
             routes = [*_pages(plan, names), *_guessed(sources, plan.look)]
         common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
+        kind = crew.target.facts["kind"]
+        loops = Loops()
+        # An asynchronous application is itself carried by a loop.
+        if kind != "asgi":
+            loops.watch()
         self._seen = Sight(
             plan.target.app,
-            crew.target.facts["kind"],
+            kind,
             framework,
             notes=_notes(sources) if plan.look.doctor else (),
             facts=tuple(facts(crew.target.facts).items()) if plan.look.doctor else (),
@@ -69,6 +75,7 @@ class Looking:
             plan.look,
             session=(crew.target.session_cookie, *_OWN_COOKIES),
             user=Traffic(plan, crew.clock).users[0],
+            loops=loops,
             clock=crew.clock,
             say=say,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxsim.cell.looking.attempts import VARS, Attempt, attempts
+from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
 from ctxsim.cell.plan import Look
@@ -54,6 +55,7 @@ class Trials:
         *,
         session: Iterable[str],
         user: User,
+        loops: Loops,
         clock: Callable[[], float],
         say: Callable[[Message], None],
     ) -> None:
@@ -71,6 +73,8 @@ class Trials:
         lets_in = logins(routes)
         self._order = sorted(self._courses, key=lambda each: _turn(each.route, lets_in))
         self._user = user
+        self._loops = loops
+        self._looping = ""
         self._clock = clock
         self._deadline = float("inf")
         self._say = say
@@ -122,10 +126,13 @@ class Trials:
             if jar is not None and name.lower() == "set-cookie":
                 jar.take(value)
         course.trials.append(_trial(attempt, request, response))
+        if self._loops.run:
+            self._looping = self._looping or course.route.name
 
     def sight(self, seen: Sight) -> dict[str, Any]:
         """What was seen, with these routes and how they were answered."""
-        return replace(seen, routes=tuple(map(self._tried, self._courses))).to_json()
+        routes = tuple(map(self._tried, self._courses))
+        return replace(seen, routes=routes, looping=self._looping).to_json()
 
     def _tried(self, course: _Course) -> Tried:
         why = course.why

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from ctxsim.cell.schedule.lockstep import Surrounding, surroundings
-from ctxsim.cell.schedule.standins import births, chance, clocks, threads
+from ctxsim.cell.schedule.standins import births, chance, clocks, loops, threads
 from ctxsim.cell.schedule.standins.locks import LOCK_TYPE, Lock, RLock
 from ctxsim.cell.schedule.standins.queues import SimpleQueue
 from ctxsim.cell.schedule.standins.thread_locals import Elders, Local, elder
@@ -58,6 +58,7 @@ class StandIns:
         for names, name, real in self._bound:
             names[name] = _stand_in(real, found, around)
         births.install()
+        loops.install()
         self._added = [births.anew]
         if self._threads:
             self._added += [threads.own_threads, elders.exchange]
@@ -73,6 +74,7 @@ class StandIns:
         for each in self._added:
             surroundings.remove(each)
         births.remove()
+        loops.remove()
         if self._random:
             random.setstate(self._random)
         self._bound, self._added = [], []

@@ -1,0 +1,150 @@
+"""Which cases of the gallery a search finds by default, and how soon; writes SEARCHES.md.
+
+Usage: searches.py [ENTRY...]     those that are hard or of medium difficulty, unless named
+
+Each is searched with each kind of workers that a search controls and that it shows with; its fixed
+twin is searched as long. What is found is carried again 100 times, in a process of its own. Beside
+it stands a plain loop of the same requests with a switch interval of 1 microsecond.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ctxsim.cell.plan import Workers
+from ctxsim.cells import Progress
+from ctxsim.cli.gallery_bruteforce import Brute, bruteforce
+from ctxsim.errors import CtxsimError
+from ctxsim.gallery import Entry, Place, entries, place, twin
+from ctxsim.jobs import Options
+from ctxsim.replaying import replay
+from ctxsim.scenario import Scenario
+from ctxsim.simulation import Outcome, simulate
+
+RESULTS = Path(__file__).parent / "SEARCHES.md"
+SEED = 1
+REPLAYS = 100
+BRUTE_S = 10.0
+HEAD = """\
+# What a search finds in the gallery
+
+Python {version}; `python benchmarks/searches.py`.
+
+The default budget for each search. The execution is the first that showed the finding, and the
+seconds count from the end of the import until it had been replayed and made small; those in all
+are of the whole search, its end included. Requests and preemptions are those of the case that is
+kept.
+
+| entry | difficulty | workers | found | execution | seconds | in all | requests | \
+preemptions | replayed | fixed twin | plain loop, 1 us |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+"""
+_BY_EXECUTION = re.compile(r"found by execution (\d+)")
+
+
+def words(entry: Entry) -> Iterator[str]:
+    """One word for each kind of workers that a search controls."""
+    kinds = set()
+    for word in entry.shows:
+        workers = Workers.parse(word)
+        is_known = " x " in word or workers.model in kinds
+        if workers.model in ("threads", "greenlets", "tasks") and not is_known:
+            kinds.add(workers.model)
+            yield word
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search came to; seconds until its first finding, if any, and in all."""
+
+    outcome: Outcome
+    found_s: float
+    took_s: float
+
+
+def searched(entry: Entry, where: Place, word: str, *, fixed: bool) -> Searched:
+    clock: dict[str, float] = {}
+
+    def tell(now: Progress) -> None:
+        clock.setdefault(now.state, time.perf_counter())
+
+    scenario = twin(entry, where, fixed=fixed, workers=[word])
+    chosen = scenario.with_options(schedule="auto", seed=SEED)
+    outcome = simulate(chosen, options=Options(jobs=1), progress=tell)
+    ready_s, ended_s = clock.get("ready", clock["started"]), time.perf_counter()
+    return Searched(outcome, clock.get("event", ended_s) - ready_s, ended_s - ready_s)
+
+
+def rows(entry: Entry) -> Iterator[str]:
+    for word in words(entry):
+        with place(entry, fixed=False) as where:
+            found = searched(entry, where, word, fixed=False)
+            told = list(_told(entry, found.outcome))
+            plain = _plain(twin(entry, where, fixed=False, workers=[word]), where)
+        with place(entry, fixed=True) as where:
+            beside = searched(entry, where, word, fixed=True).outcome.verdict
+        times = (f"{found.found_s:.1f}", f"{found.took_s:.0f}")
+        cells = (entry.name, entry.difficulty, word, *told[:2], *times, *told[2:], beside, plain)
+        yield f"| {' | '.join(cells)} |\n"
+
+
+def _told(entry: Entry, outcome: Outcome) -> Iterator[str]:
+    """The codes; the first execution; the requests and preemptions of its case; its replays."""
+    if not outcome.cases:
+        yield from (outcome.verdict, "", "", "", "")
+        return
+    yield " ".join(dict.fromkeys(finding.code for finding in outcome.findings))
+    first = {finding.id: _execution(finding.story) for finding in outcome.findings}
+    wanted = [case for case in outcome.cases if case.code in entry.codes] or outcome.cases
+    case = min(wanted, key=lambda each: first[each.id])
+    yield str(first[case.id])
+    windows: Sequence[Mapping[str, Any]] = case.script["windows"]
+    yield str(sum(len(lane) for window in windows for lane in window["lanes"]))
+    yield str(sum(len((window["points"] or {}).get("preemptions", ())) for window in windows))
+    replayed = replay(case, REPLAYS)
+    yield f"{replayed.times} of {replayed.of}"
+
+
+def _execution(story: Sequence[str]) -> int:
+    found = (_BY_EXECUTION.match(line) for line in story)
+    return next(int(each[1]) for each in found if each)
+
+
+def _plain(scenario: Scenario, where: Place) -> str:
+    seen: Brute = bruteforce(
+        scenario.with_options(seed=SEED), where, limit_s=BRUTE_S, switch_interval_s=1e-6
+    )
+    if seen.failure:
+        return seen.failure
+    if seen.at_request is None:
+        return f"nothing in {seen.requests:,}"
+    return f"request {seen.at_request:,}, {seen.after_s:.2f} s"
+
+
+def main(names: Sequence[str]) -> None:
+    chosen = [
+        each
+        for each in entries()
+        if (each.name in names if names else each.difficulty in ("medium", "hard"))
+    ]
+    text = HEAD.format(version=platform.python_version())
+    for entry in chosen:
+        try:
+            for row in rows(entry):
+                print(row, end="", flush=True)
+                text += row
+        except CtxsimError as error:
+            print(f"{entry.name}: not searched: {error}", file=sys.stderr, flush=True)
+    if not names:
+        RESULTS.write_text(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

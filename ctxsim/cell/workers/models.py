@@ -9,6 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from ctxsim import switchpoint
+from ctxsim.cell.crowd import Crowd
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
@@ -28,6 +29,7 @@ from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.ended import Ended
 from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
 from ctxsim.errors import UnsuitedError
 
@@ -119,7 +121,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     ours = native.thread_local()
     current = Current(ours)
     target = _opened(plan, model, current)
-    traffic = Traffic(plan, time.perf_counter)
+    traffic = _traffic(plan, native, model, is_asgi=is_asynchronous(target))
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
     origins = Origins(marks, record, current, native.allocate_lock)
@@ -129,7 +131,6 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     live: dict[Request, object] = {}
     learner = Learner(OwnWords(plan, traffic), plan.situations) if plan.learning else None
     comparison = _comparison(plan, traffic, record, owner)
-    examiner = _settled(plan, learner or comparison)
     inside, probes = None, _probes(plan, traffic, owner, record)
     background = Background(current, record, native)
     if target.view is not None:
@@ -147,7 +148,9 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         plan=plan,
         target=target,
         traffic=traffic,
-        answers=Answers(marks, owner, record, target.session_cookie, examiner),
+        answers=Answers(
+            marks, owner, record, target.session_cookie, _settled(plan, learner or comparison)
+        ),
         residue=residue,
         origins=origins,
         census=Census(plan, traffic, record, importing.resolve, marks),
@@ -163,7 +166,24 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         on_resume=_asked_on_resume(probes, inside, current),
         learner=learner,
         comparison=comparison,
+        ended=_ended(plan, record),
     )
+
+
+def _ended(plan: Plan, record: Record) -> Ended | None:
+    if not plan.load.live:
+        return None
+    ended = Ended()
+    record.on_event = ended.befell
+    return ended
+
+
+def _traffic(plan: Plan, native: Native, model: Model, *, is_asgi: bool) -> Traffic:
+    if not plan.load.live:
+        return Traffic(plan, time.perf_counter)
+    # A loop must not be held up: its requests are asked for again by a timer.
+    has_loop = is_asgi or plan.workers.model == "tasks"
+    return Crowd(plan, time.perf_counter, None if has_loop else model.pause(native))
 
 
 def _listen(

@@ -71,6 +71,8 @@ class Board:
 
     def look(self) -> None:
         """Note how often each cause has shown by now."""
+        if self.run.is_over:
+            return
         at_s = time.monotonic() - self.run.started_s
         for each in self.found():
             moments = self.timeline.setdefault(each.id, [])

@@ -24,10 +24,15 @@ Hear = Callable[[Message], None]
 
 
 class Harness:
-    """A harness that runs; `hear` is given all that it says, and `{"say": "gone"}` at its end."""
+    """A harness that runs; `hear` is given all that it says, and `{"say": "gone"}` at its end.
 
-    def __init__(self, order: Order, hear: Hear) -> None:
+    `rest` lets others run. It is called between two pieces of what is said, because a greenlet for
+    which there is always something to be read would never give way: no heartbeat, no page.
+    """
+
+    def __init__(self, order: Order, hear: Hear, rest: Callable[[], object]) -> None:
         self._hear = hear
+        self._rest = rest
         self._users = 0
         self._told = 0
         self._gone = threading.Event()
@@ -79,6 +84,7 @@ class Harness:
         while data := self._receive():
             for message in lines.feed(data):
                 self._hear(message)
+            self._rest()
         self._gone.set()
         self._hear({"say": "gone"})
 

@@ -13,10 +13,10 @@ KINDS = ("junit",)
 
 
 def shown(document: Document, form: str) -> str:
-    """What goes to stdout."""
+    """What goes to stdout; an error is no result."""
     if form == "json":
         return as_text([document], document.exit_code)
-    return text.render(document, color=False, unicode=False)
+    return "" if document.error is not None else text.render(document, color=False, unicode=False)
 
 
 def written(document: Document, reports: Sequence[tuple[str, Path]]) -> list[str]:

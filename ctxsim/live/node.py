@@ -16,23 +16,27 @@ Forward = Callable[[Message], object]
 HERE = "this machine"
 
 
-def _keep(_message: Message) -> None:
-    """Nobody else is to hear of it."""
-
-
 class Node:
     """Carries one part of `run`, here; each request that has ended is fired, one after the other.
 
-    All else that the harness says is also forwarded.
+    All else that the harness says is taken up there, and forwarded. `rest` is the harness's.
     """
 
-    def __init__(self, order: Order, run: Run, fire: Fire, forward: Forward = _keep) -> None:
+    def __init__(
+        self,
+        order: Order,
+        run: Run,
+        *,
+        fire: Fire,
+        forward: Forward,
+        rest: Callable[[], object],
+    ) -> None:
         self._fire = fire
         self._forward = forward
         self._part = run.parts[HERE] = Part(HERE, order)
         self._steps: list[list[str]] = []
         self._has_several = False
-        self.harness = Harness(order, self._hear)
+        self.harness = Harness(order, self._hear, rest)
 
     def _hear(self, message: Message) -> None:
         match message:

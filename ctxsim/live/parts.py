@@ -79,6 +79,12 @@ class Run:
             asleep.wait(_POLL_S)
         return True
 
+    def give_up(self, why: str) -> None:
+        """Wait for nobody any more."""
+        for part in self.parts.values():
+            if not part.is_over:
+                part.lost = why
+
     @property
     def is_over(self) -> bool:
         return bool(self.parts) and all(part.is_over for part in self.parts.values())

@@ -7,15 +7,15 @@ import json
 import logging
 import os
 import secrets  # noqa: TID251 - a login is no part of a run: what it draws must not be foreseen
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, abort, redirect, request, session
+from flask import Response, abort, jsonify, redirect, request, session
 from flask_login import UserMixin, login_user
 
 from ctxsim.live import guard, page
 from ctxsim.live.board import TABLES, TABS, Board
-from ctxsim.live.parts import Run
 from ctxsim.report import junit
 from ctxsim.report.document import Document, as_text
 
@@ -29,33 +29,30 @@ _DOWNLOADS = [
     {"href": "./ctxsim/junit.xml", "title": "ctxsim: JUnit report"},
 ]
 
-RunOf = Callable[[], Run | None]
+BoardOf = Callable[[], Board | None]
+# Why a form cannot be carried out, by what it says; '' where it can.
+Check = Callable[[Mapping[str, str]], str]
 
 
-class Boards:
-    """The board of the run that there is."""
-
-    def __init__(self, run_of: RunOf) -> None:
-        self._run_of = run_of
-        self._board: Board | None = None
-
-    def now(self) -> Board | None:
-        run = self._run_of()
-        if run is not None and (self._board is None or self._board.run is not run):
-            self._board = Board(run)
-        if self._board is not None:
-            self._board.look()
-        return self._board
-
-
-def add_pages(web_ui: Any, run_of: RunOf, host: str, base: str) -> None:
-    """Add everything to a web UI that has not been started; `host` is what it is bound to."""
-    boards = Boards(run_of)
-    _add_guard(web_ui.app, host)
-    _add_tabs(web_ui, boards, base)
-    _add_page(web_ui, boards, base)
+def add_pages(web_ui: Any, board_of: BoardOf, check: Check, options: Namespace) -> None:
+    """Add everything to a web UI that has not been started yet."""
+    base = options.web_base_path
+    _add_guard(web_ui.app, options.web_host)
+    _add_check(web_ui.app, check, base)
+    _add_tabs(web_ui, board_of, base)
+    _add_page(web_ui, board_of, base)
     if web_ui.web_login:
         _add_login(web_ui, base)
+
+
+def _add_check(app: Any, check: Check, base: str) -> None:
+    def before_request() -> Response | None:
+        if request.method != "POST" or request.path != f"{base}/swarm":
+            return None
+        told = check(request.form)
+        return jsonify({"success": False, "message": told}) if told else None
+
+    app.before_request(before_request)
 
 
 def _add_guard(app: Any, host: str) -> None:
@@ -78,13 +75,13 @@ def _add_guard(app: Any, host: str) -> None:
     app.before_request_funcs.setdefault(None, []).insert(0, before_request)
 
 
-def _add_tabs(web_ui: Any, boards: Boards, base: str) -> None:
+def _add_tabs(web_ui: Any, board_of: BoardOf, base: str) -> None:
     web_ui.template_args.update(
         extended_tabs=TABS, extended_tables=TABLES, extended_csv_files=_DOWNLOADS
     )
 
     def add_rows(response: Response) -> Response:
-        board = boards.now()
+        board = board_of()
         if request.path == f"{base}/stats/requests" and response.is_json:
             rows = [] if board is None else board.rows()
             response.set_data(json.dumps({**response.get_json(), "extended_stats": rows}))
@@ -93,16 +90,16 @@ def _add_tabs(web_ui: Any, boards: Boards, base: str) -> None:
     web_ui.app.after_request(add_rows)
 
 
-def _add_page(web_ui: Any, boards: Boards, base: str) -> None:
+def _add_page(web_ui: Any, board_of: BoardOf, base: str) -> None:
     def as_page() -> str:
-        return page.rendered(boards.now(), base)
+        return page.rendered(board_of(), base)
 
     def as_result() -> Response:
-        document = _document(boards)
+        document = _document(board_of)
         return Response(as_text([document], document.exit_code), mimetype="application/json")
 
     def as_junit() -> Response:
-        return Response(junit.render([_document(boards)]), mimetype="application/xml")
+        return Response(junit.render([_document(board_of)]), mimetype="application/xml")
 
     for path, name, view in (
         ("", "ctxsim_page", as_page),
@@ -113,8 +110,8 @@ def _add_page(web_ui: Any, boards: Boards, base: str) -> None:
         web_ui.app.add_url_rule(f"{base}/ctxsim{path}", name, guarded)
 
 
-def _document(boards: Boards) -> Document:
-    board = boards.now()
+def _document(board_of: BoardOf) -> Document:
+    board = board_of()
     if board is None or not board.run.is_over:
         abort(409, "ctxsim: there is no result before the test has ended")
     return board.run.document()

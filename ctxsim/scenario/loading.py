@@ -173,7 +173,7 @@ def _faults(given: str) -> Faults:
     """Read `none`, or shares as `error: 2%, abort: 0%`."""
     if given.strip() == "none":
         return Faults(error=0.0, abort=0.0, cancel=0.0)
-    shares: dict[str, float] = {}
+    shares: dict[str, str] = {}
     for part in given.split(","):
         name, _, text = (piece.strip() for piece in part.partition(":"))
         if name not in Faults.model_fields or name in shares:
@@ -181,10 +181,10 @@ def _faults(given: str) -> Faults:
                 f"'faults' cannot be read: {given}\n"
                 "  write  none  or  error: 2%, abort: 2%, cancel: 1%"
             )
-        shares[name] = _one(f"faults {name}", text, words.share)
-    if sum(shares.values()) > 1:
+        shares[name] = text
+    if sum(_one(f"faults {name}", text, words.share) for name, text in shares.items()) > 1:
         raise UsageError("'faults' add up to more than all requests\n  write less")
-    return Faults(**shares)
+    return Faults.model_validate(shares)
 
 
 def _each(

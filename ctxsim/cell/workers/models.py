@@ -131,6 +131,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     live: dict[Request, object] = {}
     learner = Learner(OwnWords(plan, traffic), plan.situations) if plan.learning else None
     comparison = _comparison(plan, traffic, record, owner)
+    examiner = _settled(plan, learner or comparison)
     inside, probes = None, _probes(plan, traffic, owner, record)
     background = Background(current, record, native)
     if target.view is not None:
@@ -148,9 +149,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         plan=plan,
         target=target,
         traffic=traffic,
-        answers=Answers(
-            marks, owner, record, target.session_cookie, _settled(plan, learner or comparison)
-        ),
+        answers=Answers(marks, owner, record, target.session_cookie, examiner),
         residue=residue,
         origins=origins,
         census=Census(plan, traffic, record, importing.resolve, marks),
@@ -166,16 +165,14 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         on_resume=_asked_on_resume(probes, inside, current),
         learner=learner,
         comparison=comparison,
-        ended=_ended(plan, record),
     )
 
 
-def _ended(plan: Plan, record: Record) -> Ended | None:
-    if not plan.load.live:
-        return None
-    ended = Ended()
-    record.on_event = ended.befell
-    return ended
+def follow_live(crew: Crew) -> None:
+    """Of a live load, take up each request that ends."""
+    if crew.plan.load.live:
+        crew.ended = Ended()
+        crew.record.on_event = crew.ended.befell
 
 
 def _traffic(plan: Plan, native: Native, model: Model, *, is_asgi: bool) -> Traffic:

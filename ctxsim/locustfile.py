@@ -314,7 +314,11 @@ def on_quitting(environment: Environment, **_: object) -> None:
     run = carrying.run
     if run is None:
         return
-    _await_last_words(environment.runner)
+    # Without a time limit, to be ended from outside is how a load ends.
+    limited = _options(environment).run_time or carrying.run_time_s
+    runner: Any = environment.runner
+    run.is_interrupted = bool(limited) and runner.state in ("spawning", "running")
+    _await_last_words(runner)
     if carrying.worker is None:
         environment.process_exit_code = _tell(run.document(), _options(environment))
     else:

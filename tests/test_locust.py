@@ -148,6 +148,32 @@ def test_plain_locust_takes_the_packaged_locustfile(folder: Path) -> None:
     assert "CTX201" in done.stdout
 
 
+def test_a_load_that_is_ended_before_its_time_tells_what_is_known(folder: Path) -> None:
+    words = ["leaky.yaml", "--headless", "-u", "12", "-r", "100", "-t", "5m", "--format", "json"]
+    with (folder / "log").open("w+") as log:
+        process = subprocess.Popen(
+            command(*words),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            until_s = time.monotonic() + LONG_S
+            while "All users spawned" not in (folder / "log").read_text():
+                assert time.monotonic() < until_s
+                threading.Event().wait(0.1)
+            threading.Event().wait(2)
+            process.send_signal(signal.SIGTERM)
+            stdout, _ = process.communicate(timeout=LONG_S)
+        finally:
+            process.kill()
+            process.wait()
+    assert process.returncode == json.loads(stdout)["exit_code"] == 130
+    assert json.loads(stdout)["findings"][0]["code"] == "CTX201"
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

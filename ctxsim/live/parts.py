@@ -66,6 +66,8 @@ class Run:
         self.scenario = scenario
         self.parts: dict[str, Part] = {}
         self.started_s = time.monotonic()
+        # Whether it was ended from outside, before its time.
+        self.is_interrupted = False
         # Kept for what cannot change any more.
         self._document: Document | None = None
 
@@ -109,6 +111,7 @@ class Run:
         lasts = [last for part in self.parts.values() if (last := self._last(part)) is not None]
         if not lasts:
             return self._nothing()
+        lasts = [replace(last, interrupted=self.is_interrupted) for last in lasts]
         return concluded(self.scenario, lasts, tuple(self._doubts()))
 
     def _last(self, part: Part) -> Last | None:

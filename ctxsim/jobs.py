@@ -8,7 +8,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Tell, run_cells
+from ctxsim.cell.plan import Load
+from ctxsim.cells import Attendance, CellOutcome, Halt, Job, Limits, Pace, Tell, run_cells
 from ctxsim.errors import TargetError
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario, cells, plan, python
@@ -40,6 +41,9 @@ class Options:
     the command line named. All should be over by `until`, by `time.monotonic`, for which loads are
     shortened; what still runs `at_latest` is stopped. Where it `searches`, what loads leave of the
     time goes to a search for orders that they did not meet.
+
+    With an `attendance` loads are live: users come and go as it says, whatever the scenario's load.
+    Several runs that are one share `run`, and the first of each one's processes has another number.
     """
 
     jobs: int | None = None
@@ -55,6 +59,9 @@ class Options:
     at_latest: float = math.inf
     searches: bool = False
     origin: Origin | None = None
+    attendance: Attendance | None = None
+    run: str | None = None
+    first_process: int = 1
 
 
 def seed_of(scenario: Scenario) -> int:
@@ -68,21 +75,29 @@ def _draw() -> int:
 
 
 def jobs_of(scenario: Scenario, seed: int, options: Options) -> list[Job]:
-    # A seed that was given repeats the document word for word, and canaries stand in its stories.
-    # Without one, no value that an earlier run left behind must look like one of this run's own.
-    salt = _draw() if scenario.seed is None else ""
-    run = hashlib.sha256(f"{seed} {salt}".encode()).hexdigest()[:8]
+    run = options.run or run_of(scenario, seed)
     chosen = cells(scenario) if options.only is None else (options.only,)
     return [
         job_of(scenario, cell, seed, run, process, options)
-        for process, cell in enumerate(chosen, start=1)
+        for process, cell in enumerate(chosen, start=options.first_process)
     ]
+
+
+def run_of(scenario: Scenario, seed: int) -> str:
+    """The 8 hexadecimal digits that are common to all cells of a run."""
+    # A seed that was given repeats the document word for word, and canaries stand in its stories.
+    # Without one, no value that an earlier run left behind must look like one of this run's own.
+    salt = _draw() if scenario.seed is None else ""
+    return hashlib.sha256(f"{seed} {salt}".encode()).hexdigest()[:8]
 
 
 def job_of(
     scenario: Scenario, cell: Cell, seed: int, run: str, process: int, options: Options
 ) -> Job:
     planned = plan(scenario, cell, seed=seed, run=run, process=process)
+    if options.attendance is not None:
+        users = replace(planned.users, count=options.attendance.most)
+        planned = replace(planned, load=Load(live=True), users=users)
     return Job(
         cell,
         replace(planned, stall_s=options.stall_s),
@@ -99,7 +114,14 @@ def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str
 
 
 def run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:
-    return run_cells(jobs, pace=pace, limits=options.limits, halt=options.halt, tell=tell)
+    return run_cells(
+        jobs,
+        pace=pace,
+        limits=options.limits,
+        halt=options.halt,
+        tell=tell,
+        attendance=options.attendance,
+    )
 
 
 def refuse_unstarted(carried: Sequence[CellOutcome]) -> None:

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
 
@@ -40,6 +40,17 @@ _RUNTIME_STORAGE = "contextvar"
 _ALONE, _RETENTION = "CTX208", "CTX402"
 # What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
 _LOAD_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that a document is drawn from."""
+
+    case: Case
+    judged: tuple[JudgedCell, ...] = ()
+    carried: tuple[CellOutcome, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    further: Further = field(default_factory=Further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +90,21 @@ def simulate(
     Raises TargetError if no cell could start the target, or if its interpreter cannot serve, and
     UsageError if workers were named that cannot carry it.
     """
-    options = options or Options()
+    gathered = gather(scenario, options or Options(), progress)
+    further = gathered.further
+    document = conclude(gathered.case, further.added_to(gathered.judged))
+    of_searches = cases_of(scenario, further.jobs, further.judged, document)
+    found = [*cases_of(scenario, gathered.jobs, gathered.judged, document), *of_searches]
+    return Outcome(document, gathered.carried, tuple(found))
+
+
+def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathered:
+    """Send a scenario's requests, and judge each cell; raises what `simulate` does."""
     started = time.monotonic()
     jobs = jobs_of(scenario, seed_of(scenario), options)
     if options.origin is not None and options.origin.nothing:
         case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
-        return Outcome(conclude(case, ()), ())
+        return Gathered(case)
     notes: tuple[str, ...] = ()
     pace = Pace(options.jobs or cores(), options.until, options.at_latest)
 
@@ -113,10 +133,7 @@ def simulate(
         notes=(*case.notes, *notes, *further.notes),
         not_covered=(*case.not_covered, *further.not_covered),
     )
-    document = conclude(case, further.added_to(judged))
-    of_searches = cases_of(scenario, further.jobs, further.judged, document)
-    found = [*cases_of(scenario, jobs, judged, document), *of_searches]
-    return Outcome(document, tuple(carried), tuple(found))
+    return Gathered(case, tuple(judged), tuple(carried), tuple(jobs), further)
 
 
 def _search(
@@ -159,11 +176,14 @@ def _expected(scenario: Scenario, cell: Cell) -> frozenset[str]:
 
 def _renamed(outcome: CellOutcome) -> CellOutcome:
     """The outcome under its cell's name, once the import has told where contexts are kept."""
-    kind = outcome.target_facts.get("kind")
-    if outcome.cell.storage != UNKNOWN_STORAGE or kind is None:
-        return outcome
-    storage = _RUNTIME_STORAGE if kind == "runtime" else OWN_STORAGE
-    return replace(outcome, cell=outcome.cell.renamed(storage))
+    return replace(outcome, cell=named(outcome.cell, outcome.target_facts.get("kind")))
+
+
+def named(cell: Cell, kind: str | None) -> Cell:
+    """A cell under its name, where it is known what kind of application it has."""
+    if cell.storage != UNKNOWN_STORAGE or kind is None:
+        return cell
+    return cell.renamed(_RUNTIME_STORAGE if kind == "runtime" else OWN_STORAGE)
 
 
 def _suited(

@@ -2,6 +2,8 @@
 
     harness -> cell    {"say": "plan", "plan": {...}}           first, once
                        {"say": "stop"}                          finish what is in flight, then end
+                       {"say": "users", "count": n}             of a live load: so many are there
+                       {"say": "finish"}                        of a live load: all have gone
     cell -> harness    {"say": "ready", "target": {...}}        the application is imported
                        {"say": "event", "event": {...}}         the first of a cause, at once
                        {"say": "origin", "cause": [...], "origin": {...}}
@@ -12,6 +14,8 @@
                        {"say": "remark", "text": "..."}         what else is to be known of it
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last
+                       {"say": "requests", "rows": [[step, us, why it failed], ...]}
+                                                                of a live load: each that ended
                        {"say": "stacks", "stacks": [...]}       where everything stands
                        {"say": "learnt", "lesson": {...}}       how requests are answered alone
                        {"say": "trying", "route": "GET /x"}     in a look or a replay: what is sent

@@ -167,12 +167,14 @@ class Faults:
 class Load:
     """How much is sent: a number of requests, or for how many seconds; whichever ends first.
 
-    The number of requests does not end it before `least_s` have passed.
+    The number of requests does not end it before `least_s` have passed. Of one that is `live` the
+    harness says, while it runs, how many users are there, and when all have gone.
     """
 
     requests: int | None = None
     duration_s: float | None = None
     least_s: float = 0.0
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

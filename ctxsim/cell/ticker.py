@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from ctxsim.cell import stacks
+from ctxsim.cell.crowd import Crowd
 from ctxsim.cell.messages import Channel, Lines, Message
 from ctxsim.cell.patching import Native
 from ctxsim.cell.targets.importing import leading_nowhere
@@ -37,6 +38,9 @@ class Ticker:
         self._over = False
         self._saying = native.allocate_lock()
         self.stopped = False
+        # Of a live load: how many users are there, and whether all have gone.
+        self._users = 0
+        self._finished = False
 
     def first(self) -> Message:
         """What the harness says first, for which the caller waits."""
@@ -55,8 +59,7 @@ class Ticker:
         self._stall_s = stall_s
         self._crew = crew
         # The thread asks in the other order, so that one of both sees what the other has set.
-        if self.stopped:
-            crew.traffic.stop()
+        self._pass_on(crew)
 
     def last(self, elapsed_s: float) -> None:
         """Say the final tally."""
@@ -93,7 +96,7 @@ class Ticker:
             if standstill is None:
                 # By the clock from here on: the first tick may come right after the load's begin.
                 standstill = Standstill(self._stall_s, self._native.clock_s())
-            if standstill.begins(
+            if not self._is_quiet(crew) and standstill.begins(
                 sum(each.requests for each in crew.tallies), self._native.clock_s()
             ):
                 self._say_stacks(crew)
@@ -116,15 +119,34 @@ class Ticker:
         self._exit(1)
 
     def _obey(self, messages: Iterable[Message]) -> None:
-        if any(message["say"] == "stop" for message in messages):
-            self.stopped = True
-            if self._crew is not None:
-                self._crew.traffic.stop()
+        for message in messages:
+            match message:
+                case {"say": "stop"}:
+                    self.stopped = True
+                case {"say": "users", "count": int() as count}:
+                    self._users = count
+                case {"say": "finish"}:
+                    self._finished = True
+        if self._crew is not None:
+            self._pass_on(self._crew)
+
+    def _pass_on(self, crew: Crew) -> None:
+        if self.stopped or self._finished:
+            crew.traffic.stop()
+        elif isinstance(crew.traffic, Crowd):
+            crew.traffic.resize(self._users)
+
+    def _is_quiet(self, crew: Crew) -> bool:
+        """Whether nothing ends because nobody is there."""
+        return crew.plan.load.live and not self._users and not crew.live
 
     def _say_stacks(self, crew: Crew) -> None:
         self._channel.say({"say": "stacks", "stacks": stacks.all_stacks(crew.live)})
 
     def _say_tally(self, crew: Crew, elapsed_s: float, unknown_names: Sequence[str] = ()) -> None:
+        if crew.ended is not None:
+            for rows in crew.ended.batches():
+                self._channel.say({"say": "requests", "rows": rows})
         total = added_up(crew.tallies)
         total.elapsed_s = elapsed_s
         total.in_flight_most = min(crew.workers.in_flight, crew.traffic.width)

@@ -330,7 +330,7 @@ class Traffic:
         ):
             return None
         try:
-            lane = self.ready.popleft()
+            lane = self._next_ready()
             if not lane.user.number and len(self._visitor_sent) * _MOST_OF_VISITORS > self._sent:
                 lane = self._rather_a_user(lane)
         except IndexError:
@@ -338,11 +338,14 @@ class Traffic:
         self._sent += 1
         return self.next_of(lane)
 
+    def _next_ready(self) -> Lane:
+        return self.ready.popleft()
+
     def _rather_a_user(self, visitor: Lane) -> Lane:
         """The lane of a user, if one is ready; visitors whose requests fail at once take turns."""
         for _ in self.visitors:
             self.ready.append(visitor)
-            visitor = self.ready.popleft()
+            visitor = self._next_ready()
             if visitor.user.number:
                 break
         return visitor
@@ -408,16 +411,13 @@ class Traffic:
     def _numbers(self) -> Iterable[int]:
         if self.plan.only_user is not None:
             return range(1, self.plan.only_user + 1)
-        return range(1, self._user_count() + 1)
-
-    def _user_count(self) -> int:
-        return user_count(self.plan)
+        return range(1, user_count(self.plan) + 1)
 
     def _visitor_count(self) -> int:
         if not self.plan.users.visitor or not any(self._for_visitors.values()):
             return 0
-        missing = self.plan.workers.in_flight - self._user_count() * self.plan.users.parallel
-        return max(-(-self._user_count() // _VISITOR_SHARE), missing)
+        missing = self.plan.workers.in_flight - user_count(self.plan) * self.plan.users.parallel
+        return max(-(-user_count(self.plan) // _VISITOR_SHARE), missing)
 
     def _user(self, number: int, serial: int = 0) -> User:
         plan = self.plan

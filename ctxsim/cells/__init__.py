@@ -18,11 +18,22 @@ from dataclasses import replace
 
 from ctxsim.cell.history import Ending, History
 from ctxsim.cells.interpreter import equip
-from ctxsim.cells.job import CellOutcome, Halt, Job, Limits, Progress, Tell
+from ctxsim.cells.job import Attendance, CellOutcome, Halt, Job, Limits, Progress, Tell
 from ctxsim.cells.pace import Pace
 from ctxsim.cells.process import Process
 
-__all__ = ["CellOutcome", "Halt", "Job", "Limits", "Pace", "Progress", "Tell", "cores", "run_cells"]
+__all__ = [
+    "Attendance",
+    "CellOutcome",
+    "Halt",
+    "Job",
+    "Limits",
+    "Pace",
+    "Progress",
+    "Tell",
+    "cores",
+    "run_cells",
+]
 
 _TICK_S = 0.1
 # Between the end of a channel and that of its process lies less than a millisecond.
@@ -37,12 +48,19 @@ def cores() -> int:
 
 
 def run_cells(
-    jobs: Sequence[Job], *, pace: Pace, limits: Limits, halt: Halt, tell: Tell
+    jobs: Sequence[Job],
+    *,
+    pace: Pace,
+    limits: Limits,
+    halt: Halt,
+    tell: Tell,
+    attendance: Attendance | None = None,
 ) -> list[CellOutcome]:
     """Run each job's cell in a process of its own, at the given pace.
 
     Returns the outcomes in the order of `jobs`, however the cells ended; no process outlives the
-    call. Raises TargetError, before anything is started, if an interpreter cannot serve.
+    call. `attendance` says who is there in live loads, which run all at the same time. Raises
+    TargetError, before anything is started, if an interpreter cannot serve.
     """
     waiting = deque(equip(job) for job in jobs)
     started: list[Process] = []
@@ -55,6 +73,8 @@ def run_cells(
                     started[-1].register(selector)
                     waiting.popleft()
                 running = _running(started)
+                if attendance is not None:
+                    _attend(running, attendance)
                 _turn(selector, running, _stops(halt, pace))
                 _learn(pace, running)
         finally:
@@ -69,6 +89,16 @@ def run_cells(
 
 def _running(started: Sequence[Process]) -> list[Process]:
     return [process for process in started if not process.gone]
+
+
+def _attend(running: Sequence[Process], attendance: Attendance) -> None:
+    """Tell live loads who is there; what a cell had that has ended goes to the others."""
+    live = [process for process in running if process.job.plan.load.live]
+    for place, process in enumerate(live):
+        if attendance.is_over:
+            process.finish()
+        else:
+            process.attend(attendance.share(place, len(live)))
 
 
 def _stops(halt: Halt, pace: Pace) -> int:

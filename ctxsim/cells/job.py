@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,8 +72,12 @@ class Progress:
     """A running cell as it stands; `history` is still being written."""
 
     job: Job
-    state: Literal["started", "ready", "event", "tally", "ended"]
+    state: Literal["started", "ready", "event", "tally", "requests", "ended"]
     history: History
+    # Of a live load: the step, the microseconds and what went wrong, of requests that have ended.
+    rows: Sequence[Sequence[Any]] = ()
+    # What the application is, once it is imported.
+    kind: str | None = None
 
 
 Tell = Callable[[Progress], None]
@@ -108,3 +112,20 @@ class Halt:
     def go_on(self) -> None:
         """Take `enough` back; an interruption stays."""
         self._enough = False
+
+
+class Attendance:
+    """How many users are there in a live load, all cells together, and whether all have gone.
+
+    `most` may come at once. It holds plain values, so that any thread may set them while the
+    harness runs cells.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.users = 0
+        self.is_over = False
+
+    def share(self, place: int, cells: int) -> int:
+        """How many of the users the cell at `place`, from 0, has of so many cells."""
+        return (self.users + cells - 1 - place) // cells

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -74,6 +74,9 @@ class Process:
         self._stacks: tuple[str, ...] = ()
         self._lesson: Lesson | None = None
         self._trying = ""
+        # Of a live load: how many users it was told to be there, and that all have gone.
+        self._users = 0
+        self._finishes = False
         self._sight: dict[str, Any] | None = None
         self._lines = Lines()
         # Once the end is decided, by the cell's last word or by a limit, nothing replaces it.
@@ -168,6 +171,8 @@ class Process:
             case {"say": "tally", "tally": dict() as tally, "counts": list() as counts}:
                 self._count(Tally.from_json(tally), counts)
                 self._report("tally")
+            case {"say": "requests", "rows": list() as rows}:
+                self._report("requests", rows)
             case {"say": "trying", "route": str() as route}:
                 self._trying, self._moved = route, time.monotonic()
             case {"say": "sight", "sight": dict() as sight}:
@@ -198,8 +203,24 @@ class Process:
             case _:
                 raise ValueError(str(message)[:200])
 
-    def _report(self, state: Any) -> None:
-        self._tell(Progress(self.job, state, self._history))
+    def _report(self, state: Any, rows: Sequence[Sequence[Any]] = ()) -> None:
+        kind = self._facts.get("kind")
+        self._tell(Progress(self.job, state, self._history, rows, kind))
+
+    def attend(self, users: int) -> None:
+        """Of a live load: have so many users there from now on."""
+        if not self._users:
+            # Where nobody was, nothing could end.
+            self._moved = time.monotonic()
+        if users != self._users and not self._finishes:
+            self._users = users
+            self._say({"say": "users", "count": users})
+
+    def finish(self) -> None:
+        """Of a live load: all users have gone; what is in flight ends, then the cell."""
+        if not self._finishes:
+            self._finishes = True
+            self._say({"say": "finish"})
 
     def _count(self, tally: Tally, counts: Iterable[tuple[list[str], int]]) -> None:
         if tally.requests > self._history.tally.requests:

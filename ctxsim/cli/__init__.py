@@ -264,6 +264,21 @@ def matrix(scenario: str, **given: Any) -> int:
     return running.run(running.Words(scenarios=[scenario], as_matrix=True, **given))
 
 
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("scenario", metavar="SCENARIO")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[LOCUST OPTIONS]")
+def locust(scenario: str, options: Sequence[str]) -> int:
+    """Let Locust's users come and go: its web UI, headless, or on many machines.
+
+    SCENARIO is a file. All options are Locust's, such as --headless -u 100 -t 30s, and besides:
+    seed, workers, storage, faults, python, report junit=PATH and format json, each written with two
+    dashes before it.
+    """
+    from ctxsim.cli import locusting  # noqa: PLC0415 - needed by this command alone
+
+    return locusting.become(scenario, options)
+
+
 @cli.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def validate(files: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from ctxsim.errors import Problem, ScenarioError, UsageError
 from ctxsim.scenario import nodes, rules, words
-from ctxsim.scenario.model import Document, Load, Schedule
+from ctxsim.scenario.model import Document, Faults, Load, Schedule
 from ctxsim.scenario.nodes import Mapping, Node, Scalar, Sequence, UnreadableError
 from ctxsim.scenario.problems import at, translated
 
@@ -115,6 +115,7 @@ class Scenario(Document):
         storage: str | AnySequence[str] | None = None,
         schedule: str | None = None,
         budget: str | None = None,
+        faults: str | None = None,
     ) -> Self:
         """The scenario with what the command line or a call says instead of the file.
 
@@ -130,6 +131,8 @@ class Scenario(Document):
             changed["workers"] = _each("workers", workers, words.workers)
         if schedule is not None or budget is not None:
             changed["schedule"] = self._scheduled(schedule, budget)
+        if faults is not None:
+            changed["faults"] = _faults(faults)
         target: dict[str, object] = {}
         if python is not None:
             target["python"] = str(Path(python).absolute())
@@ -164,6 +167,24 @@ def _one(option: str, given: str, reader: Callable[[object], T]) -> T:
     except words.WordError as error:
         hint = f"; {error.suggestion}" if error.suggestion else ""
         raise UsageError(f"'{option}' {error.message}{hint}") from error
+
+
+def _faults(given: str) -> Faults:
+    """Read `none`, or shares as `error: 2%, abort: 0%`."""
+    if given.strip() == "none":
+        return Faults(error=0.0, abort=0.0, cancel=0.0)
+    shares: dict[str, str] = {}
+    for part in given.split(","):
+        name, _, text = (piece.strip() for piece in part.partition(":"))
+        if name not in Faults.model_fields or name in shares:
+            raise UsageError(
+                f"'faults' cannot be read: {given}\n"
+                "  write  none  or  error: 2%, abort: 2%, cancel: 1%"
+            )
+        shares[name] = text
+    if sum(_one(f"faults {name}", text, words.share) for name, text in shares.items()) > 1:
+        raise UsageError("'faults' add up to more than all requests\n  write less")
+    return Faults.model_validate(shares)
 
 
 def _each(

@@ -135,7 +135,7 @@ class Answers:
         if self._alone is not None and (request.faulted or (answered and kept and not told)):
             compared = self._alone.examine(request, response, body) or compared
         tally.compared += compared
-        if not request.faulted and (failure := _failure(request, response)):
+        if not request.faulted and (failure := failure_of(request, response)):
             tally.failed += 1
             tally.failures[failure] = tally.failures.get(failure, 0) + 1
         return kept
@@ -282,7 +282,7 @@ def session_text(value: bytes) -> bytes:
         return b""
 
 
-def _failure(request: Request, response: Response) -> str:
+def failure_of(request: Request, response: Response) -> str:
     """Why a request counts as failed; '' where it does not."""
     if response.error is not None:
         return type(response.error).__name__

@@ -56,6 +56,8 @@ class Record:
         self._counts: dict[tuple[str, ...], int] = {}
         # How many requests have ended, as far as it is known; each event says when it came.
         self.ended = 0
+        # Is told of every event, where anybody asks.
+        self.on_event: Callable[[Event], None] | None = None
         # Is told of the first events of each cause.
         self.on_early: Callable[[Event], None] = _nothing_more
 
@@ -70,6 +72,8 @@ class Record:
             if count == 0 and len(self._counts) >= _MOST_CAUSES:
                 return
             self._counts[cause] = count + times
+            if self.on_event is not None:
+                self.on_event(event)
         if count == 0:
             self._say({"say": "event", "event": asdict(event)})
         if count < _EARLY:

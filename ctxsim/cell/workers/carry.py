@@ -15,7 +15,7 @@ from ctxsim.cell.targets.faults import was_killed
 from ctxsim.cell.targets.suspensions import Cancelled, Resumed
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.alone import Comparison
-from ctxsim.cell.witness.answers import Answers
+from ctxsim.cell.witness.answers import Answers, failure_of
 from ctxsim.cell.witness.background import Background
 from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.inside import Inside
@@ -24,6 +24,7 @@ from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
+from ctxsim.cell.workers.ended import Ended
 
 # Latencies are kept with three digits: finer ones tell nothing, and the buckets stay few.
 _FINE_US = 1_000
@@ -73,6 +74,8 @@ class Crew:
     on_resume: list[Callable[[], object]] = field(default_factory=list)
     learner: Learner | None = None
     comparison: Comparison | None = None
+    # Of a live load: each request that has ended, until the harness has been told of it.
+    ended: Ended | None = None
 
     @property
     def workers(self) -> Workers:
@@ -153,6 +156,9 @@ class Carrier:
         kept = crew.answers.examine(request, response, tally)
         crew.traffic.done(request, response, kept_promise=kept)
         del crew.live[request]
+        if crew.ended is not None:
+            failure = "" if request.faulted else failure_of(request, response)
+            crew.ended.add(request, elapsed_s, failure)
         if request.faulted and request.fault:
             tally.faults[request.fault] = tally.faults.get(request.fault, 0) + 1
         tally.visitors += request.user.number == 0

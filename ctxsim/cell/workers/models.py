@@ -9,6 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from ctxsim import switchpoint
+from ctxsim.cell.crowd import Crowd
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
@@ -28,6 +29,7 @@ from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.ended import Ended
 from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
 from ctxsim.errors import UnsuitedError
 
@@ -119,7 +121,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     ours = native.thread_local()
     current = Current(ours)
     target = _opened(plan, model, current)
-    traffic = Traffic(plan, time.perf_counter)
+    traffic = _traffic(plan, native, model, is_asgi=is_asynchronous(target))
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
     origins = Origins(marks, record, current, native.allocate_lock)
@@ -164,6 +166,21 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         learner=learner,
         comparison=comparison,
     )
+
+
+def follow_live(crew: Crew) -> None:
+    """Of a live load, take up each request that ends."""
+    if crew.plan.load.live:
+        crew.ended = Ended()
+        crew.record.on_event = crew.ended.befell
+
+
+def _traffic(plan: Plan, native: Native, model: Model, *, is_asgi: bool) -> Traffic:
+    if not plan.load.live:
+        return Traffic(plan, time.perf_counter)
+    # A loop must not be held up: its requests are asked for again by a timer.
+    has_loop = is_asgi or plan.workers.model == "tasks"
+    return Crowd(plan, time.perf_counter, None if has_loop else model.pause(native))
 
 
 def _listen(

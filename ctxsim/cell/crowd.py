@@ -1,0 +1,72 @@
+"""A live load: users come and go while it runs, as the harness says.
+
+All users that may come are made at the start, so that their numbers, canaries and cookies are
+theirs for good; those who are not there are parked. A worker that finds nobody ready waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from ctxsim.cell.plan import Plan
+from ctxsim.cell.visits import Lane, Request, Traffic
+
+# All workers that wait together ask about so often in a second, however many they are.
+_ASKED_PER_S = 2_000
+_SHORTEST_S = 0.005
+_VISITOR_SHARE = 8
+
+
+class Crowd(Traffic):
+    """The traffic of a live load; nobody is there until `resize` says so.
+
+    `wait` lets a worker wait that asks for a request, so many seconds; None where it must not, and
+    is to ask again by itself. Like its parent it locks nothing: `resize` is called by one thread,
+    while workers take.
+    """
+
+    def __init__(
+        self, plan: Plan, clock: Callable[[], float], wait: Callable[[float], object] | None
+    ) -> None:
+        super().__init__(plan, clock)
+        self._wait = wait
+        self._there = 0
+        self.poll_s = max(_SHORTEST_S, plan.workers.in_flight / _ASKED_PER_S)
+        # A lane is there if more users are than its rank says.
+        self._rank = {lane: lane.user.number - 1 for lane in self.lanes}
+        for serial, visitor in enumerate(self.visitors):
+            self._rank.update((lane, serial * _VISITOR_SHARE) for lane in visitor.lanes)
+        self._parked = deque(self.ready)
+        self.ready.clear()
+
+    def resize(self, users: int) -> None:
+        """Have so many users there from now on, and visitors by their share."""
+        self._there = users
+        for _ in range(len(self._parked)):
+            self._settle(self._parked.popleft())
+
+    def take(self) -> Request | None:
+        """The next request, for which the worker may wait; None when all have gone."""
+        while (request := super().take()) is None and not self.is_over and self._wait is not None:
+            self._wait(self.poll_s)
+        return request
+
+    def _next_ready(self) -> Lane:
+        while True:
+            lane = super()._next_ready()
+            if self._rank[lane] < self._there:
+                return lane
+            self._parked.append(lane)
+            # It may have come back between the two lines above, when nobody looked at it.
+            if self._rank[lane] < self._there:
+                self.resize(self._there)
+
+    def _settle(self, lane: Lane) -> None:
+        is_there = self._rank[lane] < self._there
+        (self.ready if is_there else self._parked).append(lane)
+
+
+def poll_s(traffic: object) -> float | None:
+    """After how many seconds to ask again, where nobody was ready; None where all have gone."""
+    return traffic.poll_s if isinstance(traffic, Crowd) and not traffic.is_over else None

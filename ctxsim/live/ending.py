@@ -1,0 +1,35 @@
+"""How a run under Locust ends: the document is shown, kept and written, and gives the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ctxsim.report import junit, text
+from ctxsim.report.document import Document, as_text
+from ctxsim.report.kept import LAST, keep
+
+KINDS = ("junit",)
+
+
+def shown(document: Document, form: str) -> str:
+    """What goes to stdout; an error is no result."""
+    if form == "json":
+        return as_text([document], document.exit_code)
+    return "" if document.error is not None else text.render(document, color=False, unicode=False)
+
+
+def written(document: Document, reports: Sequence[tuple[str, Path]]) -> list[str]:
+    """Keep the result, and write reports; what could not be written is told."""
+    told = []
+    try:
+        keep(LAST, as_text([document], document.exit_code))
+    except OSError as error:
+        told.append(f"warning: the result was not kept in {LAST}: {error.strerror}")
+    for kind, path in reports:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(junit.render([document]))
+        except OSError as error:
+            told.append(f"error: --report {kind}={path} cannot be written: {error.strerror}")
+    return told

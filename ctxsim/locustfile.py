@@ -1,0 +1,461 @@
+"""Locust with a scenario's users: the only module that imports Locust, which patches its process.
+
+It is the program of `ctxsim locust`, and a locustfile for plain `locust -f`. No request is carried
+here: a harness in a process of its own has cells carry them, as in `ctxsim run`. Locust says how
+many users there are, and is told of each request that has ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.event
+import locust
+from locust import argument_parser, events, main
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from ctxsim.cell.messages import Message
+from ctxsim.errors import CtxsimError, ExitCode, UsageError
+from ctxsim.live.board import Board
+from ctxsim.live.ending import KINDS, shown, written
+from ctxsim.live.master import Master
+from ctxsim.live.node import Node
+from ctxsim.live.orders import Order
+from ctxsim.live.parts import Run
+from ctxsim.live.web import add_pages
+from ctxsim.live.worker import Worker
+from ctxsim.report.document import Document
+from ctxsim.scenario import Scenario
+
+logger = logging.getLogger("ctxsim")
+
+# How long a stop waits for requests in flight, so that Locust's totals have them.
+_DRAIN_S = 10.0
+# Before the last word, what was found is confirmed alone.
+_LAST_WORD_S = 300.0
+_HINTS = {
+    "seed": "the seed, instead of the scenario's",
+    "workers": "workers instead of the scenario's, such as sync,threads:8",
+    "storage": "storages instead of the scenario's (runtime targets)",
+    "faults": "faults instead of the scenario's, such as none, or error: 2%, abort: 0%",
+}
+
+
+class Ended(Exception):  # noqa: N818 - what Locust lists as the reason of a failure
+    """Why a request failed. Its text is one of a few: Locust counts by it."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def steps(_user: object) -> None:
+    """What users do is carried in cells; Locust shows tasks by name, and their weights."""
+
+
+class ScenarioUser(locust.User):
+    """One user of the scenario; what it does, it does in a cell."""
+
+    host = "in-process"
+    # The scenario's flows, once it is known.
+    tasks = [steps]  # noqa: RUF012 - Locust wants a list of the class
+
+    def on_start(self) -> None:
+        # Locust may end it at any moment, as it may one that waits between two tasks; it has none.
+        self._state = "waiting"
+        carrying.count(1)
+        gevent.event.Event().wait()
+
+    def on_stop(self) -> None:
+        carrying.count(-1)
+
+
+class Carrying:
+    """What this process of Locust carries, or has its workers carry: one run at a time."""
+
+    def __init__(self) -> None:
+        self.environment: Environment | None = None
+        self.board: Board | None = None
+        self.node: Node | None = None
+        self.master: Master | None = None
+        self.worker: Worker | None = None
+        self.users = 0
+        self._has_finished = False
+        # What the process ends with, once that is known.
+        self.exit_code: int | None = None
+        # Of a master without a web UI: how long a run lasts, from when its workers are ready.
+        self.run_time_s: float | None = None
+
+    @property
+    def run(self) -> Run | None:
+        return None if self.board is None else self.board.run
+
+    def count(self, change: int) -> None:
+        self.users += change
+        if self.node is not None:
+            self.node.harness.count(change)
+
+    def begin(self, order: Order) -> Run:
+        """Begin a run, in place of one that has ended. Raises CtxsimError where it cannot be."""
+        self.close()
+        self._has_finished = False
+        if self.master is not None:
+            run = self.master.begin(order)
+            self.board = self.master.board
+            return run
+        run = Run(order.scenario())
+        self.board = Board(run)
+        self.node = Node(order, run, fire=self.fire, forward=self._forward, rest=_give_way)
+        self.node.harness.count(self.users)
+        if self._has_finished:
+            # While it was being started: it must not wait for users that will not come.
+            self.node.harness.finish()
+        return run
+
+    def _forward(self, news: Message) -> None:
+        if self.worker is not None:
+            self.worker.tell(news)
+        elif self.board is not None:
+            self.board.look()
+
+    def begin_part(self, order: Order) -> None:
+        """Begin what the master wants carried; why it cannot be, the master is told."""
+        assert self.worker is not None
+        try:
+            self.begin(order)
+        except CtxsimError as error:
+            self.worker.tell({"say": "failed", "code": int(error.exit_code), "message": str(error)})
+
+    def fire(self, method: str, path: str, us: int, why: str) -> None:
+        """Have Locust count a request."""
+        assert self.environment is not None
+        self.environment.events.request.fire(
+            request_type=method,
+            name=path,
+            response_time=us / 1000,
+            response_length=0,
+            exception=Ended(why) if why else None,
+            context={},
+        )
+
+    def finish(self) -> None:
+        """All users have gone, whoever carried them."""
+        self._has_finished = True
+        if self.master is not None:
+            self.master.finish()
+        elif self.node is not None:
+            self.node.harness.finish()
+
+    def close(self) -> None:
+        if self.node is not None:
+            self.node.harness.close()
+        self.node = None
+
+
+def _give_way() -> None:
+    # Not for zero seconds, which lets no timers and sockets have their turn.
+    gevent.sleep(0.001)
+
+
+carrying = Carrying()
+
+
+def add_arguments(parser: Any) -> None:
+    # On the parser itself: Locust's form knows no arguments of groups. Empty texts, since the form
+    # sends texts, and Locust keeps the type of what was there.
+    parser.add_argument(
+        "--scenario",
+        env_var="CTXSIM_SCENARIO",
+        default="",
+        include_in_web_ui=False,
+        help="ctxsim: the scenario file",
+    )
+    for name, hint in _HINTS.items():
+        parser.add_argument(f"--{name}", default="", help=f"ctxsim: {hint}")
+    parser.add_argument(
+        "--python", default="", include_in_web_ui=False, help="ctxsim: the application's Python"
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        include_in_web_ui=False,
+        help="ctxsim: also write a report, as junit=PATH",
+    )
+    parser.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        include_in_web_ui=False,
+        help="ctxsim: what is written to stdout",
+    )
+
+
+def on_init(environment: Environment, runner: Any, web_ui: Any, **_: object) -> None:
+    carrying.environment = environment
+    options = _options(environment)
+    if isinstance(runner, WorkerRunner):
+        # Locust builds its whole parser anew for each option of each spawn message, a hundred times
+        # a second while users come; meanwhile no heartbeat is sent, and the worker passes for dead.
+        argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
+        carrying.worker = Worker(runner, options.scenario, carrying.begin_part, carrying.finish)
+        return
+    try:
+        _reports(options)
+        order = _order(options)
+        scenario = order.scenario()
+        order.options(scenario)
+    except CtxsimError as error:
+        _refuse(error)
+    ScenarioUser.tasks = _tasks(scenario)
+    if web_ui is not None:
+        add_pages(web_ui, lambda: carrying.board, _objection, options)
+    if isinstance(runner, MasterRunner):
+        _lead(runner, options)
+    if options.headless or options.autostart:
+        # Before users come, because what requests are answered alone takes a while to learn.
+        carrying.begin(order)
+        if carrying.master is None:
+            _await_ready()
+
+
+def _lead(runner: MasterRunner, options: Namespace) -> None:
+    """Have a master wait for its workers, before users come and before it ends."""
+    is_headless = options.headless
+
+    def on_end() -> None:
+        if is_headless:
+            gevent.spawn(runner.quit)
+
+    carrying.master = Master(runner, on_end)
+    end_at_once = runner.quit
+
+    def end_after_last_words() -> None:
+        _await_last_words(runner)
+        end_at_once()
+
+    runner.quit = end_after_last_words  # type: ignore[method-assign] # Locust has no such hook
+    if is_headless:
+        # It counts from when all are ready, and Locust would count from now on.
+        carrying.run_time_s, options.run_time = options.run_time, None
+
+
+def _await_last_words(runner: Any) -> None:
+    run = carrying.run
+    if run is None or run.is_over:
+        return
+    if isinstance(runner, MasterRunner):
+        runner.stop(send_stop_to_client=True)
+    carrying.finish()
+    if not run.wait("last", _LAST_WORD_S):
+        logger.error("no last word came in %g s", _LAST_WORD_S)
+        run.give_up(f"no last word came in {_LAST_WORD_S:g} s")
+
+
+def _objection(form: Mapping[str, str]) -> str:
+    """Why what the form asks for cannot be carried; '' where it can."""
+    options = _options(carrying.environment)
+    asked = {name: form.get(name, getattr(options, name)) for name in _HINTS}
+    count = form.get("user_count", "")
+    users = int(count) if count.isdecimal() else 1
+    run = carrying.run
+    if run is not None and _is_carried(run):
+        most = max(part.order.users for part in run.parts.values())
+        told = f"there can be {most} users in this run; stop it, and start another with more"
+        return told if users > most else ""
+    try:
+        order = replace(_order(options), users=max(1, users), **asked)
+        order.options(order.scenario())
+    except CtxsimError as error:
+        return str(error)
+    return ""
+
+
+def on_test_start(environment: Environment, **_: object) -> None:
+    if carrying.worker is not None:
+        return
+    run = carrying.run
+    if run is None or not _is_carried(run):
+        carrying.begin(_order(_options(environment)))
+        return
+    if carrying.master is None:
+        return
+    carrying.master.await_ready()
+    if carrying.run_time_s and environment.runner is not None:
+        logger.info("all workers are ready; the run ends after %s s", carrying.run_time_s)
+        gevent.spawn_later(carrying.run_time_s, environment.runner.quit)
+
+
+def on_test_stopping(environment: Environment, **_: object) -> None:
+    if carrying.master is not None:
+        carrying.master.end()
+
+
+def on_test_stop(environment: Environment, **_: object) -> None:
+    run = carrying.run
+    if run is None or carrying.node is None:
+        return
+    carrying.finish()
+    run.wait("drained", _DRAIN_S)
+    if isinstance(environment.runner, WorkerRunner):
+        # What has ended since the last report, which Locust would send at its next one.
+        environment.runner._send_stats()
+
+
+def on_quitting(environment: Environment, **_: object) -> None:
+    run = carrying.run
+    if run is None:
+        return
+    # Without a time limit, to be ended from outside is how a load ends.
+    limited = _options(environment).run_time or carrying.run_time_s
+    runner: Any = environment.runner
+    run.is_interrupted = bool(limited) and runner.state in ("spawning", "running")
+    _await_last_words(runner)
+    if carrying.worker is None:
+        environment.process_exit_code = _tell(run.document(), _options(environment))
+    else:
+        # The verdict is the master's, once it has the last word.
+        has_told = not any(part.lost for part in run.parts.values())
+        carrying.exit_code = ExitCode.OK if has_told else ExitCode.INCONCLUSIVE
+        environment.process_exit_code = int(carrying.exit_code)
+    carrying.close()
+
+
+def _is_carried(run: Run) -> bool:
+    """Whether users can come to it."""
+    return not run.parts or any(not p.is_over and not p.drained for p in run.parts.values())
+
+
+def _await_ready() -> None:
+    run = carrying.run
+    assert run is not None
+    run.wait("ready")
+    if run.is_over:
+        code = _tell(run.document(), _options(carrying.environment))
+        carrying.close()
+        sys.exit(code)
+
+
+def _tell(document: Document, options: Namespace) -> int:
+    """Show a document and keep it; returns the exit code."""
+    if document.error is not None:
+        _complain(f"error: {document.error.message}\n{document.error.hint}".rstrip())
+    sys.stdout.write(shown(document, options.format))
+    sys.stdout.flush()
+    for line in written(document, _reports(options)):
+        _complain(line)
+    carrying.exit_code = document.exit_code
+    return document.exit_code
+
+
+def _options(environment: Environment | None) -> Namespace:
+    assert environment is not None
+    assert environment.parsed_options is not None
+    options: Namespace = environment.parsed_options
+    return options
+
+
+def _order(options: Namespace) -> Order:
+    if not options.scenario:
+        raise UsageError("no scenario was named\n  write --scenario FILE, or set CTXSIM_SCENARIO")
+    chosen = {name: getattr(options, name) for name in _HINTS}
+    users = options.num_users or 1
+    return Order(file=options.scenario, python=options.python, users=users, **chosen)
+
+
+def _reports(options: Namespace) -> list[tuple[str, Path]]:
+    found = []
+    for word in options.report:
+        kind, _, path = word.partition("=")
+        if kind not in KINDS or not path:
+            raise UsageError(f"--report '{word}' cannot be written\n  write junit=PATH")
+        found.append((kind, Path(path)))
+    return found
+
+
+def _tasks(scenario: Scenario) -> list[Any]:
+    """The flows, each as often as it weighs, for Locust's table of tasks; no user runs them."""
+    weights = {name: flow.weight for name, flow in scenario.flows.items()}
+    if not weights:
+        return [steps]
+    least = min(weights.values())
+
+    def named(name: str) -> Any:
+        def task(_user: object) -> None:
+            """What is carried in a cell."""
+
+        task.__name__ = name
+        return task
+
+    counts = {name: max(1, round(weight / least)) for name, weight in weights.items()}
+    return [each for name, count in counts.items() for each in [named(name)] * count]
+
+
+def _refuse(error: CtxsimError) -> None:
+    _complain(f"error: {error}")
+    carrying.exit_code = int(error.exit_code)
+    sys.exit(carrying.exit_code)
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def listen() -> None:
+    events.init_command_line_parser.add_listener(add_arguments)
+    events.init.add_listener(on_init)
+    events.test_start.add_listener(on_test_start)
+    events.test_stopping.add_listener(on_test_stopping)
+    events.test_stop.add_listener(on_test_stop)
+    events.quitting.add_listener(on_quitting)
+
+
+def _ignore_files_here() -> None:
+    """Let Locust read no configuration of the working directory, which is the application's."""
+    for function in (argument_parser.get_empty_argument_parser, argument_parser.get_parser):
+        given = function.__defaults__ or ()
+        function.__defaults__ = tuple(
+            () if each is argument_parser.DEFAULT_CONFIG_FILES else each for each in given
+        )
+
+
+def program(arguments: list[str]) -> int:
+    """`ctxsim locust`: Locust's own program, with this file, on loopback; returns the exit code."""
+    scenario, *options = arguments
+    here = ["--web-host", "127.0.0.1", "--master-bind-host", "127.0.0.1"]
+    # Locust's web UI parses these again, so they stay for the process's life.
+    sys.argv = ["locust", "-f", __file__, "--scenario", scenario, *here, *options]
+    _ignore_files_here()
+    try:
+        main.main()
+    except SystemExit as error:
+        return _exit_code(error.code)
+    return ExitCode.OK
+
+
+def _exit_code(code: object) -> int:
+    """What a pipeline may rely on, of the code that Locust ends with."""
+    loaded = sys.modules.get("locustfile")
+    told = None if loaded is None else loaded.carrying.exit_code
+    if told is not None:
+        return int(told)
+    if code in (None, ExitCode.OK):
+        return ExitCode.OK
+    if code == ExitCode.USAGE:
+        return ExitCode.USAGE
+    _complain(f"error: Locust ended with {code} before there was a result")
+    return ExitCode.INCONCLUSIVE
+
+
+if __name__ == "__main__":
+    sys.exit(program(sys.argv[1:]))
+else:
+    listen()

@@ -1,0 +1,293 @@
+"""`ctxsim locust` as processes of its own: results, exit codes, the web UI and its guard."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ctxsim
+
+LOCUSTFILE = Path(ctxsim.__file__).with_name("locustfile.py")
+# Starting Locust, a harness and a cell takes seconds, and many on a machine that does other things.
+LONG_S = 100
+LEAKY = """
+import time
+LAST = {"text": ""}
+
+def app(environ, start_response):
+    LAST["text"] = environ["QUERY_STRING"]
+    time.sleep(0.002)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [LAST["text"].encode()]
+"""
+KEEPING = """
+import time
+
+def app(environ, start_response):
+    time.sleep(0.002)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["QUERY_STRING"].encode()]
+"""
+SILENT = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
+APPS = {"leaky": LEAKY, "keeping": KEEPING, "silent": SILENT}
+# Without CTX208, whose lessons take longer than these loads.
+SCENARIO = """
+version: 1
+name: {name}
+target: {{app: "{name}:app", kind: wsgi}}
+steps: [{{get: "/?tag={{canary}}"}}]
+workers: ["threads:4"]
+checks: [crosstalk]
+"""
+SHORT = ["--headless", "-u", "12", "-r", "100", "-t", "2s"]
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return written(tmp_path)
+
+
+def written(tmp_path: Path) -> Path:
+    """The folder, with applications in it, and scenarios of the same names."""
+    for name, source in APPS.items():
+        (tmp_path / f"{name}.py").write_text(source)
+        (tmp_path / f"{name}.yaml").write_text(SCENARIO.format(name=name))
+    (tmp_path / "nowhere.yaml").write_text(SCENARIO.format(name="nowhere"))
+    (tmp_path / "wrong.yaml").write_text("version: 1\nworkers: [bad\n")
+    return tmp_path
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "ctxsim", "locust", *words]
+
+
+def ran(folder: Path, *words: str, program: list[str] | None = None) -> Any:
+    return subprocess.run(
+        [*program, *words] if program else command(*words),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONG_S,
+        check=False,
+    )
+
+
+def totals(stderr: str) -> int:
+    """The requests of Locust's own last summary."""
+    lines = [line for line in stderr.splitlines() if line.split()[:1] == ["Aggregated"]]
+    return int(lines[-1].split()[-1])
+
+
+def test_a_load_of_a_leaking_application_ends_with_its_findings(folder: Path) -> None:
+    words = ["leaky.yaml", *SHORT, "--format", "json", "--report", "junit=out/junit.xml"]
+    done = ran(folder, *words)
+    document = json.loads(done.stdout)
+    assert done.returncode == document["exit_code"] == 1
+    assert {each["code"] for each in document["findings"]} == {"CTX201"}
+    assert document["cells"][0]["requests"] == totals(done.stderr) > 100
+    # One kind of failure, whoever was concerned.
+    assert done.stderr.count("a response carried a value that belongs to another") == 1
+    assert json.loads((folder / ".ctxsim" / "last.json").read_text()) == document
+    assert "CTX201" in (folder / "out" / "junit.xml").read_text()
+
+
+def test_a_load_that_keeps_users_apart_is_clean_whatever_the_folder_configures(
+    folder: Path,
+) -> None:
+    (folder / "locust.conf").write_text("[locust]\nusers = nonsense\nno-such-option = 1\n")
+    (folder / "pyproject.toml").write_text('[tool.locust]\nheadless = "x"\nno-such = 1\n')
+    done = ran(folder, "keeping.yaml", *SHORT)
+    assert done.returncode == 0, done.stderr
+    assert "clean: 0 findings in 1 cell" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["silent.yaml", *SHORT], 4, "nothing was compared"),
+        (["nowhere.yaml", *SHORT], 3, "no module named 'nowhere'"),
+        (["wrong.yaml", *SHORT], 2, "wrong.yaml:2:"),
+        (["keeping.yaml", *SHORT, "--workers", "thread:4"], 2, "unknown workers"),
+        (["keeping.yaml", "--no-such-option"], 2, "no-such-option"),
+        (["--headless", "keeping.yaml"], 2, "the scenario comes first"),
+    ],
+)
+def test_what_cannot_be_told_ends_with_its_own_exit_code(
+    folder: Path, words: list[str], code: int, told: str
+) -> None:
+    done = ran(folder, *words)
+    assert done.returncode == code, done.stderr
+    assert told in done.stdout + done.stderr
+
+
+def test_plain_locust_takes_the_packaged_locustfile(folder: Path) -> None:
+    program = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE)]
+    done = ran(folder, "--scenario", "leaky.yaml", *SHORT, program=program)
+    assert done.returncode == 1, done.stderr
+    assert "CTX201" in done.stdout
+
+
+def test_a_load_that_is_ended_before_its_time_tells_what_is_known(folder: Path) -> None:
+    words = ["leaky.yaml", "--headless", "-u", "12", "-r", "100", "-t", "5m", "--format", "json"]
+    with (folder / "log").open("w+") as log:
+        process = subprocess.Popen(
+            command(*words),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            until_s = time.monotonic() + LONG_S
+            while "All users spawned" not in (folder / "log").read_text():
+                assert time.monotonic() < until_s
+                threading.Event().wait(0.1)
+            threading.Event().wait(2)
+            process.send_signal(signal.SIGTERM)
+            stdout, _ = process.communicate(timeout=LONG_S)
+        finally:
+            process.kill()
+            process.wait()
+    assert process.returncode == json.loads(stdout)["exit_code"] == 130
+    assert json.loads(stdout)["findings"][0]["code"] == "CTX201"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Web:
+    """A web UI that runs."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.address = f"http://127.0.0.1:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        with (folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                command("leaky.yaml", "--web-port", port, *words),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, "CTXSIM_WEB_PASSWORD": "open sesame"},
+            )
+
+    def ask(self, path: str, form: dict[str, str] | None = None, **headers: str) -> Any:
+        """Status and body."""
+        data = None if form is None else urllib.parse.urlencode(form).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        asked = urllib.request.Request(self.address + path, data, named)
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def until(self, path: str, part: str) -> str:
+        """The body of a page, once it holds a text."""
+        until_s = time.monotonic() + LONG_S
+        body = ""
+        while time.monotonic() < until_s:
+            try:
+                body = self.ask(path)[1]
+            except urllib.error.URLError:
+                body = ""
+            if part in body:
+                return body
+            assert self.process.poll() is None
+            threading.Event().wait(0.1)
+        raise AssertionError(f"{path} never held {part}: {body}")
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(LONG_S)
+
+
+@pytest.fixture
+def web(folder: Path) -> Iterator[Web]:
+    running = Web(folder)
+    try:
+        running.until("/", "extended_tabs")
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_the_web_ui_shows_and_gives_away_what_was_found(web: Web) -> None:
+    form = {"user_count": "10", "spawn_rate": "100", "seed": "5", "workers": "threads:3"}
+    assert web.ask("/ctxsim/result.json")[0] == 409
+    assert json.loads(web.ask("/swarm", form)[1])["success"]
+    stats = web.until("/stats/requests", "CTX201")
+    [matrix, findings] = json.loads(stats)["extended_stats"]
+    assert matrix["data"][0]["name"] == "app/threads:3"
+    assert [row["code"] for row in findings["data"]] == ["CTX201"]
+    assert [each["name"] for each in json.loads(stats)["errors"]] == ["/"]
+    more = json.loads(web.ask("/swarm", {**form, "user_count": "11"})[1])
+    assert not more["success"]
+    assert "10 users" in more["message"]
+    web.ask("/stop", {})
+    assert "leaky.LAST" in web.until("/ctxsim", "exit code 1")
+    document = json.loads(web.ask("/ctxsim/result.json")[1])
+    assert document["seed"] == 5
+    assert (
+        document["cells"][0]["requests"]
+        == json.loads(web.until("/stats/requests", "stats"))["stats"][-1]["num_requests"]
+    )
+    assert "CTX201" in web.ask("/ctxsim/junit.xml")[1]
+    assert web.end() == 1
+
+
+def test_the_web_ui_obeys_nobody_else(web: Web) -> None:
+    form = {"user_count": "1", "spawn_rate": "1"}
+    assert web.ask("/swarm", form, Origin="http://evil.example")[0] == 403
+    assert web.ask("/swarm", form, Sec_Fetch_Site="cross-site")[0] == 403
+    assert web.ask("/stats/reset", Sec_Fetch_Site="cross-site")[0] == 403
+    assert web.ask("/ctxsim", Host="evil.example")[0] == 403
+    assert json.loads(web.ask("/stats/requests")[1])["user_count"] == 0
+    wrong = json.loads(web.ask("/swarm", {**form, "workers": "thread:3"})[1])
+    assert not wrong["success"]
+    assert "unknown workers" in wrong["message"]
+    assert json.loads(web.ask("/swarm", form, Origin=web.address)[1])["success"]
+
+
+def test_a_web_ui_with_a_login_shows_nothing_before_it(folder: Path) -> None:
+    web = Web(folder, "--web-login")
+    try:
+        web.until("/login", "ctxsim")
+        assert "extended_tabs" not in web.ask("/")[1]
+        assert "No test was started" not in web.ask("/ctxsim")[1]
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        for password, shows in (("wrong", False), ("open sesame", True)):
+            form = urllib.parse.urlencode({"username": "ctxsim", "password": password}).encode()
+            opener.open(f"{web.address}/ctxsim/login", form, timeout=60).read()
+            page = opener.open(f"{web.address}/ctxsim", timeout=60).read().decode()
+            assert ("No test was started" in page) == shows
+    finally:
+        web.process.kill()
+        web.process.wait()

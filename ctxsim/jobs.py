@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Tell, run_cells
-from ctxsim.errors import TargetError
+from ctxsim.cell.plan import Address
+from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Tell, cores, run_cells
+from ctxsim.cells.server import Server, running
+from ctxsim.errors import TargetError, UsageError
+from ctxsim.report import kept
+from ctxsim.report.kept import SERVER_LOG
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario, cells, plan, python
 
@@ -55,6 +60,8 @@ class Options:
     at_latest: float = math.inf
     searches: bool = False
     origin: Origin | None = None
+    # Hosts that load may go to besides this machine.
+    allowed_hosts: tuple[str, ...] = ()
 
 
 def seed_of(scenario: Scenario) -> int:
@@ -83,11 +90,45 @@ def job_of(
     scenario: Scenario, cell: Cell, seed: int, run: str, process: int, options: Options
 ) -> Job:
     planned = plan(scenario, cell, seed=seed, run=run, process=process)
+    planned = replace(planned, stall_s=options.stall_s)
+    env = _environment_of_cells(scenario, seed)
+    if planned.target.address is None:
+        return Job(cell, planned, python(scenario), env)
+    _refuse_afar(scenario, planned.target.address, options.allowed_hosts)
     return Job(
         cell,
-        replace(planned, stall_s=options.stall_s),
+        planned,
         python(scenario),
-        _environment_of_cells(scenario, seed),
+        server=_server(scenario, planned.target.address, env),
+    )
+
+
+def _refuse_afar(scenario: Scenario, address: Address, allowed: Sequence[str]) -> None:
+    """Refuse to send load to other machines; raises UsageError."""
+    if address.loopback_only:
+        return
+    if address.host not in allowed:
+        raise UsageError(
+            f"{scenario.target.named} is not this machine, and load to others is refused\n"
+            f"  write --allow-host {address.host} if it is yours, and a rate and a duration"
+        )
+    if scenario.amount.rate_per_s is None or scenario.amount.duration_s is None:
+        raise UsageError(
+            f"load to {address.host} needs a rate and a duration\n"
+            "  write  load: {rate: 20/s, duration: 30s}"
+        )
+
+
+def _server(scenario: Scenario, address: Address, env: tuple[tuple[str, str], ...]) -> Server:
+    target = scenario.target
+    return Server(
+        url=target.named,
+        address=address,
+        command=tuple(shlex.split(target.start or "")),
+        folder=scenario.folder,
+        log=SERVER_LOG,
+        wait_s=target.wait_s,
+        env=env,
     )
 
 
@@ -99,7 +140,29 @@ def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str
 
 
 def run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:
-    return run_cells(jobs, pace=pace, limits=options.limits, halt=options.halt, tell=tell)
+    """Run each job's cell; those that send to a server one by one, each to a fresh one.
+
+    Raises TargetError, as `run_cells` and `running` do.
+    """
+    if not any(job.server for job in jobs):
+        return run_cells(jobs, pace=pace, limits=options.limits, halt=options.halt, tell=tell)
+    return [_with_server(job, options, pace, tell) for job in jobs]
+
+
+def _with_server(job: Job, options: Options, pace: Pace, tell: Tell) -> CellOutcome:
+    assert job.server is not None
+    if job.server.command:
+        kept.prepare()
+    with running(job.server, lambda: bool(options.halt.asked) or pace.is_over) as started:
+        [outcome] = run_cells([job], pace=pace, limits=options.limits, halt=options.halt, tell=tell)
+    if started.ended:
+        outcome.history.doubts.append(started.ended)
+    return outcome
+
+
+def at_once(scenario: Scenario, options: Options) -> int:
+    """How many cells run at a time: one, where they would meet in one server."""
+    return 1 if scenario.target.kind == "http" else options.jobs or cores()
 
 
 def refuse_unstarted(carried: Sequence[CellOutcome]) -> None:

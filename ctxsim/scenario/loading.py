@@ -13,9 +13,10 @@ from pydantic import PrivateAttr, ValidationError
 
 from ctxsim.errors import Problem, ScenarioError, UsageError
 from ctxsim.scenario import nodes, rules, words
-from ctxsim.scenario.model import Document, Load, Schedule
+from ctxsim.scenario.model import Document, Schedule
 from ctxsim.scenario.nodes import Mapping, Node, Scalar, Sequence, UnreadableError
 from ctxsim.scenario.problems import at, translated
+from ctxsim.scenario.target import Load
 
 T = TypeVar("T")
 MAX_BYTES = 1_000_000
@@ -132,10 +133,14 @@ class Scenario(Document):
             changed["schedule"] = self._scheduled(schedule, budget)
         target: dict[str, object] = {}
         if python is not None:
+            if self.target.kind == "http":
+                raise UsageError(
+                    "--python is for what ctxsim imports\n  write it into target.start"
+                )
             target["python"] = str(Path(python).absolute())
         if storage is not None:
             target["storage"] = _each("storage", storage, words.storage)
-            if self.target.kind in ("wsgi", "asgi"):
+            if self.target.kind in ("wsgi", "asgi", "http"):
                 raise UsageError(
                     "a storage is for runtime targets; such an application brings its own"
                 )

@@ -108,7 +108,7 @@ def _process(server: Server) -> Iterator[subprocess.Popen[bytes]]:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **dict(server.env)},
+                env=_environment(server),
             )
         except OSError as error:
             raise TargetError(
@@ -120,6 +120,14 @@ def _process(server: Server) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             _end(process)
+
+
+def _environment(server: Server) -> dict[str, str]:
+    env = {**os.environ, **dict(server.env)}
+    # ctxsim may be run from an environment that is not active; what is installed beside it is
+    # found all the same, after whatever else has the name.
+    folders = [env.get("PATH", os.defpath), str(Path(sys.executable).parent)]
+    return {**env, "PATH": os.pathsep.join(folders)}
 
 
 def _log(path: Path) -> IO[bytes]:

@@ -48,7 +48,9 @@ def _of_server(root: Mapping, target: Mapping) -> Iterator[Problem]:
         yield at(root.keys["target"], "'target.url' is missing", "add  url: http://127.0.0.1:8000")
     for key in _OF_APPLICATION:
         if key in target.values:
-            hint = "write it into  start: ..." if key != "app" else "write  url: http://127.0.0.1:8000"
+            hint = (
+                "write it into  start: ..." if key != "app" else "write  url: http://127.0.0.1:8000"
+            )
             yield at(
                 target.keys[key],
                 f"'target.{key}' is for what ctxsim imports",

@@ -59,12 +59,13 @@ class Connection:
         with self._turn:
             while self._received < place and not self.broken:
                 self._turn.wait()
-        if self.broken:
+            is_next = self._received == place
+        if not is_next:
             raise ClosedError(begun=False)
         try:
             received = self.reader.response(method, slow=slow)
         except BaseException:
-            self.end()
+            self.give_up()
             raise
         with self._turn:
             self._received += 1
@@ -72,11 +73,18 @@ class Connection:
             self._turn.notify_all()
         return received
 
-    def end(self, *, at_once: bool = False) -> None:
-        """Close it; who waits for an answer gets none. `at_once`: by a reset."""
+    def give_up(self) -> None:
+        """Nothing more is sent on it; who waits for an earlier answer may still get it.
+
+        It is closed by whoever gives it back last: none must close it while another one reads.
+        """
+        self.broken = True
         with self._turn:
-            self.broken = True
             self._turn.notify_all()
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Close it, as its only user; `at_once` by a reset."""
+        self.broken = True
         if at_once:
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
@@ -151,7 +159,7 @@ class Connections:
                 connection.sock.settimeout(self._timeout_s)
                 self._hold(connection)
                 return connection
-            connection.end()
+            connection.close()
             if unasked:
                 self.on_unasked(unasked)
         connection = self.fresh()
@@ -178,14 +186,14 @@ class Connections:
             if not connection.broken:
                 self._idle.append(connection)
                 return
-        connection.end()
+        connection.close()
 
     def close(self) -> None:
         """Close what is idle; what came on it while nothing was asked is told."""
         while self._idle:
             connection = self._idle.pop()
             unasked = connection.unasked()
-            connection.end()
+            connection.close()
             if unasked:
                 self.on_unasked(unasked)
 

@@ -49,8 +49,10 @@ class Http:
 
     view: View | None = None
     session_cookie = "session"
+    # What judges its connections; to be put here before the first request.
+    wire: Wire
 
-    def __init__(self, plan: Plan, wire: Wire, sleep: Callable[[float], None]) -> None:
+    def __init__(self, plan: Plan, sleep: Callable[[float], None]) -> None:
         target = plan.target
         assert target.address is not None
         self._address: Address = target.address
@@ -61,13 +63,12 @@ class Http:
         self._pipelines = self._shares and "pipelined" in self._ways and plan.workers.in_flight > 1
         # How many requests were answered that were sent behind another one; how many were not.
         self.pipelined = self._unanswered = 0
-        self._wire = wire
         self.facts = {"kind": "http", "app": target.app}
         timeout_s = min(_TIMEOUT_S, max(1.0, plan.stall_s * 2 / 3))
         self._connections = Connections(
             self._address, timeout_s, partial(sleep, _SIP_PAUSE_S), target.app
         )
-        self._connections.on_unasked = wire.unasked
+        self._connections.on_unasked = lambda data: self.wire.unasked(data)
 
     def watch(self, inside: Inside) -> None:
         """Nothing can be told of the inside of another process."""
@@ -75,10 +76,10 @@ class Http:
     def close(self) -> Iterator[str]:
         """Close what is idle, and see whether more came than was asked for; gives remarks."""
         self._connections.close()
-        self._wire.finish()
+        self.wire.finish()
         if self._unanswered and not self.pipelined:
             yield "the server answers no pipelined requests; they were sent again"
-        if refused := self._wire.refused():
+        if refused := self.wire.refused():
             told = "; ".join(refused)
             yield f"not judged, because it is answered otherwise than a plain body: {told}"
 
@@ -89,13 +90,13 @@ class Http:
         try:
             return self._sent(request, drawn)
         except LostError:
-            if self._wire.is_trial(request):
-                self._wire.tried(request, has_own=False, kept=False)
+            if self.wire.is_trial(request):
+                self.wire.tried(request, has_own=False, kept=False)
             request.faulted, request.fault = True, "lost"
-            self._wire.gone(request)
+            self.wire.gone(request)
             return Response(0, [], b"", complete=False)
         except (NoResponseError, OSError) as error:
-            self._wire.gone(request)
+            self.wire.gone(request)
             return Response(500, [], b"", complete=False, error=error)
 
     def _sent(self, request: Request, drawn: int) -> Response:
@@ -106,7 +107,7 @@ class Http:
             received = self._pipelined(request)
             if received is not None:
                 return _response(received)
-        known = self._wire.knows(request)
+        known = self.wire.knows(request)
         if self._shares and known and drawn & 255 >= _ALONE:
             try:
                 return self._by(request, self._connections.shared(), drawn)
@@ -121,12 +122,12 @@ class Http:
 
     def _choose(self, request: Request, drawn: int) -> None:
         """Choose the body's shape, and whether a header comes that the step does not name."""
-        if not self._wire.knows(request):
+        if not self.wire.knows(request):
             return
         shapes = shapes_of(request) if "bodies" in self._ways and request.user.number else ()
         if shapes and request.fault is None and drawn >> 16 & 255 < _SHAPED:
             shape = shapes[(drawn >> 24) % len(shapes)]
-            request.shape = shape if self._wire.takes(request, shape) else ""
+            request.shape = shape if self.wire.takes(request, shape) else ""
         named = any(name.lower() == _REQUEST_ID.lower() for name, _ in request.headers)
         request.tagged = "headers" in self._ways and not named and bool(drawn >> 7 & 1)
 
@@ -137,7 +138,7 @@ class Http:
             data = self._data(request, close=True)
             return _response(self._exchanged(request, connection, data, drawn))
         finally:
-            connection.end()
+            connection.close()
 
     def _by(self, request: Request, connection: Connection, drawn: int) -> Response:
         """By a connection that other requests have used, or will use."""
@@ -146,7 +147,7 @@ class Http:
             data = self._data(request, close=False)
             received = self._exchanged(request, connection, data, drawn)
         except ClosedError as error:
-            connection.end()
+            connection.give_up()
             if connection.used == 1 and not request.shape:
                 # Nobody else had used it: the server, and no keep-alive, ended it.
                 raise NoResponseError(str(error)) from error
@@ -154,7 +155,7 @@ class Http:
                 connection.line.leave(request)
             raise
         except BaseException:
-            connection.end()
+            connection.give_up()
             raise
         finally:
             self._connections.give_back(connection)
@@ -178,14 +179,14 @@ class Http:
         """Behind a request that has no answer yet; None where there is none, or it failed."""
         if not self.pipelined and self._unanswered >= _PATIENCE:
             self._pipelines = False
-        if not self._wire.knows(request) or (connection := self._connections.joined()) is None:
+        if not self.wire.knows(request) or (connection := self._connections.joined()) is None:
             return None
         connection.line.send(request)
         try:
             place = connection.send(self._data(request, close=False))
             received = connection.receive(place, request.prepared.step.method)
         except (ClosedError, OSError) as error:
-            connection.end()
+            connection.give_up()
             if isinstance(error, ClosedError) and error.begun:
                 raise
             # The connection ended with the answer before: whoever pipelines has to send again.
@@ -193,7 +194,7 @@ class Http:
             self._unanswered += 1
             return None
         except NoResponseError:
-            connection.end()
+            connection.give_up()
             raise
         else:
             self.pipelined += 1
@@ -205,7 +206,7 @@ class Http:
         """The client leaves, in one of four moments, by a reset or an orderly end."""
         request.faulted = True
         when = request.fault_draw & 3
-        shares = self._shares and self._wire.knows(request) and when == _AFTER
+        shares = self._shares and self.wire.knows(request) and when == _AFTER
         connection = self._connections.shared() if shares else self._connections.fresh()
         data = self._data(request, close=False)
         received = None
@@ -219,7 +220,7 @@ class Http:
             if when == _AFTER:
                 received = connection.receive(place, request.prepared.step.method)
         finally:
-            connection.end(at_once=bool(request.fault_draw >> 2 & 1))
+            connection.close(at_once=bool(request.fault_draw >> 2 & 1))
             if shares:
                 self._connections.give_back(connection)
         if received is None:

@@ -105,11 +105,11 @@ def _refuse_unsuited(plan: Plan) -> None:
 
 
 def _opened(
-    plan: Plan, model: Model, current: Current, wire: Wire | None, sleep: Callable[[float], None]
+    plan: Plan, model: Model, current: Current, sleep: Callable[[float], None]
 ) -> Target | AsyncTarget:
-    if wire is not None:
+    if plan.is_remote:
         current.settle(by_context=False)
-        return Http(plan, wire, sleep)
+        return Http(plan, sleep)
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
     is_asgi = is_asynchronous(target)
@@ -134,15 +134,13 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     """Import the application and put everything together that carries and watches its requests."""
     ours = native.thread_local()
     current = Current(ours)
+    target = _opened(plan, model, current, model.pause(native))
     traffic = _traffic(plan, model.pause(native))
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
-    # Of a server that runs elsewhere nothing can be seen but its answers.
-    wire = Wire(record, marks, [each.route for each in plan.steps]) if plan.is_remote else None
-    target = _opened(plan, model, current, wire, model.pause(native))
+    wire = _wire(target, plan, record, marks)
     origins = Origins(marks, record, current, native.allocate_lock)
-    if wire is None:
-        record.on_early = origins.search
+    record.on_early = record.on_early if plan.is_remote else origins.search
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = None if plan.is_remote else Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
@@ -156,9 +154,8 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         inside.probes = probes
         residue.more = target.view.held
         _listen(target, inside, Escapes(target.view, current, record, live), background)
-    switchpoint.drive(
-        blocking=blocking(plan, native, model, pauses), listening=inside.listen if inside else None
-    )
+    listening = inside.listen if inside else None
+    switchpoint.drive(blocking=blocking(plan, native, model, pauses), listening=listening)
     pauses.watch(current, inside, probes, kills=not model.greenlets)
     if is_asynchronous(target):
         target.start()
@@ -189,6 +186,14 @@ def _traffic(plan: Plan, sleep: Callable[[float], None]) -> Traffic:
     if plan.load.rate_per_s is None:
         return Traffic(plan, time.perf_counter)
     return OpenTraffic(plan, time.perf_counter, sleep)
+
+
+def _wire(target: Target | AsyncTarget, plan: Plan, record: Record, marks: Marks) -> Wire | None:
+    """What judges connections; None where none are used."""
+    if not isinstance(target, Http):
+        return None
+    target.wire = Wire(record, marks, [each.route for each in plan.steps])
+    return target.wire
 
 
 def _census(plan: Plan, traffic: Traffic, record: Record, marks: Marks) -> Census | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ctxsim.cell.plan import Load
-from ctxsim.cells import Attendance, CellOutcome, Halt, Job, Limits, Pace, Tell, run_cells
-from ctxsim.errors import TargetError
+from ctxsim.cell.plan import Address, Load
+from ctxsim.cells import Attendance, CellOutcome, Halt, Job, Limits, Pace, Tell, cores, run_cells
+from ctxsim.cells.server import Server, running
+from ctxsim.errors import TargetError, UsageError
+from ctxsim.report import kept
+from ctxsim.report.kept import SERVER_LOG
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario, cells, plan, python
 
@@ -62,6 +66,8 @@ class Options:
     attendance: Attendance | None = None
     run: str | None = None
     first_process: int = 1
+    # Hosts that load may go to besides this machine.
+    allowed_hosts: tuple[str, ...] = ()
 
 
 def seed_of(scenario: Scenario) -> int:
@@ -95,14 +101,48 @@ def job_of(
     scenario: Scenario, cell: Cell, seed: int, run: str, process: int, options: Options
 ) -> Job:
     planned = plan(scenario, cell, seed=seed, run=run, process=process)
+    planned = replace(planned, stall_s=options.stall_s)
     if options.attendance is not None:
         users = replace(planned.users, count=options.attendance.most)
         planned = replace(planned, load=Load(live=True), users=users)
+    env = _environment_of_cells(scenario, seed)
+    if planned.target.address is None:
+        return Job(cell, planned, python(scenario), env)
+    _refuse_afar(scenario, planned.target.address, options.allowed_hosts)
     return Job(
         cell,
-        replace(planned, stall_s=options.stall_s),
+        planned,
         python(scenario),
-        _environment_of_cells(scenario, seed),
+        server=_server(scenario, planned.target.address, env),
+    )
+
+
+def _refuse_afar(scenario: Scenario, address: Address, allowed: Sequence[str]) -> None:
+    """Refuse to send load to other machines; raises UsageError."""
+    if address.loopback_only:
+        return
+    if address.host not in allowed:
+        raise UsageError(
+            f"{scenario.target.named} is not this machine, and load to others is refused\n"
+            f"  write --allow-host {address.host} if it is yours, and a rate and a duration"
+        )
+    if scenario.amount.rate_per_s is None or scenario.amount.duration_s is None:
+        raise UsageError(
+            f"load to {address.host} needs a rate and a duration\n"
+            "  write  load: {rate: 20/s, duration: 30s}"
+        )
+
+
+def _server(scenario: Scenario, address: Address, env: tuple[tuple[str, str], ...]) -> Server:
+    target = scenario.target
+    return Server(
+        url=target.named,
+        address=address,
+        command=tuple(shlex.split(target.start or "")),
+        folder=scenario.folder,
+        log=SERVER_LOG,
+        wait_s=target.wait_s,
+        env=env,
     )
 
 
@@ -114,6 +154,16 @@ def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str
 
 
 def run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:
+    """Run each job's cell; those that send to a server one by one, each to a fresh one.
+
+    Raises TargetError, as `run_cells` and `running` do.
+    """
+    if not any(job.server for job in jobs):
+        return _run_cells(jobs, options, pace, tell)
+    return [_with_server(job, options, pace, tell) for job in jobs]
+
+
+def _run_cells(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:
     return run_cells(
         jobs,
         pace=pace,
@@ -122,6 +172,22 @@ def run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[C
         tell=tell,
         attendance=options.attendance,
     )
+
+
+def _with_server(job: Job, options: Options, pace: Pace, tell: Tell) -> CellOutcome:
+    assert job.server is not None
+    if job.server.command:
+        kept.prepare()
+    with running(job.server, lambda: bool(options.halt.asked) or pace.is_over) as started:
+        [outcome] = _run_cells([job], options, pace, tell)
+    if started.ended:
+        outcome.history.doubts.append(started.ended)
+    return outcome
+
+
+def at_once(scenario: Scenario, options: Options) -> int:
+    """How many cells run at a time: one, where they would meet in one server."""
+    return 1 if scenario.target.kind == "http" else options.jobs or cores()
 
 
 def refuse_unstarted(carried: Sequence[CellOutcome]) -> None:

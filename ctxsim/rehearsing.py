@@ -152,9 +152,13 @@ def _lesson(plan: Plan, process: int, longest_s: float) -> Plan:
     clients = users + (plan.users.visitor and -(-users // 8))
     return replace(
         _one_by_one(plan, process, users),
-        load=Load(requests=clients * _VISITS * steps, duration_s=longest_s),
+        load=_load(plan, clients * _VISITS * steps, longest_s),
         learning=True,
     )
+
+
+def _load(plan: Plan, requests: int, longest_s: float) -> Load:
+    return Load(requests=requests, duration_s=longest_s, rate_per_s=plan.rate_kept_per_s)
 
 
 def _one_by_one(plan: Plan, process: int, users: int) -> Plan:
@@ -245,7 +249,7 @@ def _with_other_processes(
 
 def _short(job: Job, process: int, longest_s: float) -> Job:
     clients = min(user_count(job.plan), _MOST_USERS)
-    load = Load(requests=2 * clients * len(job.plan.steps), duration_s=longest_s)
+    load = _load(job.plan, 2 * clients * len(job.plan.steps), longest_s)
     return replace(job, plan=replace(_one_by_one(job.plan, process, clients), load=load))
 
 
@@ -325,11 +329,8 @@ def _again(
     job: Job, history: History, events: Sequence[Event], process: int, longest_s: float
 ) -> Job:
     first_s = max(at_elapsed_s(history, event) for event in events)
-    load = Load(
-        requests=max(requests_needed(history, event) for event in events),
-        duration_s=longest_s,
-        least_s=min(_LONGEST_WAIT_S, _MARGIN * first_s),
-    )
+    load = _load(job.plan, max(requests_needed(history, event) for event in events), longest_s)
+    load = replace(load, least_s=min(_LONGEST_WAIT_S, _MARGIN * first_s))
     plan = _one_by_one(job.plan, process, user_count(job.plan))
     awaited = tuple({(event.victim.route, in_what(event.place)) for event in events})
     again = replace(plan, workers=job.plan.workers, load=load, awaited=awaited)

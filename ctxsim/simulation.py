@@ -12,12 +12,21 @@ from itertools import compress
 from typing import Any
 
 import ctxsim
-from ctxsim.cell.checks import TITLES
+from ctxsim.cell.checks import OF_THE_INSIDE, TITLES
 from ctxsim.cell.checks.verdict import judge
-from ctxsim.cells import CellOutcome, Job, Pace, Progress, Tell, cores
+from ctxsim.cells import CellOutcome, Job, Pace, Progress, Tell
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import UnsuitedError
-from ctxsim.jobs import Options, Origin, has_ending, jobs_of, refuse_unstarted, run, seed_of
+from ctxsim.jobs import (
+    Options,
+    Origin,
+    at_once,
+    has_ending,
+    jobs_of,
+    refuse_unstarted,
+    run,
+    seed_of,
+)
 from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
 from ctxsim.replaying import cases_of
 from ctxsim.report.cases import CaseFile
@@ -40,6 +49,10 @@ _RUNTIME_STORAGE = "contextvar"
 _ALONE, _RETENTION = "CTX208", "CTX402"
 # What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
 _LOAD_SHARE = 0.6
+_OUTSIDE = (
+    "what only shows inside of the server's process: contexts, proxies, background work, residue "
+    f"and retention ({', '.join(sorted(OF_THE_INSIDE))})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,7 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
         case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
         return Gathered(case)
     notes: tuple[str, ...] = ()
-    pace = Pace(options.jobs or cores(), options.until, options.at_latest)
+    pace = Pace(at_once(scenario, options), options.until, options.at_latest)
 
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
         return run(these, options, pace, lambda _: None)
@@ -201,7 +214,7 @@ def _suited(
         return jobs, carried
     if scenario.names_workers or not any(suited):
         words = (each.plan.workers.word for each in jobs if not each.plan.workers.suits_asgi)
-        raise UnsuitedError(unsuited_message(tuple(dict.fromkeys(words)), scenario.target.app))
+        raise UnsuitedError(unsuited_message(tuple(dict.fromkeys(words)), scenario.target.named))
     return list(compress(jobs, suited)), list(compress(carried, suited))
 
 
@@ -248,6 +261,8 @@ def _case(
     workers = [each for word in options.workers for each in ("--workers", word)]
     looked_for = codes(scenario)
     left_out = tuple(_left_out(scenario)) if job.plan.search is not None else ()
+    if job.plan.is_remote:
+        looked_for -= OF_THE_INSIDE
     return Case(
         scenario=ScenarioFacts(scenario.name, scenario.file, scenario.sha256),
         seed=job.plan.seed,
@@ -260,7 +275,11 @@ def _case(
         interrupted=options.halt.interrupted,
         is_part=options.only is not None and len(cells(scenario)) > 1,
         notes=origin.notes,
-        not_covered=(*origin.not_covered, *(f"{what} ({code})" for code, what in left_out)),
+        not_covered=(
+            *origin.not_covered,
+            *(f"{what} ({code})" for code, what in left_out),
+            *((_OUTSIDE,) if job.plan.is_remote else ()),
+        ),
         without_file=options.origin is not None,
         doubts=(origin.nothing,) if origin.nothing else (),
         environment=_environment(scenario, job, carried),
@@ -286,7 +305,7 @@ def _environment(scenario: Scenario, job: Job, carried: Sequence[CellOutcome]) -
         "platform": sys.platform,
         "run": job.plan.run,
         "target": {
-            "app": scenario.target.app,
+            "app": scenario.target.named,
             "kind": facts.pop("kind", None),
             "versions": {name: fact for name, fact in facts.items() if name != "app"},
         },

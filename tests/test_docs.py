@@ -152,8 +152,10 @@ def keys(node: dict[str, Any], known: dict[str, Any], path: str = "") -> Iterato
 
 
 def test_the_readmes_scenario_has_every_key_that_is_documented() -> None:
-    [text] = [text for name, text in named_blocks() if name == "every-key.yaml"]
-    shown = set(re.findall(r"[\w-]+(?=:)", text))
+    # A server has keys of its own, and stands in a scenario of its own.
+    files = ("every-key.yaml", "server.yaml")
+    text, of_server = (next(t for n, t in named_blocks() if n == file) for file in files)
+    shown = set(re.findall(r"[\w-]+(?=:)", text + of_server))
     documented = {key.rpartition(".")[2] for key in keys(json_schema(), json_schema()["$defs"])}
     # `storage` is for another kind of target, and a step has one method and one body.
     left_out = {
@@ -170,6 +172,12 @@ def test_the_readmes_scenario_has_every_key_that_is_documented() -> None:
     assert documented - shown <= left_out | {"json"}
     for word in left_out - {"steps[]"}:
         assert word in README
+
+
+def test_the_readmes_scenario_of_a_server_loads(tmp_path: Path) -> None:
+    [text] = [text for name, text in named_blocks() if name == "server.yaml"]
+    (tmp_path / "server.yaml").write_text(text)
+    assert Scenario.load(tmp_path / "server.yaml").target.kind == "http"
 
 
 def test_the_readmes_scenario_loads(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 # What can happen. The checks translate these into finding codes; a cell only says what it saw.
 KINDS = {
     "answer.foreign": "a response carried a value that belongs to another request or user",
+    "answer.misplaced": "a response belonged to another request of the same connection",
     "saw.foreign": "in the process, a proxy led to what belongs to another request",
     "session.foreign": "a session held, or was, what belongs to another client",
     "context.left": "a context was still on the stack after its request",

@@ -91,7 +91,8 @@ def _carry_out(
         crew.traffic = looker.trials
         carry = partial(models.carry_all, crew, looking.model_for(crew))
     _leave_last_words(ticker)
-    native.use_short_switches()
+    if not plan.is_remote:
+        native.use_short_switches()
     crew.traffic.begin()
     # Not earlier, because the load's beginning would undo a wish to stop.
     ticker.follow(crew, plan.stall_s)
@@ -100,6 +101,8 @@ def _carry_out(
     try:
         carry()
         elapsed_s = time.perf_counter() - started
+        for remark in models.finish(crew):
+            channel.say({"say": "remark", "text": remark})
         if not ticker.stopped:
             _look_at_what_is_left(plan, crew, model.pause(native))
     finally:
@@ -146,6 +149,8 @@ def _search(crew: Crew, channel: Channel) -> Callable[[], None]:
 def _look_at_what_is_left(plan: Plan, crew: Crew, sleep: Callable[[float], None]) -> None:
     if crew.comparison is not None:
         crew.comparison.tell_numbers()
+    if crew.census is None:
+        return
     crew.background.wait(sleep)
     if not (plan.one_by_one or plan.look or plan.search) and plan.only_user is None:
         crew.census.take(sleep)

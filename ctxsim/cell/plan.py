@@ -20,6 +20,9 @@ VERSION = 1
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
+# How requests go over the wire besides the plain way, which is a connection for each of them.
+CONNECTIONS = ("shared", "pipelined", "bodies", "headers", "slow")
+
 WORKER_VARIANTS: dict[str, tuple[str, ...]] = {
     "sync": (),
     "threads": ("fresh", "copied"),
@@ -58,6 +61,13 @@ class Workers:
         return self.model == "sync" or (self.model == "tasks" and self.variant in (None, "empty"))
 
     @property
+    def suits_http(self) -> bool:
+        """Whether they can be clients of a server: those that block, and are patched whole."""
+        if self.model == "threads":
+            return self.variant in (None, "fresh")
+        return self.model == "sync" or (self.model == "greenlets" and self.variant is None)
+
+    @property
     def can_be_controlled(self) -> bool:
         """Whether a schedule can say which of them goes on."""
         return self.model in ("threads", "greenlets") or self.suits_asgi
@@ -89,13 +99,38 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens. `prefix` comes before the path of each step; it may be empty.
+
+    Where it is `loopback_only`, nothing is sent to what the host's name may mean besides.
+    """
+
+    host: str
+    port: int
+    prefix: str = ""
+    loopback_only: bool = True
+
+    @property
+    def authority(self) -> str:
+        """What the Host header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """Where requests are sent. `path` entries are absolute and go before the import path."""
+    """Where requests are sent. `path` entries are absolute and go before the import path.
+
+    Of a server, `app` is the URL, `address` where that leads to, and `connections` names the ways,
+    besides the plain one, in which requests go over the wire.
+    """
 
     app: str
-    kind: Literal["auto", "runtime", "wsgi", "asgi"] = "auto"
+    kind: Literal["auto", "runtime", "wsgi", "asgi", "http"] = "auto"
     path: tuple[str, ...] = ()
     storage: str = "contextvar"
+    address: Address | None = None
+    connections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +203,16 @@ class Load:
     """How much is sent: a number of requests, or for how many seconds; whichever ends first.
 
     The number of requests does not end it before `least_s` have passed. Of one that is `live` the
-    harness says, while it runs, how many users are there, and when all have gone.
+    harness says, while it runs, how many users are there, and when all have gone. With a rate it is
+    an open load: requests become due at even intervals, whether or not earlier ones have been
+    answered.
     """
 
     requests: int | None = None
     duration_s: float | None = None
     least_s: float = 0.0
     live: bool = False
+    rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +301,18 @@ class Plan:
     look: Look | None = None
     search: Search | None = None
     version: int = VERSION
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether requests go to a server in another process, whose inside cannot be seen."""
+        return self.target.address is not None
+
+    @property
+    def rate_kept_per_s(self) -> float | None:
+        """The rate that all that goes to another machine keeps, also what is carried alone."""
+        address = self.target.address
+        is_afar = address is not None and not address.loopback_only
+        return self.load.rate_per_s if is_afar else None
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -33,31 +33,11 @@ class Request:
     """One fake request, from its making to the end of its response."""
 
     __slots__ = (
-        "__weakref__",
-        "began",
-        "begun",
-        "body",
-        "canary",
-        "content_type",
-        "fault",
-        "fault_draw",
-        "faulted",
-        "headers",
-        "hooked",
-        "iterated",
-        "lane",
-        "number",
-        "path",
-        "prepared",
-        "query",
-        "session_seen",
-        "sheltered",
-        "switches",
-        "torn",
-        "torn_iterated",
-        "user",
-        "visit",
-    )
+        "__weakref__", "began", "begun", "body", "canary", "content_type", "due", "fault",
+        "fault_draw", "faulted", "headers", "hooked", "iterated", "lane", "line", "number", "path",
+        "prepared", "query", "session_seen", "shape", "sheltered", "switches", "tagged", "torn",
+        "torn_iterated", "user", "visit",
+    )  # fmt: skip
 
     def __init__(self, lane: Lane, prepared: Prepared, number: int) -> None:
         self.lane = lane
@@ -85,6 +65,13 @@ class Request:
         # How often its request context began, and how often its teardown ran: before its response
         # was read, and for the sake of that.
         self.begun = self.torn = self.torn_iterated = 0
+        # In an open load: when it was meant to be sent, by the load's clock.
+        self.due: float | None = None
+        # To a server: the connection that others share with it, how its body is sent, and whether
+        # it carries a header that the step does not name.
+        self.line: object = None
+        self.shape = ""
+        self.tagged = False
         self.content_type = prepared.content_type
         if prepared.fixed:
             self.path, self.query, self.headers = prepared.path, prepared.query, prepared.headers

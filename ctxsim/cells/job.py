@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ctxsim.cell.history import History
 from ctxsim.cell.learnt import Lesson
 from ctxsim.cell.plan import Plan
+from ctxsim.cells.server import Server
 
 if TYPE_CHECKING:
     # Only its name: the scenario package brings pydantic and a YAML parser.
@@ -37,13 +38,15 @@ class Limits:
 class Job:
     """One cell to run: what it is called and told, with which interpreter and environment.
 
-    `env` is added to what the process inherits.
+    `env` is added to what the process inherits. `server` is where it sends requests, where that is
+    a process of its own.
     """
 
     cell: Cell
     plan: Plan
     python: str
     env: tuple[tuple[str, str], ...] = ()
+    server: Server | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,13 @@ _OPTIONS: dict[str, _Decorator] = {
     "--python": click.option(
         "--python", metavar="PATH", help="The interpreter that runs the application."
     ),
+    "--allow-host": click.option(
+        "--allow-host",
+        "allowed_hosts",
+        multiple=True,
+        metavar="HOST",
+        help="Let load go to this host, at a rate and for a duration. Can be repeated.",
+    ),
     "--fail-fast": click.option(
         "--fail-fast", is_flag=True, help="End all cells at the first finding."
     ),

@@ -56,6 +56,7 @@ class Words:
     as_matrix: bool = False
     schedule: str | None = None
     budget: str | None = None
+    allowed_hosts: Sequence[str] = ()
 
 
 def run(words: Words) -> int:
@@ -142,14 +143,16 @@ def options_of(words: Words, halt: Halt) -> Options:
     limits = Limits()
     if words.memory is not None:
         limits = replace(limits, memory_bytes=size_bytes(words.memory))
+    hosts = [word for host in words.allowed_hosts for word in ("--allow-host", host)]
     return Options(
         jobs=words.jobs,
         stall_s=seconds_of("--timeout", words.timeout),
         limits=limits,
         fail_fast=words.fail_fast,
         halt=halt,
-        again=(*requests, *python, *schedule, *budget),
+        again=(*requests, *python, *schedule, *budget, *hosts),
         workers=tuple(words.workers),
+        allowed_hosts=tuple(words.allowed_hosts),
     )
 
 

@@ -13,9 +13,10 @@ from pydantic import PrivateAttr, ValidationError
 
 from ctxsim.errors import Problem, ScenarioError, UsageError
 from ctxsim.scenario import nodes, rules, words
-from ctxsim.scenario.model import Document, Faults, Load, Schedule
+from ctxsim.scenario.model import Document, Faults, Schedule
 from ctxsim.scenario.nodes import Mapping, Node, Scalar, Sequence, UnreadableError
 from ctxsim.scenario.problems import at, translated
+from ctxsim.scenario.target import Load
 
 T = TypeVar("T")
 MAX_BYTES = 1_000_000
@@ -133,18 +134,27 @@ class Scenario(Document):
             changed["schedule"] = self._scheduled(schedule, budget)
         if faults is not None:
             changed["faults"] = _faults(faults)
+        if target := self._target(python, storage):
+            changed["target"] = self.target.model_copy(update=target)
+        return self.model_copy(update=changed)
+
+    def _target(
+        self, python: str | None, storage: str | AnySequence[str] | None
+    ) -> dict[str, object]:
         target: dict[str, object] = {}
         if python is not None:
+            if self.target.kind == "http":
+                raise UsageError(
+                    "--python is for what ctxsim imports\n  write it into target.start"
+                )
             target["python"] = str(Path(python).absolute())
         if storage is not None:
             target["storage"] = _each("storage", storage, words.storage)
-            if self.target.kind in ("wsgi", "asgi"):
+            if self.target.kind in ("wsgi", "asgi", "http"):
                 raise UsageError(
                     "a storage is for runtime targets; such an application brings its own"
                 )
-        if target:
-            changed["target"] = self.target.model_copy(update=target)
-        return self.model_copy(update=changed)
+        return target
 
     def _scheduled(self, kind: str | None, budget: str | None) -> Schedule:
         changed: dict[str, object] = {}

@@ -1,50 +1,45 @@
 """What a scenario file may say, version 1: every key with its type, its default and its meaning.
 
 The models describe the shape; what spans several keys stands in `rules`. Descriptions and examples
-are shown to people: in the JSON Schema as editors hover it, and in messages. Each model lists its
-`later` keys: those of the format that this version does not read yet.
+are shown to people: in the JSON Schema as editors hover it, and in messages. What is tested, and
+how much it is sent, stands in `target`.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from ctxsim.cell.canaries import MAX_USER
-from ctxsim.cell.plan import Workers
+from ctxsim.cell.plan import CONNECTIONS, Workers
 from ctxsim.scenario import schema_parts as parts
 from ctxsim.scenario import words
+from ctxsim.scenario.target import Load, Part, Target
 from ctxsim.scenario.value_types import (
-    AppText,
     BudgetWord,
     CellPattern,
     CheckWords,
     Codes,
-    Filled,
+    ConnectionWords,
     GranularityWord,
     HeaderName,
     HeaderText,
     KeptWord,
-    KindWord,
     Many,
     MineTexts,
     ModuleWords,
     Name,
-    Paths,
     PathText,
     ProbeWord,
     ScheduleKind,
-    Seconds,
     Share,
     SharedWord,
     Statuses,
-    StorageWords,
     Texts,
     Title,
     Unique,
-    VariableName,
     WorkersWords,
     WrittenText,
     expectation_by_scope,
@@ -56,55 +51,7 @@ from ctxsim.scenario.words import Budget, Threshold
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 BODIES = ("form", "json", "body")
 DEFAULT_WORKERS = ("sync", "threads:8", "greenlets:100", "tasks:100")
-_MAX_REQUESTS = 1_000_000_000
 MAX_PARALLEL = 1_000
-
-
-class Part(BaseModel):
-    """A mapping of the file: nothing is guessed, and keys that are not known are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    later: ClassVar[tuple[str, ...]] = ()
-
-
-class Target(Part):
-    """What is tested."""
-
-    later: ClassVar[tuple[str, ...]] = ("url", "start", "wait")
-
-    app: AppText = Field(
-        description="The application: `module:attribute` or `path/to/file.py:attribute`; "
-        "`()` at the end calls a factory.",
-        examples=["shop.wsgi:app"],
-    )
-    kind: KindWord = Field(
-        default="auto",
-        description="What the application is; `auto` (the default) looks at it after the import.",
-        examples=["auto"],
-    )
-    python: Filled | None = Field(
-        default=None,
-        description="The application's interpreter. Default: that of the active virtual "
-        "environment, else ctxsim's own; for runtime targets ctxsim's own.",
-        examples=["./.venv/bin/python"],
-    )
-    path: Paths = Field(
-        default=(".",),
-        description="Folders to put before the import path, relative to the scenario's folder, "
-        "which is the default.",
-        examples=["[src]"],
-    )
-    env: dict[VariableName, WrittenText] = Field(
-        default_factory=dict,
-        description="Variables to add to the environment, which cells inherit.",
-        examples=['{DATABASE_URL: "sqlite://"}'],
-    )
-    storage: StorageWords | None = Field(
-        default=None,
-        description="Where the runtime keeps contexts: one storage or a list, for runtime "
-        "targets only. Default: contextvar.",
-        examples=["contextvar"],
-    )
 
 
 class Users(Part):
@@ -265,25 +212,6 @@ class Faults(Part):
     )
 
 
-class Load(Part):
-    """How much is sent in each cell: exactly one of the keys."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["requests"]}, {"required": ["duration"]}]}
-    )
-    later: ClassVar[tuple[str, ...]] = ("rate",)
-
-    requests: Annotated[int, Field(ge=1, le=_MAX_REQUESTS)] | None = Field(
-        default=None, description="How many requests are sent.", examples=[20000]
-    )
-    duration_s: Seconds | None = Field(
-        default=None,
-        alias="duration",
-        description="For how long requests are sent, with its unit: ms, s or m.",
-        examples=["30s"],
-    )
-
-
 class Schedule(Part):
     """Who chooses which worker goes on: the operating system, or a search for what goes wrong."""
 
@@ -427,6 +355,12 @@ class Document(Part):
         alias="load",
         description="How much is sent in each cell. Default: 1000 requests.",
         examples=["{requests: 20000}"],
+    )
+    connections: ConnectionWords = Field(
+        default=CONNECTIONS,
+        description="How requests to a server go over the wire besides the plain way, which is a "
+        "connection for each of them: `all` (the default), `none`, or a list.",
+        examples=["[shared, pipelined]"],
     )
     schedule: Annotated[
         Schedule,

@@ -348,3 +348,17 @@ def _refuse_unprintable(text: str) -> None:
             suggestion='remove it, or write an escape such as "\\u0007" in double quotes',
         )
     )
+
+
+def child(node: Node | None, *path: str) -> Node | None:
+    """The value under these keys, None where there is none."""
+    for key in path:
+        node = node.values.get(key) if isinstance(node, Mapping) else None
+    return node
+
+
+def items_of(node: Node | None) -> tuple[Node, ...]:
+    """The items of a list; a single value is its own only item."""
+    if node is None:
+        return ()
+    return node.items if isinstance(node, Sequence) else (node,)

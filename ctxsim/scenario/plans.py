@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import codes_of
 from ctxsim.cell.plan import Plan, Workers
 from ctxsim.errors import TargetError, UnsuitedError
+from ctxsim.scenario import server_words
 from ctxsim.scenario.loading import Scenario
 from ctxsim.scenario.model import METHODS, Step
 
@@ -62,6 +64,11 @@ def _workers(scenario: Scenario) -> tuple[Workers, ...]:
     carrying = _carrying(scenario)
     if scenario.schedule.kind == "os":
         return carrying
+    if scenario.target.kind == "http":
+        raise UnsuitedError(
+            f"schedule: {scenario.schedule.kind} cannot control {scenario.target.named}, which is "
+            "another process\n  leave the schedule out"
+        )
     controlled = tuple(each for each in carrying if each.can_be_controlled)
     uncontrolled = [each.word for each in carrying if not each.can_be_controlled]
     if uncontrolled and (scenario.names_workers or not controlled):
@@ -73,13 +80,28 @@ def _workers(scenario: Scenario) -> tuple[Workers, ...]:
 
 
 def _carrying(scenario: Scenario) -> tuple[Workers, ...]:
+    if scenario.target.kind == "http":
+        return _clients(scenario)
     if scenario.target.kind != "asgi":
         return scenario.workers
     unsuited = [each.word for each in scenario.workers if not each.suits_asgi]
     # A file that names such workers is refused when it is read; the command line may name them too.
     if unsuited and scenario.names_workers:
-        raise UnsuitedError(unsuited_message(unsuited, scenario.target.app))
+        raise UnsuitedError(unsuited_message(unsuited, scenario.target.named))
     return tuple(each for each in scenario.workers if each.suits_asgi)
+
+
+def _clients(scenario: Scenario) -> tuple[Workers, ...]:
+    """Who sends requests to a server: greenlets, unless somebody named others."""
+    if not scenario.names_workers:
+        return tuple(each for each in scenario.workers if each.needs_gevent)
+    unsuited = [each.word for each in scenario.workers if not each.suits_http]
+    if unsuited:
+        raise UnsuitedError(
+            f"{', '.join(unsuited)} cannot be clients of {scenario.target.named}\n"
+            "  write sync, threads:N or greenlets:N for the workers, or leave them out"
+        )
+    return scenario.workers
 
 
 def unsuited_message(words: Sequence[str], app: str) -> str:
@@ -93,7 +115,7 @@ def unsuited_message(words: Sequence[str], app: str) -> str:
 
 def _storages(scenario: Scenario) -> tuple[str, ...]:
     target = scenario.target
-    if target.kind in ("wsgi", "asgi"):
+    if target.kind in ("wsgi", "asgi", "http"):
         return (OWN_STORAGE,)
     if target.storage is not None:
         return target.storage
@@ -112,7 +134,11 @@ def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -
         flows=_flows(scenario),
         users=_users(scenario),
         faults=_faults(scenario),
-        load=plans.Load(scenario.amount.requests, scenario.amount.duration_s),
+        load=plans.Load(
+            scenario.amount.requests,
+            scenario.amount.duration_s,
+            rate_per_s=scenario.amount.rate_per_s,
+        ),
         shared=_shared(scenario),
         probes=scenario.probes,
         keeps=scenario.keeps,
@@ -136,7 +162,7 @@ def alone_plan(
         workers=Workers.parse("sync"),
         search=None,
         only_user=user,
-        load=plans.Load(requests=requests, duration_s=None),
+        load=plans.Load(requests=requests, rate_per_s=together.rate_kept_per_s),
     )
 
 
@@ -195,7 +221,7 @@ def python(scenario: Scenario) -> str:
         path = scenario.folder / Path(chosen).expanduser()
         return _existing(path, f"target.python: {chosen}")
     environment = os.environ.get("VIRTUAL_ENV")
-    if scenario.target.kind == "runtime" or not environment:
+    if scenario.target.kind in ("runtime", "http") or not environment:
         return sys.executable
     return _existing(Path(environment, "bin", "python"), "the active virtual environment")
 
@@ -212,6 +238,10 @@ def _existing(path: Path, origin: str) -> str:
 
 def _target(scenario: Scenario, cell: Cell) -> plans.Target:
     target = scenario.target
+    if target.url is not None:
+        host, port, prefix = server_words.place_of(target.url)
+        address = plans.Address(host, port, prefix, loopback_only=is_loopback(host))
+        return plans.Target(target.url, "http", address=address, connections=scenario.connections)
     own = cell.storage in (OWN_STORAGE, UNKNOWN_STORAGE)
     return plans.Target(
         app=_app(scenario),
@@ -219,6 +249,14 @@ def _target(scenario: Scenario, cell: Cell) -> plans.Target:
         path=tuple(str(_within(scenario, each)) for each in target.path),
         storage=_DEFAULT_STORAGE if own else cell.storage,
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or number."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _app(scenario: Scenario) -> str:
@@ -240,6 +278,9 @@ def _users(scenario: Scenario) -> plans.Users:
 
 def _faults(scenario: Scenario) -> plans.Faults:
     faults = scenario.faults
+    if scenario.target.kind == "http":
+        # A client can do no more than leave.
+        return plans.Faults(abort=faults.abort)
     given = faults.model_fields_set
     if scenario.schedule.kind == "exhaustive" and not given:
         # Each pair of requests is carried in one state: that neither of them fails.

@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 
 from ctxsim.errors import Problem
 from ctxsim.scenario import nodes
-from ctxsim.scenario.model import Document, Part
+from ctxsim.scenario.model import Document
 from ctxsim.scenario.nodes import Node, Place
+from ctxsim.scenario.target import Part
 from ctxsim.scenario.words import WordError, clipped, did_you_mean, shown
 
 Path = tuple[int | str, ...]
@@ -101,9 +102,6 @@ def _missing(root: Node, path: Path) -> Problem:
 def _unknown(root: Node, path: Path) -> Problem:
     found, part = find(root, path), _part_at(path[:-1])
     key, place = str(path[-1]), found.key or found.node.place
-    if key in part.later:
-        message = f"'{found.dotted}' is not supported by this version of ctxsim yet"
-        return at(place, message, "remove it")
     known = [field.alias or name for name, field in part.model_fields.items()]
     hint = did_you_mean(key, known) or _elsewhere(key)
     return at(place, f"unknown key '{found.dotted}'", hint or f"known here: {', '.join(known)}")

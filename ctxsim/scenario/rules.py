@@ -12,9 +12,9 @@ from itertools import chain
 from typing import TypeVar
 
 from ctxsim.errors import Problem
-from ctxsim.scenario import nodes, placeholders, words
+from ctxsim.scenario import nodes, placeholders, server_rules, words
 from ctxsim.scenario.model import BODIES, DEFAULT_WORKERS, METHODS, Step
-from ctxsim.scenario.nodes import Mapping, Node, Scalar, Sequence
+from ctxsim.scenario.nodes import Mapping, Node, Scalar, Sequence, child, items_of
 from ctxsim.scenario.placeholders import Known, Lines
 from ctxsim.scenario.problems import at
 
@@ -38,25 +38,13 @@ def broken(root: Mapping, text: str) -> Iterator[Problem]:
     yield from _unsuited(root)
     yield from _uncontrolled(root)
     yield from _patterns(root)
+    yield from server_rules.broken(root)
     variables = _variables(root)
     for value in variables.values():
         yield from placeholders.in_variables(value, source)
     known = Known({name: value.text for name, value in variables.items()})
     for steps in _flows(root):
         yield from _flow(steps, known, source)
-
-
-def child(node: Node | None, *path: str) -> Node | None:
-    """The value under these keys, None where there is none."""
-    for key in path:
-        node = node.values.get(key) if isinstance(node, Mapping) else None
-    return node
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    if node is None:
-        return ()
-    return node.items if isinstance(node, Sequence) else (node,)
 
 
 def _read(reader: Callable[[object], T], value: object) -> T | None:
@@ -139,7 +127,7 @@ def _storage(root: Mapping) -> Iterator[Problem]:
         isinstance(target, Mapping)
         and "storage" in target.keys
         and isinstance(kind, Scalar)
-        and kind.value in ("wsgi", "asgi")
+        and kind.value in ("wsgi", "asgi", "http")
     ):
         yield at(
             target.keys["storage"],
@@ -151,7 +139,7 @@ def _storage(root: Mapping) -> Iterator[Problem]:
 def _unsuited(root: Mapping) -> Iterator[Problem]:
     if not _is_asgi(root):
         return
-    for item in _items(child(root, "workers")):
+    for item in items_of(child(root, "workers")):
         workers = _read(words.workers, item)
         if workers is not None and not workers.suits_asgi:
             yield at(
@@ -166,7 +154,7 @@ def _uncontrolled(root: Mapping) -> Iterator[Problem]:
     kind = child(schedule, "kind") if isinstance(schedule, Mapping) else schedule
     if not isinstance(kind, Scalar) or kind.value not in words.SCHEDULES[1:]:
         return
-    for item in _items(child(root, "workers")):
+    for item in items_of(child(root, "workers")):
         workers = _read(words.workers, item)
         if workers is not None and not workers.can_be_controlled:
             yield at(
@@ -183,7 +171,7 @@ def _is_asgi(root: Mapping) -> bool:
 
 def _twice(parent: Node | None, key: str) -> Iterator[Problem]:
     seen: set[str] = set()
-    for item in _items(child(parent, key)):
+    for item in items_of(child(parent, key)):
         if isinstance(item, Scalar):
             word = " ".join(item.text.split())
             if word in seen:
@@ -208,6 +196,8 @@ def _patterns(root: Mapping) -> Iterator[Problem]:
 
 
 def _default_workers(root: Mapping) -> tuple[str, ...]:
+    if server_rules.is_http(root):
+        return tuple(word for word in DEFAULT_WORKERS if words.workers(word).needs_gevent)
     if not _is_asgi(root):
         return DEFAULT_WORKERS
     return tuple(word for word in DEFAULT_WORKERS if words.workers(word).suits_asgi)
@@ -216,7 +206,7 @@ def _default_workers(root: Mapping) -> tuple[str, ...]:
 def _storages(root: Mapping) -> list[str]:
     kind = child(root, "target", "kind")
     word = kind.value if isinstance(kind, Scalar) else "auto"
-    if word in ("wsgi", "asgi"):
+    if word in ("wsgi", "asgi", "http"):
         return ["app"]
     # What an application is that says `auto` is known only once it was imported.
     default = ("contextvar",) if word == "runtime" else (*words.STORAGES, "app")
@@ -228,7 +218,7 @@ def _words_of(
     node: Node | None, default: tuple[str, ...], reader: Callable[[object], object]
 ) -> list[str]:
     """The words of a list; none where one of them is wrong, since the others prove nothing then."""
-    found = [each for each in _items(node) if isinstance(each, Scalar)]
+    found = [each for each in items_of(node) if isinstance(each, Scalar)]
     if any(_read(reader, each) is None for each in found):
         return []
     return [" ".join(each.text.split()) for each in found] or list(default)
@@ -308,12 +298,12 @@ def _texts(step: Mapping, known: Known, source: Lines) -> Iterator[Problem]:
             yield from placeholders.in_value(expected, known, source)
     if "auth" in step.values:
         yield from _login_name(step.values["auth"])
-    for text in _items(step.values.get("mine")):
+    for text in items_of(step.values.get("mine")):
         yield from _mine(text, known)
 
 
 def _login_name(auth: Node) -> Iterator[Problem]:
-    first = _items(auth)[:1]
+    first = items_of(auth)[:1]
     if first and isinstance(first[0], Scalar) and ":" in first[0].text:
         yield at(first[0].place, "a login name for Basic cannot hold ':'", "remove the ':'")
 

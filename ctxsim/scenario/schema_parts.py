@@ -10,7 +10,7 @@ from pydantic import GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from ctxsim.cell.checks import GROUPS, TITLES
-from ctxsim.cell.plan import WORKER_VARIANTS
+from ctxsim.cell.plan import CONNECTIONS, WORKER_VARIANTS
 from ctxsim.scenario import words
 
 Schema = dict[str, Any]
@@ -38,7 +38,7 @@ _DOTTED = rf"{_WORD}(\.{_WORD})*"
 _WHERE = "|".join((*words.STORAGES, "app", r"\*"))
 
 APP: Schema = _text(r"[^:\s]+:[^:\s]+")
-KIND: Schema = {"enum": ["auto", "runtime", "wsgi", "asgi"]}
+KIND: Schema = {"enum": list(words.KINDS)}
 STORAGE: Schema = {"enum": list(words.STORAGES)}
 CODE: Schema = {"enum": list(TITLES)}
 CHECK_WORD: Schema = {"enum": [*GROUPS, *TITLES]}
@@ -68,6 +68,10 @@ SHARE_LIMIT: Schema = _text(r"\s*[<>]=?\s*[0-9]{1,3}(\.[0-9]{1,9})?\s*%\s*")
 SHARED: Schema = _text(rf"/[\s\S]*|{_DOTTED}:{_DOTTED}")
 PROBE: Schema = _text(rf"{_DOTTED}:{_DOTTED}")
 KEPT: Schema = _text(rf"{_DOTTED}(:{_DOTTED})?")
+URL: Schema = _text(r"\s*http://[^\s\u0000-\u001f\u007f]+\s*")
+START: Schema = _text(r"[\s\S]*\S[\s\S]*")
+RATE: Schema = _text(r"\s*[0-9]{1,7}(\.[0-9]{1,6})?\s*/\s*(s|m)\s*")
+CONNECTION: Schema = {"enum": list(CONNECTIONS)}
 UNIQUE: Schema = {"anyOf": [{"type": "boolean"}, {"type": "string", "minLength": 1}]}
 VARIABLE: Schema = _text(r"[^=\u0000-\u001f\u007f]+")
 NAME: Schema = _text(words.NAME)

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
 from ctxsim.cell.checks import TITLES
-from ctxsim.cell.plan import Workers
+from ctxsim.cell.plan import CONNECTIONS, Workers
 from ctxsim.scenario import schema_parts as parts
-from ctxsim.scenario import texts, words
+from ctxsim.scenario import server_words, texts, words
 
 
 def _listed(value: object) -> object:
@@ -34,6 +34,13 @@ def faults_by_name(value: object) -> object:
             "write  faults: none  or  faults: {error: 2%, abort: 2%, cancel: 1%}",
         )
     return value
+
+
+def connections_by_name(value: object) -> object:
+    """The ways in which requests go over the wire as a list; `all` and `none` are short."""
+    if value in ("all", "none"):
+        return list(CONNECTIONS) if value == "all" else []
+    return _listed(value)
 
 
 def schedule_by_kind(value: object) -> object:
@@ -61,7 +68,7 @@ def _codes(value: object) -> object:
 
 AppText = Annotated[str, PlainValidator(words.app), WithJsonSchema(parts.APP)]
 StorageWord = Annotated[str, PlainValidator(words.storage), WithJsonSchema(parts.STORAGE)]
-TargetKind = Literal["auto", "runtime", "wsgi", "asgi"]
+TargetKind = Literal["auto", "runtime", "wsgi", "asgi", "http"]
 KindWord = Annotated[TargetKind, PlainValidator(words.kind), WithJsonSchema(parts.KIND)]
 WorkersWord = Annotated[Workers, PlainValidator(words.workers), WithJsonSchema(parts.WORKERS)]
 CodeWord = Annotated[str, PlainValidator(words.code), WithJsonSchema(parts.CODE)]
@@ -84,6 +91,12 @@ Seconds = Annotated[float, PlainValidator(words.duration_s), WithJsonSchema(part
 SharedWord = Annotated[str, PlainValidator(words.shared), WithJsonSchema(parts.SHARED)]
 ProbeWord = Annotated[str, PlainValidator(words.probe), WithJsonSchema(parts.PROBE)]
 KeptWord = Annotated[str, PlainValidator(words.kept), WithJsonSchema(parts.KEPT)]
+Url = Annotated[str, PlainValidator(server_words.url), WithJsonSchema(parts.URL)]
+Command = Annotated[str, PlainValidator(server_words.start), WithJsonSchema(parts.START)]
+Rate = Annotated[float, PlainValidator(server_words.rate_per_s), WithJsonSchema(parts.RATE)]
+ConnectionWord = Annotated[
+    str, PlainValidator(server_words.connection), WithJsonSchema(parts.CONNECTION)
+]
 Unique = Annotated[str | None, PlainValidator(words.unique), WithJsonSchema(parts.UNIQUE)]
 VariableName = Annotated[str, PlainValidator(words.variable_name), WithJsonSchema(parts.VARIABLE)]
 Name = Annotated[str, PlainValidator(texts.name), WithJsonSchema(parts.NAME)]
@@ -107,5 +120,11 @@ Statuses = Annotated[tuple[Status, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 Paths = Annotated[tuple[Filled, ...], Many, _SHORT, _EITHER]
 StorageWords = Annotated[tuple[StorageWord, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
 WorkersWords = Annotated[tuple[WorkersWord, ...], Many, _NOT_EMPTY, _SHORT, _EITHER]
+ConnectionWords = Annotated[
+    tuple[ConnectionWord, ...],
+    Many,
+    BeforeValidator(connections_by_name),
+    parts.OneOrMany(("all", "none")),
+]
 CheckWords = Annotated[tuple[CheckWord, ...], Many, _NOT_EMPTY, _SHORT, parts.OneOrMany(("all",))]
 Codes = Annotated[tuple[CodeWord, ...], Many, BeforeValidator(_codes), parts.OneOrMany(("clean",))]

@@ -23,7 +23,7 @@ _SHOWN_LENGTH = 40
 _WHOLE = 100.0  # per cent
 
 # Codes that stand in the documentation and that this version cannot find.
-LATER_CODES = ("CTX502", "CTX503", "CTX902")
+LATER_CODES = ("CTX502", "CTX902")
 
 # What people call the worker models elsewhere.
 _MODEL_ALIASES = {
@@ -38,6 +38,8 @@ _MODEL_ALIASES = {
     "waitress": "threads",
     "single": "sync",
 }
+
+KINDS = ("auto", "runtime", "wsgi", "asgi", "http")
 
 # Who chooses who goes next; the last two stand in the documentation and are not known yet.
 SCHEDULES = ("os", "auto", "random", "pct", "exhaustive")
@@ -286,12 +288,9 @@ def _one_of(value: object, known: tuple[str, ...]) -> str:
     raise WordError(f"must be one of {', '.join(known)}, not {shown(value)}", hint)
 
 
-def kind(value: object) -> Literal["auto", "runtime", "wsgi", "asgi"]:
+def kind(value: object) -> Literal["auto", "runtime", "wsgi", "asgi", "http"]:
     """What a target is."""
-    if value == "http":
-        raise WordError("cannot be 'http' in this version", "write auto, runtime, wsgi or asgi")
-    word = _one_of(value, ("auto", "runtime", "wsgi", "asgi"))
-    return cast(Literal["auto", "runtime", "wsgi", "asgi"], word)
+    return cast(Literal["auto", "runtime", "wsgi", "asgi", "http"], _one_of(value, KINDS))
 
 
 def code(value: object) -> str:
@@ -321,7 +320,7 @@ def app(value: object) -> str:
     if not isinstance(value, str):
         raise WordError(f"must be an import string, not {shown(value)}", "write shop.wsgi:app")
     if value.startswith(("http://", "https://")):
-        raise WordError("cannot be a URL in this version", "write an import string: shop.wsgi:app")
+        raise WordError("cannot be a URL", f"write  {{kind: http, url: {clipped(value)}}}")
     if APP.fullmatch(value):
         return value
     hint = f"did you mean {value}:app?" if re.fullmatch(r"[\w./-]+", value) else None

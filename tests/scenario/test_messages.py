@@ -28,7 +28,7 @@ MISTAKES = {
     ),
     "a mistyped word": (
         "version: 1\ntarget:\n  app: shop:app\n  kind: wsig\n" + STEPS,
-        """shop.yaml:4:9: error: 'target.kind' must be one of auto, runtime, wsgi, asgi, not the text 'wsig'
+        """shop.yaml:4:9: error: 'target.kind' must be one of auto, runtime, wsgi, asgi, http, not the text 'wsig'
     4 |   kind: wsig
       |         ^^^^  did you mean 'wsgi'?
 1 problem in shop.yaml. Nothing was run.""",
@@ -47,10 +47,10 @@ MISTAKES = {
       | ^^^^^^  add  app: shop.wsgi:app
 1 problem in shop.yaml. Nothing was run.""",
     ),
-    "a key of a later version": (
-        HEAD + STEPS + "load: {rate: 5/s}\n",
-        """shop.yaml:4:8: error: 'load.rate' is not supported by this version of ctxsim yet
-    4 | load: {rate: 5/s}
+    "a key of another kind of target": (
+        HEAD + STEPS + "load: {rate: 5/s, duration: 1s}\n",
+        """shop.yaml:4:8: error: 'load.rate' is for servers in this version
+    4 | load: {rate: 5/s, duration: 1s}
       |        ^^^^  remove it
 1 problem in shop.yaml. Nothing was run.""",
     ),

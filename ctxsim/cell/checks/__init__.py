@@ -32,6 +32,7 @@ TITLES = {
     "CTX401": "residue: a value set by a request was still set when the worker took the next one",
     "CTX402": "retention: values of ended requests are still reachable",
     "CTX501": "deadlock: requests wait for each other, and none can go on",
+    "CTX503": "on the wire, a response belonged to another request of the connection",
     "CTX901": "nothing was compared",
 }
 
@@ -44,12 +45,21 @@ GROUPS = {
     "residue": ("CTX401",),
     "retention": ("CTX402",),
     "endings": ("CTX501",),
+    "wire": ("CTX503",),
 }
+
+# What can only be seen by a cell that has imported the application.
+OF_THE_INSIDE = frozenset(
+    {
+        *("CTX101", "CTX102", "CTX103", "CTX104", "CTX202", "CTX205", "CTX206", "CTX301", "CTX302"),
+        *("CTX401", "CTX402", "CTX501"),
+    }
+)
 
 # Most severe first: a visitor who is taken for a user, then another user's data, then the rest.
 SEVERITY = (
-    "CTX204", "CTX203", "CTX201", "CTX202", "CTX205", "CTX206", "CTX401", "CTX501", "CTX207",
-    "CTX208",
+    "CTX204", "CTX203", "CTX503", "CTX201", "CTX202", "CTX205", "CTX206", "CTX401", "CTX501",
+    "CTX207", "CTX208",
     "CTX301", "CTX302", "CTX103", "CTX101", "CTX102", "CTX104", "CTX402", "CTX209", "CTX901",
 )  # fmt: skip
 

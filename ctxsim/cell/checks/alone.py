@@ -27,7 +27,7 @@ _MARGIN = 1.5
 _OF_ROUTE = frozenset(
     {
         "answer.foreign", "session.foreign", "value.lost", "expectation.broken", "proxy.early",
-        "receiver.foreign", "residue",
+        "receiver.foreign", "residue", "answer.misplaced",
     }
 )  # fmt: skip
 _OF_ALL = frozenset({"context.mispop", "saw.foreign"})

@@ -18,6 +18,7 @@ from ctxsim.cell.checks import (
     expectations,
     inside,
     retention,
+    wire,
 )
 from ctxsim.cell.history import History
 
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     endings.check,
     expectations.check,
     alone.check,
+    wire.check,
     compared.check,
 )
 # Whether anything was compared is no matter of choice.

@@ -113,7 +113,8 @@ class Searching:
         _refuse_threads()
         self._control.settle()
         # Once here, not in each copy: it takes longer than a short one does.
-        crew.residue.search()
+        if crew.residue is not None:
+            crew.residue.search()
 
     def run(self) -> None:
         """Search until the budget is spent or the harness has enough; or replay."""

@@ -8,7 +8,7 @@ import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ctxsim.cell.history import Event, Tally, Who
 from ctxsim.cell.plan import Json, Plan
@@ -19,6 +19,7 @@ from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import plain_body
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.unique import Unique, as_bytes
+from ctxsim.cell.witness.wire import Wire
 
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
@@ -31,6 +32,7 @@ _USUAL_TYPES = frozenset(
     for kind in ("text/html", "text/plain", "application/json")
     for charset in ("", "; charset=utf-8")
 )
+_REQUEST_ID = "header x-request-id"
 _MISSING = object()
 _CODED_SESSION = re.compile(rb"\.?[A-Za-z0-9_-]{4,}")
 
@@ -99,6 +101,15 @@ def covers(route: str, path: str) -> bool:
     return path == route or (route != "/" and path.startswith(route.rstrip("/") + "/"))
 
 
+class _Compared(NamedTuple):
+    """Whether anything was compared, or noted; what came: another's answer, its own canary."""
+
+    compared: bool
+    told: bool
+    misplaced: bool
+    has_own: bool
+
+
 class Answers:
     """Examines each response; what does not belong there is noted."""
 
@@ -109,6 +120,7 @@ class Answers:
         record: Record,
         session_cookie: str,
         alone: Examiner | None = None,
+        wire: Wire | None = None,
     ) -> None:
         self._marks = marks
         self._owner = owner
@@ -117,15 +129,22 @@ class Answers:
         self._unique = Unique()
         # Knows, or learns, how requests are answered alone.
         self._alone = alone
+        # Knows what requests to a server have to do with each other on their connections.
+        self._wire = wire
 
     def examine(self, request: Request, response: Response, tally: Tally) -> bool:
         """Compare one response with its request; False where an expectation was broken."""
         body = plain_body(response.body, response.headers)
-        compared, told = self._compare(request, response, body)
+        found = self._compare(request, response, body)
+        compared, told = found.compared, found.told
+        if self._wire is not None and self._wire.is_trial(request) and not request.faulted:
+            self._try(self._wire, request, response, has_own=found.has_own)
         kept = True
-        # Whose client has left expects nothing; who got an error instead of an answer does.
+        # Whose client has left expects nothing; who got an error instead of an answer does. Nor
+        # does anything follow from an answer that is another request's as a whole.
         answered = response.complete or response.error is not None
-        if not request.faulted and answered and request.user.number:
+        expects = not request.faulted and not found.misplaced
+        if expects and answered and request.user.number:
             broken = list(self._broken(request, response))
             for event in broken:
                 self._record.note(event)
@@ -140,24 +159,52 @@ class Answers:
             tally.failures[failure] = tally.failures.get(failure, 0) + 1
         return kept
 
-    def _compare(self, request: Request, response: Response, body: bytes) -> tuple[bool, bool]:
-        """Note what is not the request's own; whether anything was compared, and was noted."""
+    def _try(self, wire: Wire, request: Request, response: Response, *, has_own: bool) -> None:
+        """See whether the server takes the body's shape, which is chosen here.
+
+        What it makes of one that it does not take is no finding.
+        """
+        kept = not (any(self._broken(request, response)) or failure_of(request, response))
+        if not wire.tried(request, has_own=has_own, kept=kept):
+            request.fault, request.faulted = "shape", True
+
+    def _compare(self, request: Request, response: Response, body: bytes) -> _Compared:
+        """Note what is not the request's own."""
         own = request.canary
         # To be sent elsewhere is no answer yet: a page that refuses everybody does so, and often
         # says where the client came from.
         elsewhere = response.status // 100 == _REDIRECTION
-        compared = told = False
+        compared = told = gave_back = False
+        every: list[Mark] = []
+        foreign: list[tuple[Mark, str, bytes]] = []
         for place, data in self._pieces(response, body):
             others, has_own = self._marks.beside(data, own)
+            if request.tagged and place.lower() == _REQUEST_ID:
+                # What only sends a header back says nothing of the answer.
+                has_own = False
             belongs = not elsewhere or "cookie" in place
             compared = compared or (has_own and belongs)
+            gave_back = gave_back or has_own
+            every += others
             for mark in others:
                 if self._owner.is_own(mark, request):
                     compared = compared or belongs
                 elif not self._owner.is_shared(mark, request, place):
                     compared = told = True
-                    self._note_foreign(request, mark, place, data)
-        return compared, told
+                    foreign.append((mark, place, data))
+
+        def note() -> None:
+            for found in foreign:
+                self._note_foreign(request, *found)
+
+        misplaced = (
+            self._wire is not None
+            and response.complete
+            and self._wire.examined(request, every, has_own=gave_back, otherwise=note)
+        )
+        if not misplaced:
+            note()
+        return _Compared(compared or misplaced, told or misplaced, misplaced, gave_back)
 
     def _pieces(self, response: Response, body: bytes) -> Iterator[tuple[str, bytes]]:
         if body:

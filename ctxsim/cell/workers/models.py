@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
 
 from ctxsim import switchpoint
 from ctxsim.cell.crowd import Crowd
 from ctxsim.cell.messages import Channel
+from ctxsim.cell.open_load import OpenTraffic
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
 from ctxsim.cell.targets import AsyncTarget, Runner, Target, importing, is_asynchronous, opening
+from ctxsim.cell.targets.http import Http
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
@@ -28,6 +30,7 @@ from ctxsim.cell.witness.own_words import OwnWords
 from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
+from ctxsim.cell.witness.wire import Wire
 from ctxsim.cell.workers.carry import Crew
 from ctxsim.cell.workers.ended import Ended
 from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
@@ -81,6 +84,14 @@ def carry_all(crew: Crew, model: Model) -> None:
         model.run(crew)
 
 
+def finish(crew: Crew) -> Iterator[str]:
+    """End what a load has left open, once all was sent; gives what is to be told of it."""
+    if isinstance(crew.traffic, OpenTraffic):
+        yield from crew.traffic.missed()
+    if isinstance(crew.target, Http):
+        yield from crew.target.close()
+
+
 def close(crew: Crew) -> None:
     """Have the application shut down, where it knows of such a thing."""
     if is_asynchronous(crew.target):
@@ -95,7 +106,12 @@ def _refuse_unsuited(plan: Plan) -> None:
         )
 
 
-def _opened(plan: Plan, model: Model, current: Current) -> Target | AsyncTarget:
+def _opened(
+    plan: Plan, model: Model, current: Current, sleep: Callable[[float], None]
+) -> Target | AsyncTarget:
+    if plan.is_remote:
+        current.settle(by_context=False)
+        return Http(plan, sleep)
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
     is_asgi = is_asynchronous(target)
@@ -120,28 +136,28 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     """Import the application and put everything together that carries and watches its requests."""
     ours = native.thread_local()
     current = Current(ours)
-    target = _opened(plan, model, current)
-    traffic = _traffic(plan, native, model, is_asgi=is_asynchronous(target))
+    target = _opened(plan, model, current, model.pause(native))
+    traffic = _traffic(plan, model.pause(native), is_asgi=is_asynchronous(target))
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
+    wire = _wire(target, plan, record, marks)
     origins = Origins(marks, record, current, native.allocate_lock)
-    record.on_early = origins.search
+    record.on_early = record.on_early if plan.is_remote else origins.search
     owner = Owner(plan, traffic, marks, importing.resolve)
-    residue = Residue(owner, record, native, ours)
+    residue = None if plan.is_remote else Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
     learner = Learner(OwnWords(plan, traffic), plan.situations) if plan.learning else None
     comparison = _comparison(plan, traffic, record, owner)
     examiner = _settled(plan, learner or comparison)
     inside, probes = None, _probes(plan, traffic, owner, record)
     background = Background(current, record, native)
-    if target.view is not None:
+    if target.view is not None and residue is not None:
         inside = Inside(target.view, current, record, owner, live, native)
         inside.probes = probes
         residue.more = target.view.held
         _listen(target, inside, Escapes(target.view, current, record, live), background)
-    switchpoint.drive(
-        blocking=blocking(plan, native, model, pauses), listening=inside.listen if inside else None
-    )
+    listening = inside.listen if inside else None
+    switchpoint.drive(blocking=blocking(plan, native, model, pauses), listening=listening)
     pauses.watch(current, inside, probes, kills=not model.greenlets)
     if is_asynchronous(target):
         target.start()
@@ -149,10 +165,10 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         plan=plan,
         target=target,
         traffic=traffic,
-        answers=Answers(marks, owner, record, target.session_cookie, examiner),
+        answers=Answers(marks, owner, record, target.session_cookie, examiner, wire),
         residue=residue,
         origins=origins,
-        census=Census(plan, traffic, record, importing.resolve, marks),
+        census=_census(plan, traffic, record, marks),
         inside=inside,
         probes=probes,
         record=record,
@@ -175,12 +191,28 @@ def follow_live(crew: Crew) -> None:
         crew.record.on_event = crew.ended.befell
 
 
-def _traffic(plan: Plan, native: Native, model: Model, *, is_asgi: bool) -> Traffic:
-    if not plan.load.live:
+def _traffic(plan: Plan, sleep: Callable[[float], None], *, is_asgi: bool) -> Traffic:
+    if plan.load.live:
+        # A loop must not be held up: its requests are asked for again by a timer.
+        has_loop = is_asgi or plan.workers.model == "tasks"
+        return Crowd(plan, time.perf_counter, None if has_loop else sleep)
+    if plan.load.rate_per_s is None:
         return Traffic(plan, time.perf_counter)
-    # A loop must not be held up: its requests are asked for again by a timer.
-    has_loop = is_asgi or plan.workers.model == "tasks"
-    return Crowd(plan, time.perf_counter, None if has_loop else model.pause(native))
+    return OpenTraffic(plan, time.perf_counter, sleep)
+
+
+def _wire(target: Target | AsyncTarget, plan: Plan, record: Record, marks: Marks) -> Wire | None:
+    """What judges connections; None where none are used."""
+    if not isinstance(target, Http):
+        return None
+    target.wire = Wire(record, marks, [each.route for each in plan.steps])
+    return target.wire
+
+
+def _census(plan: Plan, traffic: Traffic, record: Record, marks: Marks) -> Census | None:
+    if plan.is_remote:
+        return None
+    return Census(plan, traffic, record, importing.resolve, marks)
 
 
 def _listen(

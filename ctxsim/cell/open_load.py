@@ -1,0 +1,65 @@
+"""An open load: requests become due at even intervals, whether or not earlier ones were answered.
+
+A closed load sends less where answers are slow, and so leaves out just those latencies that would
+be worst. Here a request that could not be sent in time is late, and its latency says so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from ctxsim.cell.plan import Plan
+from ctxsim.cell.visits import Request, Response, Traffic
+
+# Who waits for its time looks so often whether it was told to stop.
+_LONGEST_WAIT_S = 0.1
+_LATE = 0.95
+
+
+class OpenTraffic(Traffic):
+    """Traffic at a rate. `sleep` is how the workers that ask for requests wait."""
+
+    def __init__(
+        self, plan: Plan, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        super().__init__(plan, clock)
+        assert plan.load.rate_per_s is not None
+        self._every_s = 1 / plan.load.rate_per_s
+        self._sleep = sleep
+        self._arrivals = itertools.count()
+        self._answered = itertools.count()
+        self._began = self._now = clock()
+        self._number_answered = 0
+
+    def begin(self) -> None:
+        super().begin()
+        self._began = self._clock()
+
+    def take(self) -> Request | None:
+        due = self._began + next(self._arrivals) * self._every_s
+        # One that is due after the end is none; the end is where the last one was due.
+        while (left_s := min(due, self._deadline) - self._clock()) > 0:
+            self._sleep(min(left_s, _LONGEST_WAIT_S))
+        if due >= self._deadline:
+            return None
+        request = super().take()
+        if request is not None:
+            request.due = due
+        return request
+
+    def done(self, request: Request, response: Response, *, kept_promise: bool) -> None:
+        super().done(request, response, kept_promise=kept_promise)
+        self._number_answered = next(self._answered) + 1
+
+    def missed(self) -> Iterator[str]:
+        """What to say where fewer requests were sent than became due."""
+        load = self.plan.load
+        if load.duration_s is None:
+            return
+        wanted = int(load.duration_s / self._every_s)
+        if self._number_answered < _LATE * wanted and not self.is_over:
+            yield (
+                f"of {wanted:,} requests that became due, {self._number_answered:,} were sent in "
+                "time: all workers waited for answers; latencies of the others are not known"
+            )

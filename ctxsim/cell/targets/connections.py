@@ -1,0 +1,227 @@
+"""Connections to a server, and who shares which."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import select
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ctxsim.cell.plan import Address
+from ctxsim.cell.targets.wire import ClosedError, Reader, Received
+from ctxsim.cell.visits import Request
+from ctxsim.cell.witness.wire import Line
+from ctxsim.errors import TargetError
+
+# So many requests may wait on one connection for their answers.
+_MOST_PIPELINED = 4
+# A socket that is closed with this tells its peer by a reset, as a client that vanished does.
+_AT_ONCE = struct.pack("ii", 1, 0)
+_CONNECT_S = 10.0
+
+
+Place = tuple[Any, ...]
+
+
+class Connection:
+    """One connection, whose requests are answered in the order in which they were sent.
+
+    `users` counts the requests that hold it; it is changed by `Connections` alone.
+    """
+
+    def __init__(self, sock: socket.socket, reader: Reader) -> None:
+        self.sock = sock
+        self.reader = reader
+        self.line = Line()
+        self.users = 1
+        self.used = 0
+        # Whether others may send on it before the last answer has come, and whether it has ended.
+        self.is_open = self.broken = False
+        self._turn = threading.Condition()
+        self._sent = self._received = 0
+
+    def send(self, data: bytes) -> int:
+        """Send one whole request; gives its place among those of the connection."""
+        with self._turn:
+            place = self._sent
+            self._sent += 1
+            self.used += 1
+            self.sock.sendall(data)
+        return place
+
+    def receive(self, place: int, method: str, *, slow: bool = False) -> Received:
+        """The answer to the request at `place`, after the answers to those before it."""
+        with self._turn:
+            while self._received < place and not self.broken:
+                self._turn.wait()
+            is_next = self._received == place
+        if not is_next:
+            raise ClosedError(begun=False)
+        try:
+            received = self.reader.response(method, slow=slow)
+        except BaseException:
+            self.give_up()
+            raise
+        with self._turn:
+            self._received += 1
+            self.broken = self.broken or not received.stays
+            self._turn.notify_all()
+        return received
+
+    def give_up(self) -> None:
+        """Nothing more is sent on it; who waits for an earlier answer may still get it.
+
+        It is closed by whoever gives it back last: none must close it while another one reads.
+        """
+        self.broken = True
+        with self._turn:
+            self._turn.notify_all()
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Close it, as its only user; `at_once` by a reset."""
+        self.broken = True
+        if at_once:
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.sock.close()
+
+    def unasked(self) -> bytes | None:
+        """What came on it while no answer was awaited; None where it can be used again."""
+        if self.reader.unread:
+            return self.reader.unread
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        if not poll.poll(0):
+            return None
+        self.sock.setblocking(False)
+        try:
+            return self.sock.recv(65536)
+        except OSError:
+            return b""
+
+
+class Connections:
+    """Opens connections, and keeps those that are idle for whoever comes next."""
+
+    def __init__(
+        self, address: Address, timeout_s: float, pause: Callable[[], object], told: str
+    ) -> None:
+        self._places = _resolved(address, told)
+        self._timeout_s = timeout_s
+        self._pause = pause
+        self._idle: deque[Connection] = deque()
+        self._busy: dict[Connection, None] = {}
+        self._lock = threading.Lock()
+        # Is given what came on a connection while nothing was asked.
+        self.on_unasked: Callable[[bytes], None] = lambda _data: None
+
+    def fresh(self) -> Connection:
+        """A connection of one's own; raises OSError."""
+        for place in self._places[:-1]:
+            try:
+                sock = self._connected(*place)
+            except ConnectionRefusedError:
+                # A name may mean an address of either version, of which the server has one.
+                self._places = [each for each in self._places if each != place] or [place]
+            else:
+                break
+        else:
+            sock = self._connected(*self._places[-1])
+        return Connection(sock, Reader(sock, self._timeout_s, self._pause))
+
+    def _connected(self, family: socket.AddressFamily, place: Place) -> socket.socket:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(min(_CONNECT_S, self._timeout_s))
+            sock.connect(place)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(self._timeout_s)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def shared(self) -> Connection:
+        """The connection that was used last and is idle, or a fresh one."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                connection = self._idle.pop()
+            unasked = connection.unasked()
+            if unasked is None:
+                connection.users = 1
+                connection.sock.settimeout(self._timeout_s)
+                self._hold(connection)
+                return connection
+            connection.close()
+            if unasked:
+                self.on_unasked(unasked)
+        connection = self.fresh()
+        self._hold(connection)
+        return connection
+
+    def joined(self) -> Connection | None:
+        """A connection on which a request waits for its answer, to send another one behind it."""
+        with self._lock:
+            for connection in self._busy:
+                if connection.is_open and connection.users < _MOST_PIPELINED:
+                    connection.users += 1
+                    return connection
+        return None
+
+    def give_back(self, connection: Connection) -> None:
+        """The caller needs it no longer; the last one leaves it idle, or closes it."""
+        with self._lock:
+            connection.users -= 1
+            if connection.users:
+                return
+            self._busy.pop(connection, None)
+            connection.is_open = False
+            if not connection.broken:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """Close what is idle; what came on it while nothing was asked is told."""
+        while self._idle:
+            connection = self._idle.pop()
+            unasked = connection.unasked()
+            connection.close()
+            if unasked:
+                self.on_unasked(unasked)
+
+    def _hold(self, connection: Connection) -> None:
+        with self._lock:
+            self._busy[connection] = None
+
+
+def may_be_pipelined(request: Request) -> bool:
+    """Whether a request may be sent before an earlier one is answered (RFC 9112, 9.3.2)."""
+    return request.prepared.step.method in ("GET", "HEAD", "OPTIONS") and not request.body
+
+
+def _resolved(address: Address, told: str) -> list[tuple[socket.AddressFamily, Place]]:
+    """Where the host's name leads to, asked once; raises TargetError."""
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise TargetError(f"{told}: {address.host} is no known host: {error.strerror}") from error
+    places = [(socket.AddressFamily(each[0]), each[4]) for each in found]
+    if address.loopback_only:
+        places = [each for each in places if _is_loopback(each[1])]
+    if not places:
+        raise TargetError(
+            f"{told}: {address.host} does not lead to this machine", "name it with --allow-host"
+        )
+    return places
+
+
+def _is_loopback(place: Place) -> bool:
+    return ipaddress.ip_address(str(place[0]).partition("%")[0]).is_loopback

@@ -1,0 +1,234 @@
+"""HTTP/1.1 as bytes on a socket (RFC 9112): requests written, responses read as they come.
+
+It is ours because it has to do what no client library does: several requests before the first
+answer, readers that are slow, clients that leave at a chosen byte.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+_CHUNK_BYTES = 64 * 1024
+# What a slow reader takes at a time, so many times; then it reads on as others do.
+_SIP_BYTES, _SIPS = 512, 16
+_LONGEST_HEAD = 256 * 1024
+_LONGEST_BODY = 256 * 1024**2
+_INFORMATIONAL, _SWITCHING = 1, 101
+_WITHOUT_BODY = frozenset({204, 304})
+_BAD_LINE = "what came is no HTTP response: {!r}"
+
+
+class NoResponseError(Exception):
+    """What came back is no response, or not a whole one."""
+
+
+class ClosedError(NoResponseError):
+    """The connection ended before the response did; `begun`: some of it had come."""
+
+    def __init__(self, *, begun: bool) -> None:
+        super().__init__(f"the connection ended {'within' if begun else 'before'} the response")
+        self.begun = begun
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response as it came. `stays`: the connection can carry another request."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    stays: bool
+
+
+class Reader:
+    """Reads the responses of one connection, one after the other.
+
+    `clock` tells seconds; `pause` lets others run where the reader is slow.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        timeout_s: float,
+        pause: Callable[[], object],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._sock = sock
+        self._timeout_s = timeout_s
+        self._pause = pause
+        self._clock = clock
+        self._kept = bytearray()
+        self._deadline = 0.0
+        # How many sips a slow reader still takes.
+        self._sips = 0
+
+    @property
+    def unread(self) -> bytes:
+        """What had come already, and belongs to no response that was read."""
+        return bytes(self._kept)
+
+    def first_bytes(self) -> None:
+        """Wait until something of the next response is there."""
+        self._begin(slow=False)
+        if not self._kept:
+            self._more()
+
+    def response(self, method: str, *, slow: bool = False) -> Received:
+        """The response to the oldest request that has none yet, which was sent with `method`.
+
+        Raises NoResponseError, and OSError as sockets do (TimeoutError after the timeout).
+        """
+        self._begin(slow=slow)
+        while True:
+            version, status, reason, headers = self._head()
+            if status // 100 != _INFORMATIONAL or status == _SWITCHING:
+                break
+        fields = _fields(headers)
+        stays = _stays(version, fields.get("connection", ""))
+        if method == "HEAD" or status in _WITHOUT_BODY:
+            return Received(status, reason, headers, b"", stays)
+        if "chunked" in fields.get("transfer-encoding", "").lower():
+            body = self._chunked()
+        elif "content-length" in fields:
+            body = self._take(_length(fields["content-length"]))
+        else:
+            body, stays = self._rest(), False
+        return Received(status, reason, headers, body, stays)
+
+    def _begin(self, *, slow: bool) -> None:
+        self._deadline = self._clock() + self._timeout_s
+        self._sips = _SIPS if slow else 0
+
+    def _more(self) -> None:
+        """Take what comes next; raises ClosedError at the end."""
+        left_s = self._deadline - self._clock()
+        if left_s <= 0:
+            raise TimeoutError(f"no whole response within {self._timeout_s:g} s")
+        self._sock.settimeout(left_s)
+        wanted = _CHUNK_BYTES
+        if self._sips:
+            self._sips -= 1
+            wanted = _SIP_BYTES
+            self._pause()
+        try:
+            data = self._sock.recv(wanted)
+        except ConnectionError:
+            data = b""
+        if not data:
+            raise ClosedError(begun=bool(self._kept))
+        self._kept += data
+
+    def _head(self) -> tuple[str, int, str, list[tuple[str, str]]]:
+        while (end := self._kept.find(b"\r\n\r\n")) < 0:
+            if len(self._kept) > _LONGEST_HEAD:
+                raise NoResponseError("the head of a response has no end")
+            self._more()
+        first, *lines = self._kept[:end].decode("latin-1").split("\r\n")
+        version, _, rest = first.partition(" ")
+        number, _, reason = rest.partition(" ")
+        if not version.startswith("HTTP/1.") or not (number.isdigit() and len(number) == 3):  # noqa: PLR2004 - three digits, RFC 9112, 4
+            raise NoResponseError(_BAD_LINE.format(first[:60]))
+        headers = []
+        for line in lines:
+            name, colon, value = line.partition(":")
+            if not colon or not name:
+                raise NoResponseError(_BAD_LINE.format(line[:60]))
+            headers.append((name, value.strip(" \t")))
+        del self._kept[: end + 4]
+        return version, int(number), reason, headers
+
+    def _line(self) -> bytes:
+        while (end := self._kept.find(b"\r\n")) < 0:
+            if len(self._kept) > _LONGEST_HEAD:
+                raise NoResponseError("a line of a chunked body has no end")
+            self._within()
+        line = bytes(self._kept[:end])
+        del self._kept[: end + 2]
+        return line
+
+    def _take(self, length: int) -> bytes:
+        if length > _LONGEST_BODY:
+            raise NoResponseError(f"a body of {length:,} bytes is more than is read")
+        while len(self._kept) < length:
+            self._within()
+        body = bytes(self._kept[:length])
+        del self._kept[:length]
+        return body
+
+    def _chunked(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            digits = self._line().partition(b";")[0].strip()
+            try:
+                length = int(digits, 16)
+            except ValueError:
+                raise NoResponseError(f"no length of a chunk: {digits[:20]!r}") from None
+            if length == 0:
+                break
+            size += length
+            if length < 0 or size > _LONGEST_BODY:
+                raise NoResponseError(f"no length of a chunk: {digits[:20]!r}")
+            parts.append(self._take(length))
+            if self._line():
+                raise NoResponseError("a chunk is longer than it says")
+        while self._line():
+            # Trailers say nothing of the body.
+            continue
+        return b"".join(parts)
+
+    def _rest(self) -> bytes:
+        """All until the connection ends, which is the only end that such a body has."""
+        while len(self._kept) <= _LONGEST_BODY:
+            try:
+                self._more()
+            except ClosedError:
+                body = bytes(self._kept)
+                self._kept.clear()
+                return body
+        raise NoResponseError("a body without a length has no end")
+
+    def _within(self) -> None:
+        """More of a response that has begun."""
+        try:
+            self._more()
+        except ClosedError:
+            raise ClosedError(begun=True) from None
+
+
+def _fields(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The headers that say how long a message is; two lengths that differ are refused."""
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        if key == "content-length" and fields.get(key, value) != value:
+            raise NoResponseError(f"two lengths of one body: {fields[key]} and {value}"[:120])
+        fields[key] = value
+    return fields
+
+
+def _length(value: str) -> int:
+    if not value.isdigit():
+        raise NoResponseError(f"no length of a body: {value[:20]!r}")
+    return int(value)
+
+
+def _stays(version: str, connection: str) -> bool:
+    words = {word.strip() for word in connection.lower().split(",")}
+    return "close" not in words and (version != "HTTP/1.0" or "keep-alive" in words)
+
+
+def head(method: str, path: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """The head of a request. `path` may carry a query; it was quoted before."""
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    """A body in chunks of so many bytes."""
+    pieces = (body[at : at + size] for at in range(0, len(body), size))
+    return b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in pieces) + b"0\r\n\r\n"

@@ -1,0 +1,147 @@
+"""A small HTTP server on plain sockets that is right, or wrong in one chosen way.
+
+Run as `python broken_server.py PORT MODE`. It answers any request with what it was asked: its
+query, its body and its X-User. Modes, each of which makes it wrong once in a while:
+
+right       no fault at all
+swapped     of two requests that wait on one connection, each gets the other's answer
+behind      after three answers a connection sends the last one again, and stays one behind
+stale       now and then the body is that of the last answer on the connection
+global      the application's doing: now and then an answer holds what the last request asked
+extra       after some answers the same answer comes once more, unasked
+hangs_up    each connection ends with its first answer, without saying so before
+chunked     right, in chunks, after an interim response
+until_close right, the end of the connection being that of the body
+no_large    bodies of more than 100 kB are refused, and so are those in chunks
+loses_body  bodies in chunks seem to be empty
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import sys
+import threading
+
+LAST = {"asked": "nobody"}
+COUNT = {"answers": 0}
+
+
+class Connection:
+    def __init__(self, sock: socket.socket, mode: str) -> None:
+        self.sock = sock
+        self.mode = mode
+        self.kept = b""
+        self.answered = 0
+        self.last = b""
+
+    def more(self) -> None:
+        data = self.sock.recv(65536)
+        if not data:
+            raise EOFError
+        self.kept += data
+
+    def line(self) -> bytes:
+        while b"\r\n" not in self.kept:
+            self.more()
+        line, _, self.kept = self.kept.partition(b"\r\n")
+        return line
+
+    def take(self, length: int) -> bytes:
+        while len(self.kept) < length:
+            self.more()
+        data, self.kept = self.kept[:length], self.kept[length:]
+        return data
+
+    def request(self) -> tuple[str, dict[str, str], bytes]:
+        method, target, _ = self.line().decode().split(" ")
+        headers = {"method": method}
+        while line := self.line():
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        if headers.get("transfer-encoding") == "chunked":
+            body = b""
+            while length := int(self.line(), 16):
+                body += self.take(length)
+                self.line()
+            self.line()
+            if self.mode == "loses_body":
+                body = b""
+            if self.mode == "no_large":
+                body = b"x" * 200_000
+        else:
+            body = self.take(int(headers.get("content-length", 0)))
+        return target, headers, body
+
+    def body_of(self, target: str, headers: dict[str, str], body: bytes) -> bytes:
+        asked = f"{target} {body.strip().decode()[:300]} {headers.get('x-user', '')}"
+        if self.mode == "global":
+            asked, LAST["asked"] = (LAST["asked"] if COUNT["answers"] % 5 == 4 else asked), asked
+        COUNT["answers"] += 1
+        return asked.encode()
+
+    def answer(self, request: tuple[str, dict[str, str], bytes]) -> bytes:
+        status = "200 OK"
+        text = self.body_of(*request)
+        if self.mode == "no_large" and len(request[2]) > 100_000:
+            status, text = "413 Content Too Large", b"too large"
+        if self.mode == "stale" and self.answered % 3 == 2:
+            text = self.last
+        self.last = text
+        self.answered += 1
+        if self.mode == "chunked":
+            chunks = b"".join(b"%x\r\n%b\r\n" % (1, text[i : i + 1]) for i in range(len(text)))
+            early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+            head = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            return early + head + chunks + b"0\r\n\r\n"
+        if self.mode == "until_close":
+            return f"HTTP/1.0 {status}\r\n\r\n".encode() + text
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+        return head + text
+
+    def serve(self) -> None:
+        before = b""
+        while True:
+            requests = [self.request()]
+            # A moment in which more may come on this connection.
+            select.select([], [], [], 0.003)
+            if self.mode == "swapped":
+                self.sock.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    self.more()
+                self.sock.setblocking(True)
+                if self.kept:
+                    requests.append(self.request())
+            answers = [self.answer(each) for each in requests]
+            for answer in reversed(answers):
+                sent = answer
+                if self.mode == "behind" and self.answered > 3:
+                    sent = before
+                before = answer
+                self.sock.sendall(sent)
+                if self.mode == "extra" and self.answered % 4 == 3:
+                    self.sock.sendall(sent)
+            if self.mode in ("hangs_up", "until_close"):
+                return
+
+
+def serve(sock: socket.socket, mode: str) -> None:
+    with sock:
+        try:
+            Connection(sock, mode).serve()
+        except (EOFError, ConnectionError, ValueError):
+            # The client has left, or sent no request: to hang up is an answer.
+            return
+
+
+def main(port: int, mode: str) -> None:
+    listening = socket.create_server(("127.0.0.1", port), backlog=512)
+    while True:
+        sock, _ = listening.accept()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=serve, args=(sock, mode), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,305 @@
+"""Whole runs against servers: each fault of the wire is seen red, and a right server is clean."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ctxsim.errors import TargetError, UsageError
+from ctxsim.jobs import Options
+from ctxsim.scenario import Scenario
+from ctxsim.simulation import Outcome, simulate
+
+SERVER = Path(__file__).with_name("broken_server.py")
+STEPS = """
+steps:
+- get: /cart?tag={canary}
+  expect: {status: 200, contains: "{canary}"}
+- post: /note
+  body: "note of {canary}"
+  expect: {status: 200, contains: "{canary}"}
+- get: /list?tag={canary}
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run a scenario against the small server in one of its modes.
+
+    What is answered alone is asked where `alone` says so; the wire's faults show without.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def of(mode: str, *lines: str, alone: bool = False) -> Outcome:
+        port = free_port()
+        keys = {line.partition(":")[0] for line in lines}
+        usual = ["load: {requests: 250}", "workers: ['greenlets:20']", "seed: 5"]
+        text = "\n".join(
+            [
+                "version: 1",
+                f"target: {{kind: http, url: 'http://127.0.0.1:{port}',"
+                f" start: '{sys.executable} {SERVER} {port} {mode}'}}",
+                *lines,
+                *(each for each in usual if each.partition(":")[0] not in keys),
+                STEPS,
+            ]
+        )
+        return simulate(Scenario.parse(text), options=Options(compare_alone=alone))
+
+    return of
+
+
+def codes(outcome: Outcome) -> set[str]:
+    return {each.code for each in outcome.findings}
+
+
+@pytest.mark.parametrize("workers", ["sync", "threads:8", "threads:8:fresh", "greenlets:20"])
+def test_a_right_server_is_clean(run, workers: str) -> None:
+    outcome = run("right", f"workers: ['{workers}']")
+    [cell] = outcome.cells
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("clean", 0, set())
+    assert cell.requests == 250
+    assert cell.compared > 200
+    assert cell.failed == 0
+    assert cell.faults["abort"] > 0
+
+
+@pytest.mark.parametrize("mode", ["chunked", "until_close", "hangs_up"])
+def test_a_server_may_answer_in_other_ways(run, mode: str) -> None:
+    """In chunks, until the end of the connection, and without pipelining: all of that is HTTP."""
+    outcome = run(mode, alone=mode == "chunked")
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("clean", 0, set())
+    assert outcome.cells[0].failed == 0
+
+
+@pytest.mark.parametrize("mode", ["swapped", "behind", "extra"])
+def test_an_answer_in_the_place_of_another_is_told_of_the_wire(run, mode: str) -> None:
+    outcome = run(mode)
+    assert "CTX503" in codes(outcome)
+    assert outcome.exit_code == 1
+    [first] = [each for each in outcome.findings if each.code == "CTX503"][:1]
+    assert "of the same connection" in first.story[0]
+
+
+@pytest.mark.parametrize("mode", ["stale", "global"])
+def test_a_value_that_is_kept_is_told_of_the_application(run, mode: str) -> None:
+    """Whose answer came in its own place as well was not misplaced."""
+    outcome = run(mode)
+    assert "CTX201" in codes(outcome)
+    assert "CTX503" not in codes(outcome)
+
+
+@pytest.mark.parametrize("mode", ["swapped", "behind", "extra", "stale"])
+def test_faults_of_connections_do_not_show_where_each_request_has_its_own(run, mode: str) -> None:
+    outcome = run(mode, "connections: none")
+    assert (outcome.verdict, codes(outcome)) == ("clean", set())
+
+
+@pytest.mark.parametrize("mode", ["no_large", "loses_body"])
+def test_bodies_that_a_server_does_not_take_are_no_finding(run, mode: str) -> None:
+    """That they were not judged is told."""
+    outcome = run(mode)
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("clean", 0, set())
+    assert any("POST /note as" in note for note in outcome.document.notes)
+
+
+def started(tmp_path: Path, start: str, *lines: str, port: int = 0) -> Scenario:
+    text = "\n".join(
+        [
+            "version: 1",
+            f"target: {{kind: http, url: 'http://127.0.0.1:{port or free_port()}',"
+            f' start: "{start}", wait: 5s}}',
+            "load: {requests: 60}",
+            "workers: [sync]",
+            *lines,
+            "steps: [{get: '/?t={canary}'}]",
+        ]
+    )
+    file = tmp_path / "started.yaml"
+    file.write_text(text, encoding="utf-8")
+    return Scenario.load(file)
+
+
+def test_a_server_that_fails_at_its_start_is_told_with_its_last_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fails.py").write_text("print('no database'); raise SystemExit(7)")
+    with pytest.raises(TargetError) as caught:
+        simulate(started(tmp_path, f"{sys.executable} fails.py"))
+    said = str(caught.value)
+    assert "ended with code 7 at its start" in said
+    assert "no database" in said
+    assert ".ctxsim/server.log" in said
+    assert caught.value.exit_code == 3
+
+
+def test_a_server_that_never_answers_is_given_up_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It listens, as gunicorn does before its workers are there, and nobody answers."""
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+    (tmp_path / "mute.py").write_text(
+        "import os, socket, time\n"
+        f"listening = socket.create_server(('127.0.0.1', {port}))\n"
+        "open('pid', 'w').write(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    with pytest.raises(TargetError, match=r"no server answers at .* after 5 s"):
+        simulate(started(tmp_path, f"{sys.executable} mute.py", port=port))
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended may wait for ever to be reaped."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_server_is_ended_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its children do not outlive the run, though they do not listen to SIGTERM."""
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    (tmp_path / "forks.py").write_text(
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+        "open('pid', 'w').write(str(child.pid))\n"
+        f"sys.path.insert(0, {str(SERVER.parent)!r})\n"
+        f"import broken_server; broken_server.main({port}, 'right')\n"
+    )
+    scenario = started(tmp_path, f"{sys.executable} forks.py", port=port)
+    outcome = simulate(scenario, options=Options(compare_alone=False))
+    assert outcome.verdict == "clean"
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_another_server_at_the_place_is_not_taken_for_the_one_that_is_started(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        scenario = started(tmp_path, "true", port=other.getsockname()[1])
+        with pytest.raises(TargetError, match=r"something answers at .* already"):
+            simulate(scenario)
+
+
+def test_a_command_that_is_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TargetError, match="cannot be run: gunicron: No such file"):
+        simulate(started(tmp_path, "gunicron shop:app"))
+
+
+def test_a_server_that_dies_amid_the_run_is_no_clean_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+    (tmp_path / "dies.py").write_text(
+        f"import os, sys; sys.path.insert(0, {str(SERVER.parent)!r})\n"
+        "import broken_server\n"
+        "answer = broken_server.Connection.answer\n"
+        "def dying(self, request):\n"
+        "    if broken_server.COUNT['answers'] > 40: os._exit(9)\n"
+        "    return answer(self, request)\n"
+        "broken_server.Connection.answer = dying\n"
+        f"broken_server.main({port}, 'right')\n"
+    )
+    scenario = started(tmp_path, f"{sys.executable} dies.py", port=port)
+    outcome = simulate(scenario, options=Options(compare_alone=False))
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert any("ended amid the run, with code 9" in each for each in outcome.document.reasons)
+
+
+def test_a_server_that_runs_already_is_sent_requests(tmp_path: Path) -> None:
+    port = free_port()
+    server = subprocess.Popen([sys.executable, str(SERVER), str(port), "right"])
+    text = (
+        f"version: 1\ntarget: {{kind: http, url: 'http://localhost:{port}/shop', wait: 10s}}\n"
+        "load: {requests: 60}\nworkers: [sync]\nsteps: [{get: '/?t={canary}'}]\n"
+    )
+    try:
+        outcome = simulate(Scenario.parse(text))
+    finally:
+        server.kill()
+        server.wait()
+    assert (outcome.verdict, outcome.cells[0].requests) == ("clean", 60)
+    with pytest.raises(TargetError, match="no server answers"):
+        simulate(Scenario.parse(text.replace("10s", "100ms")))
+
+
+def test_load_goes_to_this_machine_unless_a_host_is_allowed() -> None:
+    head = "version: 1\ntarget: {kind: http, url: 'http://shop.invalid', wait: 50ms}\n"
+    steps = "steps: [{get: /}]\n"
+    scenario = Scenario.parse(head + steps)
+    with pytest.raises(UsageError, match=r"--allow-host shop\.invalid"):
+        simulate(scenario)
+    allowed = Options(allowed_hosts=("shop.invalid",))
+    with pytest.raises(UsageError, match="needs a rate and a duration"):
+        simulate(scenario, options=allowed)
+    paced = Scenario.parse(f"{head}load: {{rate: 5/s, duration: 1s}}\n{steps}")
+    with pytest.raises(UsageError, match=r"--allow-host shop\.invalid"):
+        simulate(paced, options=Options(allowed_hosts=("other.invalid",)))
+    # Then it is asked where that is, which nobody knows.
+    with pytest.raises(TargetError, match="no server answers"):
+        simulate(paced, options=allowed)
+
+
+def test_a_load_at_a_rate_counts_latencies_from_when_requests_were_due(run) -> None:
+    """One client sends to a server that needs 3 ms: at 1,000/s they come later and later."""
+    keys = ("workers: [sync]", "connections: none", "faults: none")
+    slow = run("right", *keys, "load: {rate: 20/s, duration: 2s}")
+    [cell] = slow.cells
+    assert 35 <= cell.requests <= 40
+    fast = run("right", *keys, "load: {rate: 1000/s, duration: 2s}")
+    [cell] = fast.cells
+    assert cell.timing.latency_s is not None
+    assert cell.timing.latency_s.max > 0.5
+    assert any("became due" in note for note in fast.document.notes)
+
+
+def test_an_interruption_ends_the_server(tmp_path: Path) -> None:
+    """Ctrl-C ends the run with what is known, and the server with it."""
+    port = free_port()
+    scenario = started(tmp_path, f"{sys.executable} {SERVER} {port} right", port=port)
+    text = scenario.text.replace("{requests: 60}", "{duration: 60s}")
+    (tmp_path / "started.yaml").write_text(text, encoding="utf-8")
+    ctxsim = subprocess.Popen(
+        [sys.executable, "-m", "ctxsim", "run", "started.yaml", "-q"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        while not listens(port):
+            assert ctxsim.poll() is None
+        ctxsim.send_signal(signal.SIGINT)
+        ctxsim.communicate(timeout=60)
+    finally:
+        ctxsim.kill()
+    assert ctxsim.returncode == 130
+    assert not listens(port)
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True

@@ -230,7 +230,7 @@ WRONG = [
     (
         ["zzz"],
         "error: no such command: zzz\n"
-        "  there are check, doctor, explain, gallery, init, matrix, replay, run, schema, "
+        "  there are check, doctor, explain, gallery, init, locust, matrix, replay, run, schema, "
         "validate",
     ),
     (["run"], "error: SCENARIO... is missing\n  see ctxsim run --help"),

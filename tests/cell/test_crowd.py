@@ -1,0 +1,119 @@
+"""Users who come and go while a load runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ctxsim.cell.crowd import Crowd, poll_s
+from ctxsim.cell.history import Event, Who
+from ctxsim.cell.plan import Flow, Load, Plan, Step, Target, Users, Workers
+from ctxsim.cell.visits import Response, Traffic
+from ctxsim.cell.workers.ended import Ended
+
+PLAN = Plan(
+    scenario="s",
+    run="0badcafe",
+    process=1,
+    seed=5,
+    target=Target("app:app"),
+    workers=Workers.parse("threads:8"),
+    flows=(Flow("steps", 1.0, (Step("", "GET", "/?tag={canary}"),)),),
+    users=Users(count=20, visitor=False),
+    load=Load(live=True),
+)
+ANSWER = Response(200, [], b"")
+
+
+def crowd(wait=None, plan=PLAN):
+    return Crowd(plan, lambda: 0.0, wait)
+
+
+def in_flight(traffic):
+    """All requests that can be in flight at once."""
+    requests = []
+    while (request := traffic.take()) is not None:
+        requests.append(request)
+    return requests
+
+
+def test_nobody_is_there_before_users_come():
+    assert in_flight(crowd()) == []
+
+
+def test_as_many_requests_are_in_flight_as_users_are_there():
+    traffic = crowd()
+    traffic.resize(3)
+    first = in_flight(traffic)
+    assert sorted(each.user.number for each in first) == [1, 2, 3]
+    traffic.resize(5)
+    assert sorted(each.user.number for each in in_flight(traffic)) == [4, 5]
+
+
+def test_who_has_gone_sends_nothing_more_and_goes_on_when_it_is_back():
+    traffic = crowd()
+    traffic.resize(3)
+    for request in in_flight(traffic):
+        traffic.done(request, ANSWER, kept_promise=True)
+    traffic.resize(1)
+    assert [each.user.number for each in in_flight(traffic)] == [1]
+    traffic.resize(3)
+    again = in_flight(traffic)
+    assert sorted((each.user.number, each.number) for each in again) == [(2, 2), (3, 2)]
+
+
+def test_visitors_come_by_their_share():
+    traffic = crowd(plan=replace(PLAN, users=Users(count=20)))
+    traffic.resize(10)
+    users = [each.user.number for each in in_flight(traffic)]
+    assert (len([n for n in users if n]), users.count(0)) == (10, 2)
+
+
+def test_a_worker_waits_until_somebody_is_there():
+    waited = []
+
+    def wait(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            traffic.resize(1)
+
+    traffic = crowd(wait)
+    assert traffic.take().user.number == 1
+    assert waited == [traffic.poll_s] * 3
+
+
+def test_a_worker_waits_no_more_when_all_have_gone():
+    traffic = crowd(lambda _: traffic.stop())
+    assert traffic.take() is None
+    assert poll_s(traffic) is None
+
+
+@pytest.mark.parametrize(("words", "least", "most"), [("sync", 0.005, 0.005), ("tasks:4000", 1, 3)])
+def test_however_many_wait_they_ask_about_as_often(words, least, most):
+    plan = replace(PLAN, workers=Workers.parse(words))
+    assert least <= poll_s(crowd(plan=plan)) <= most
+
+
+def test_no_other_load_is_waited_for():
+    assert poll_s(Traffic(PLAN, lambda: 0.0)) is None
+
+
+def event(request, kind):
+    return Event(kind, "body", Who(request.user.number, request.number, "GET /"))
+
+
+def test_each_request_is_told_once_with_the_kind_of_what_befell_it():
+    traffic = crowd()
+    traffic.resize(4)
+    one, two, three, four = in_flight(traffic)
+    ended = Ended()
+    ended.befell(event(one, "answer.foreign"))
+    # What may be chance is no failure of a request.
+    ended.befell(event(two, "answer.otherwise"))
+    for request, failure in ((one, "500"), (two, ""), (three, "500"), (four, "")):
+        ended.add(request, 0.0015, failure)
+    [rows] = ended.batches()
+    foreign = "a response carried a value that belongs to another request or user"
+    assert rows == [(0, 1500, foreign), (0, 1500, ""), (0, 1500, "500"), (0, 1500, "")]
+    assert list(ended.batches()) == []

@@ -10,6 +10,7 @@ stale       now and then the body is that of the last answer on the connection
 global      the application's doing: now and then an answer holds what the last request asked
 extra       after some answers the same answer comes once more, unasked
 hangs_up    each connection ends with its first answer, without saying so before
+loses_post  hangs up on a POST that is not the first request of its connection
 chunked     right, in chunks, after an interim response
 until_close right, the end of the connection being that of the body
 no_large    bodies of more than 100 kB are refused, and so are those in chunks
@@ -104,6 +105,8 @@ class Connection:
         before = b""
         while True:
             requests = [self.request()]
+            if self.mode == "loses_post" and self.answered and requests[0][2]:
+                return
             # A moment in which more may come on this connection.
             select.select([], [], [], 0.003)
             if self.mode == "swapped":

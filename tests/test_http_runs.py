@@ -113,6 +113,14 @@ def test_bodies_that_a_server_does_not_take_are_no_finding(run, mode: str) -> No
     assert any("POST /note as" in note for note in outcome.document.notes)
 
 
+def test_requests_that_are_lost_with_their_connections_are_a_doubt(run) -> None:
+    """They may have been carried out, so they are not sent again; most were judged nowhere."""
+    outcome = run("loses_post")
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert outcome.cells[0].faults["lost"] > 25
+    assert any("were lost with connections" in each for each in outcome.document.reasons)
+
+
 def started(tmp_path: Path, start: str, *lines: str, port: int = 0) -> Scenario:
     text = "\n".join(
         [

@@ -103,6 +103,8 @@ def _carry_out(
         elapsed_s = time.perf_counter() - started
         for remark in models.finish(crew):
             channel.say({"say": "remark", "text": remark})
+        for doubt in models.doubts(crew):
+            channel.say({"say": "doubt", "text": doubt})
         if not ticker.stopped:
             _look_at_what_is_left(plan, crew, model.pause(native))
     finally:

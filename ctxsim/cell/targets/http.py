@@ -63,6 +63,8 @@ class Http:
         self._pipelines = self._shares and "pipelined" in self._ways and plan.workers.in_flight > 1
         # How many requests were answered that were sent behind another one; how many were not.
         self.pipelined = self._unanswered = 0
+        # How many requests were lost with a shared connection.
+        self.lost = 0
         self.facts = {"kind": "http", "app": target.app}
         timeout_s = min(_TIMEOUT_S, max(1.0, plan.stall_s * 2 / 3))
         self._connections = Connections(
@@ -79,6 +81,11 @@ class Http:
         self.wire.finish()
         if self._unanswered and not self.pipelined:
             yield "the server answers no pipelined requests; they were sent again"
+        if self.lost:
+            yield (
+                f"{self.lost:,} requests got no answer, because the server had ended a connection "
+                "that others had used; they may have been carried out, and were not judged"
+            )
         if refused := self.wire.refused():
             told = "; ".join(refused)
             yield f"not judged, because it is answered otherwise than a plain body: {told}"
@@ -93,6 +100,7 @@ class Http:
             if self.wire.is_trial(request):
                 self.wire.tried(request, has_own=False, kept=False)
             request.faulted, request.fault = True, "lost"
+            self.lost += 1
             self.wire.gone(request)
             return Response(0, [], b"", complete=False)
         except (NoResponseError, OSError) as error:

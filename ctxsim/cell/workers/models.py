@@ -57,6 +57,9 @@ class Model:
         return sleep
 
 
+# Of a load that loses more than this share with its connections, too little is known.
+_MOST_LOST = 0.1
+
 # Where each model's `run` is; imported when it is needed, since only greenlets need gevent.
 _PLACES = {
     "sync": ("sync", "run"),
@@ -90,6 +93,13 @@ def finish(crew: Crew) -> Iterator[str]:
         yield from crew.traffic.missed()
     if isinstance(crew.target, Http):
         yield from crew.target.close()
+
+
+def doubts(crew: Crew) -> Iterator[str]:
+    """Why what was sent to a server tells too little."""
+    sent = sum(each.requests for each in crew.tallies)
+    if isinstance(crew.target, Http) and crew.target.lost > _MOST_LOST * sent:
+        yield f"{crew.target.lost:,} of {sent:,} requests were lost with connections that ended"
 
 
 def close(crew: Crew) -> None:

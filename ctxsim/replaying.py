@@ -29,11 +29,16 @@ _TIMES = 3
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A case showed again in `times` of so many replays; `story` tells the last of these."""
+    """A case showed again in `times` of so many replays; `story` tells the last of these.
+
+    `rung` says by what it showed, '' where it did not; `remarks` what else is to be known.
+    """
 
     times: int
     of: int
     story: tuple[str, ...]
+    rung: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def replay(case: CaseFile, times: int, options: Options | None = None) -> Replayed:
@@ -48,10 +53,13 @@ def replay(case: CaseFile, times: int, options: Options | None = None) -> Replay
         cause=case.cause,
         selection=case.selection,
         times=times,
+        recorded=None if case.recorded is None else dict(case.recorded),
     )
     history = _carried(case, search, options or Options())
-    shown = history.cases.get(case.cause)
-    return Replayed(0, times, ()) if shown is None else Replayed(shown.times, times, shown.story)
+    shown, remarks = history.cases.get(case.cause), tuple(history.remarks)
+    if shown is None:
+        return Replayed(0, times, (), remarks=remarks)
+    return Replayed(shown.times, times, shown.story, shown.rung, remarks)
 
 
 def shown_again(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,11 +17,15 @@ from typing import Any
 from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.plan import Search
+from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
 from ctxsim.cell.searching.controls import control_of, prepare
+from ctxsim.cell.searching.courses import Course, Recorded
 from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.ladder import Plays, climb, is_same
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.settling import (
@@ -30,11 +34,10 @@ from ctxsim.cell.searching.settling import (
     Settled,
     Shown,
     is_by_turns,
-    replayed,
     settle,
     shows_one_by_one,
 )
-from ctxsim.cell.searching.stage import Stage
+from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.cell.searching.stories import story
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
@@ -107,6 +110,8 @@ class Searching:
         # With the narrowest selection, and with the widest.
         self._steps = [0, 0]
         self._is_seen = False
+        # Of a replay: whether a file that its case names is another now.
+        self._has_changed = False
         # Which steps came to their ends, and which were cut off because they took too many steps.
         self._ended: set[int] = set()
         self._cut_off: set[int] = set()
@@ -158,10 +163,30 @@ class Searching:
         return True
 
     def _replay(self, script: Script) -> None:
+        """Carry a case on the first rung that shows it, and say by which one it did."""
         cause, at = self._search.cause, min(self._search.selection, len(self._selections) - 1)
-        shown = replayed(script, cause, self._player(at), self._search.times)
-        if shown is not None:
-            self._tell(shown, cause, at)
+        kept = self._search.recorded
+        recorded = None if kept is None else Recorded.from_json(kept)
+        if recorded is not None:
+            self._compare_files(recorded, self._courses(self._selections[at], script))
+        climbed = climb(script, cause, recorded, self._plays(at), self._search.times)
+        if climbed is not None:
+            self._tell(climbed.settled, cause, at, rung=climbed.rung)
+
+    def _compare_files(self, recorded: Recorded, courses: tuple[Course, ...]) -> None:
+        changed = list(recorded.changed(courses[-1].files))
+        # Then lines have other numbers, by which some causes tell their places.
+        self._has_changed = bool(changed)
+        for file in changed:
+            self._say({"say": "remark", "text": f"{file} is another than when this was found"})
+
+    def _plays(self, at: int) -> Plays:
+        selection = self._selections[at]
+        return Plays(
+            partial(self._play, selection),
+            partial(self._play, selection),
+            partial(self._courses, selection),
+        )
 
     def _next(self, left: int | None) -> None:
         widest = len(self._selections) - 1
@@ -265,9 +290,11 @@ class Searching:
     def _is_late(self, more_s: float = 0.0) -> bool:
         return self._crew.clock() >= self._until_s + more_s
 
-    def _tell(self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False) -> None:
+    def _tell(
+        self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False, rung: str = ""
+    ) -> None:
         record = self._crew.record
-        case = {**self._case(settled, at), "is_by_turns": is_by_turns}
+        case = {**self._case(settled, at), "is_by_turns": is_by_turns, "rung": rung}
         record.note(replace(settled.event, at_request=record.ended))
         self._say({"say": "case", "cause": list(cause), "case": case})
 
@@ -275,8 +302,11 @@ class Searching:
         return partial(self._play, self._selections[at])
 
     def _case(self, settled: Settled, at: int) -> dict[str, Any]:
+        last = self._courses(self._selections[at], settled.script)[-1]
+        points = settled.script.windows[-1].points or Points(())
         return {
             "script": settled.script.as_json(),
+            "recorded": Recorded.of(last, points).as_json(),
             "selection": at,
             "story": list(settled.story),
             "times": settled.times,
@@ -284,27 +314,51 @@ class Searching:
             "found_at": self._executions,
         }
 
-    def _play(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
+    def _play(
+        self, selection: Selection, script: Script, cause: Cause, chooser: Chooser | None = None
+    ) -> Shown | None:
         if self._traffic.is_over:
             return None
         # The harness has to hear of it: no request ends meanwhile that it would count.
         self._say({"say": "trying", "route": cause[1]})
-        played = partial(self._played, selection, script, cause)
+        played = partial(self._played, selection, script, cause, chooser)
         return in_fork(played, self._crew.record.lock)
 
-    def _played(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
+    def _played(
+        self, selection: Selection, script: Script, cause: Cause, chooser: Chooser | None
+    ) -> Shown | None:
+        for number, carried, events in self._carried(selection, script, chooser):
+            for event in events:
+                if event.cause == cause or (self._has_changed and is_same(event.cause, cause)):
+                    run = carried.execution
+                    return Shown(event, number, run.schedule, run.points, story(carried))
+        return None
+
+    def _courses(self, selection: Selection, script: Script) -> tuple[Course, ...]:
+        """How each window of a script goes, of those that are not passed over."""
+        self._say({"say": "trying", "route": ""})
+
+        def carry() -> tuple[Course, ...]:
+            every = self._carried(selection, script, None)
+            return tuple(Course.of(carried.execution) for _, carried, _ in every)
+
+        return in_fork(carry, self._crew.record.lock)
+
+    def _carried(
+        self, selection: Selection, script: Script, chooser: Chooser | None
+    ) -> Iterator[tuple[int, Carried, list[Event]]]:
+        """Each window as it is carried in this copy, with its number from 1 and all events so far.
+
+        A chooser that is given takes the place of the last window's points.
+        """
         self._traffic.vary(script.variation)
         with Stage(self._crew, self._control, selection, Limits()) as stage:
-            for number, window in enumerate(script.windows):
-                if number in script.passed_over:
+            for number, window in enumerate(script.windows, 1):
+                if number - 1 in script.passed_over:
                     stage.pass_over(window)
                     continue
-                carried = stage.carry(window)
-                for event in stage.events:
-                    if event.cause == cause:
-                        schedule = carried.execution.schedule
-                        return Shown(event, number + 1, schedule, story(carried))
-        return None
+                chosen = chooser if number == len(script.windows) else None
+                yield number, stage.carry(window, chosen), stage.events
 
     def _say_doubts(self) -> None:
         if self._waits_in_vain:

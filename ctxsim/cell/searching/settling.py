@@ -13,6 +13,7 @@ from itertools import permutations
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.minimal import fewest
+from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.shrink import Candidate, shrink
 from ctxsim.cell.searching.scripts import Script, Window
 
@@ -29,12 +30,14 @@ _MOST_ORDERED = 3
 class Shown:
     """That a script showed what was looked for: in the last of so many windows.
 
-    `schedule` is how that window was carried, and `story` how it is told.
+    `schedule` is how that window was carried, `points` are its switches, and `story` is how it is
+    told.
     """
 
     event: Event
     windows: int
     schedule: Schedule
+    points: Points
     story: tuple[str, ...]
 
 
@@ -70,6 +73,12 @@ def settle(
 def replayed(script: Script, cause: Cause, play: Play, times: int) -> Settled | None:
     """Play a script so many times; None if what is looked for does not show once."""
     return _Settling(cause, play, times, lambda: False).confirmed(script, times)
+
+
+def smaller(script: Script, cause: Cause, play: Play, most: int) -> Script:
+    """A script that shows the same, made small with at most about so many plays."""
+    settling = _Settling(cause, play, most, lambda: False)
+    return settling.smaller(script) if settling.shows(script) else script
 
 
 def shows_one_by_one(script: Script, cause: Cause, play: Play) -> bool:

@@ -30,6 +30,8 @@ KINDS = {
     "escape.used": "background work used a context after its request had ended",
     "escape.lost": "a context did not reach a worker that a request started",
     "deadlock": "requests wait for each other, and none can go on",
+    "endless": "a request waits for ever, and nothing that is sent ends that",
+    "nondeterminism": "the same choices gave another history",
     "retained": "a value of an ended request was still reachable after the run",
 }
 

@@ -13,10 +13,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ctxsim.cell.history import Event, Who
 from ctxsim.cell.schedule.choices import Schedule
-from ctxsim.cell.schedule.execution import Execution
+from ctxsim.cell.schedule.execution import StepLimit
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.schedule.points import Points, Switch
+from ctxsim.cell.searching.stage import Carried
 from ctxsim.cell.witness.record import shown_file
 
 # How much of a line must be the same, for instance where what it calls has got another name.
@@ -40,20 +42,36 @@ Marks = tuple[Mark, ...]
 class Course:
     """One window: what was chosen, and where each worker stood after its steps, but for the last.
 
-    `files` are those in which they stood, each with the digest of its content.
+    `files` are those in which they stood, each with the digest of its content. `requests` are those
+    of each worker, of which the last one of `unended` workers did not end; `is_too_long` where that
+    is because there were too many steps. `causes` are those of the events up to its end.
     """
 
     schedule: Schedule
     marks: tuple[Marks, ...]
     files: Mapping[str, str] = field(default_factory=dict)
+    requests: tuple[tuple[Who, ...], ...] = ()
+    unended: tuple[int, ...] = ()
+    is_too_long: bool = False
+    causes: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
-    def of(cls, execution: Execution) -> Course:
+    def of(cls, carried: Carried, events: Sequence[Event]) -> Course:
         """To be taken in the process that carried it, which has the code."""
+        execution = carried.execution
         marks = tuple(tuple(map(_mark, trail)) for trail in execution.trails)
         files = {code.co_filename for trail in execution.trails for code, _ in trail}
         digests = {shown_file(file): digest for file in sorted(files) if (digest := _digest(file))}
-        return cls(execution.schedule, marks, digests)
+        unended = (n for n in range(len(carried.requests)) if execution.workers[n].cut_off)
+        return cls(
+            execution.schedule,
+            marks,
+            digests,
+            carried.requests,
+            tuple(unended),
+            isinstance(execution.stopped, StepLimit),
+            tuple(each.cause for each in events),
+        )
 
 
 def _mark(place: Place) -> Mark:

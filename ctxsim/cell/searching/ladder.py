@@ -7,15 +7,14 @@ at last among schedules that are near. The lower rungs are for what shows on non
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ctxsim.cell.schedule.choices import Lengths, Schedule
-from ctxsim.cell.schedule.choosing import Chooser
-from ctxsim.cell.schedule.points import Points, Switch
+from ctxsim.cell.schedule.points import Points, Switch, points_of
 from ctxsim.cell.schedule.strategies.portfolio import Portfolio
-from ctxsim.cell.searching.courses import Course, Recorded, by_spots
+from ctxsim.cell.searching.courses import Recorded, by_spots
+from ctxsim.cell.searching.plays import Asked, Plays
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.settling import Cause, Play, Settled, Shown, replayed, smaller
 
@@ -27,20 +26,6 @@ NEARBY = "by a schedule that is near"
 _SHIFTED, _FARTHEST = 60, 12
 _OTHERS = 60
 _PLAYS = 60
-_LINE = re.compile(r":\d+\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Plays:
-    """Carries scripts, each in a copy of the process.
-
-    `shows` carries it as it is, `chosen` its last window as a chooser says; `courses` tells how
-    each of its windows went.
-    """
-
-    shows: Play
-    chosen: Callable[[Script, Cause, Chooser], Shown | None]
-    courses: Callable[[Script], tuple[Course, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +34,6 @@ class Climbed:
 
     settled: Settled
     rung: str
-
-
-def is_same(one: Cause, other: Cause) -> bool:
-    """Whether two causes are the same but for the numbers of lines."""
-    return [_LINE.sub("", each) for each in one] == [_LINE.sub("", each) for each in other]
 
 
 def climb(
@@ -75,7 +55,7 @@ def climb(
         is_exact = recorded is not None and set(schedules) == {recorded.schedule}
         return Climbed(settled, EXACTLY if is_exact else BY_POINTS)
     if recorded is not None:
-        moved = moved_to_sites(script, recorded, plays.courses)
+        moved = moved_to_sites(script, recorded, plays)
         if moved != script and (settled := _shown(moved, cause, plays.shows, times)):
             return Climbed(settled, BY_SITES)
         script = moved
@@ -92,16 +72,16 @@ def _shown(script: Script, cause: Cause, play: Play, times: int) -> Settled | No
     return settled if settled is not None and settled.times else None
 
 
-def moved_to_sites(
-    script: Script, recorded: Recorded, courses: Callable[[Script], tuple[Course, ...]]
-) -> Script:
+def moved_to_sites(script: Script, recorded: Recorded, plays: Plays) -> Script:
     """The script whose last window switches at the lines that the case has noted."""
     points = script.windows[-1].points
     if points is None:
         return script
     # Each switch that is moved may lead those after it elsewhere.
     for _ in range(len(points.switches) + 1):
-        now = _with_points(script, by_spots(points, recorded, courses(script)[-1].marks))
+        now = _with_points(
+            script, by_spots(points, recorded, plays.courses(Asked(script))[-1].marks)
+        )
         if now == script:
             break
         script = now
@@ -119,13 +99,13 @@ def _near(script: Script, cause: Cause, plays: Plays) -> Iterator[Script]:
             break
         if plays.shows(shifted, cause) is not None:
             yield shifted
-    lengths = Lengths().including(plays.courses(script)[-1].schedule)
+    lengths = Lengths().including(plays.courses(Asked(script))[-1].schedule)
     portfolio = Portfolio(systematic=False)
     for number in range(_OTHERS):
         chooser = portfolio.begin(number, script.windows[-1].seed, lengths)
-        shown = plays.chosen(script, cause, chooser)
+        shown = plays.shows(script, cause, chooser)
         if shown is not None and shown.windows == len(script.windows):
-            yield _with_points(script, shown.points)
+            yield _with_points(script, points_of(shown.schedule))
 
 
 def _shifted(script: Script) -> Iterator[Script]:

@@ -6,6 +6,7 @@ after the import, carries a script; so what is left of it is all that the findin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import permutations
@@ -13,7 +14,6 @@ from itertools import permutations
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.minimal import fewest
-from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.shrink import Candidate, shrink
 from ctxsim.cell.searching.scripts import Script, Window
 
@@ -24,20 +24,19 @@ _LEAST_FOR_WINDOW = 40
 # To tell whether chance is the reason, and in how many orders requests come one by one at most.
 _DRAWS = 10
 _MOST_ORDERED = 3
+_LINE = re.compile(r":\d+\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """That a script showed what was looked for: in the last of so many windows.
 
-    `schedule` is how that window was carried, `points` are its switches, and `story` is how it is
-    told.
+    `schedule` is how that window was carried, and `story` how it is told.
     """
 
     event: Event
     windows: int
     schedule: Schedule
-    points: Points
     story: tuple[str, ...]
 
 
@@ -73,6 +72,11 @@ def settle(
 def replayed(script: Script, cause: Cause, play: Play, times: int) -> Settled | None:
     """Play a script so many times; None if what is looked for does not show once."""
     return _Settling(cause, play, times, lambda: False).confirmed(script, times)
+
+
+def is_same(one: Cause, other: Cause) -> bool:
+    """Whether two causes are the same but for the numbers of lines."""
+    return [_LINE.sub("", each) for each in one] == [_LINE.sub("", each) for each in other]
 
 
 def smaller(script: Script, cause: Cause, play: Play, most: int) -> Script:

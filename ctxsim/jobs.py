@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ctxsim.cells import CellOutcome, Halt, Job, Limits, Pace, Tell, run_cells
 from ctxsim.errors import TargetError
+from ctxsim.report.cases import CaseFile
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario, cells, plan, python
 
@@ -39,7 +40,8 @@ class Options:
     needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
     the command line named. All should be over by `until`, by `time.monotonic`, for which loads are
     shortened; what still runs `at_latest` is stopped. Where it `searches`, what loads leave of the
-    time goes to a search for orders that they did not meet.
+    time goes to a search for orders that they did not meet. `cases` were found before, and are
+    carried again where what they show was not found anew.
     """
 
     jobs: int | None = None
@@ -55,6 +57,7 @@ class Options:
     at_latest: float = math.inf
     searches: bool = False
     origin: Origin | None = None
+    cases: tuple[CaseFile, ...] = ()
 
 
 def seed_of(scenario: Scenario) -> int:

@@ -19,10 +19,10 @@ from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import UnsuitedError
 from ctxsim.jobs import Options, Origin, has_ending, jobs_of, refuse_unstarted, run, seed_of
 from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
-from ctxsim.replaying import cases_of
+from ctxsim.replaying import FoundBefore, cases_of, found_before
 from ctxsim.report.cases import CaseFile
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
-from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
+from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts, finding_id
 from ctxsim.scenario import (
     Cell,
     Scenario,
@@ -107,13 +107,14 @@ def simulate(
     further = Further()
     if options.searches and not options.halt.asked:
         further = _search(scenario, jobs, judged, run_alone, pace)
+    before = _before(scenario, further.added_to(judged), options, jobs)
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
     case = replace(
         case,
-        notes=(*case.notes, *notes, *further.notes),
+        notes=(*case.notes, *notes, *further.notes, *before.notes),
         not_covered=(*case.not_covered, *further.not_covered),
     )
-    document = conclude(case, further.added_to(judged))
+    document = conclude(case, before.judged)
     of_searches = cases_of(scenario, further.jobs, further.judged, document)
     found = [*cases_of(scenario, jobs, judged, document), *of_searches]
     return Outcome(document, tuple(carried), tuple(found))
@@ -130,6 +131,16 @@ def _search(
     alone = rehearse(scenario, searches.jobs, carried, run_alone, pace)
     cells = zip(searches.jobs, carried, strict=True)
     return Further(searches, tuple(_judge(scenario, job, each, alone) for job, each in cells))
+
+
+def _before(
+    scenario: Scenario, cells: list[JudgedCell], options: Options, jobs: Sequence[Job]
+) -> FoundBefore:
+    """What was found before and still shows, where schedules are searched."""
+    if not options.cases or not (options.searches or any(job.plan.search for job in jobs)):
+        return FoundBefore(tuple(cells))
+    known = {finding_id(scenario.name, each.cause) for cell in cells for each in cell.findings}
+    return found_before(scenario, cells, known, options)
 
 
 def _carry(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,16 @@ def read_case(name: str) -> CaseFile:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a case: {error}") from error
     return _case_of(members, str(path))
+
+
+def kept_cases() -> tuple[CaseFile, ...]:
+    """Those that were kept here, the newest first; what cannot be read is none of them."""
+    kept = sorted(_CASES.glob("*.json"), key=lambda each: each.stat().st_mtime, reverse=True)
+    cases = []
+    for path in kept:
+        with suppress(UsageError):
+            cases.append(read_case(str(path)))
+    return tuple(cases)
 
 
 def parse_case(text: str) -> CaseFile:

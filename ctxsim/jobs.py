@@ -14,6 +14,7 @@ from ctxsim.cells import Attendance, CellOutcome, Halt, Job, Limits, Pace, Tell,
 from ctxsim.cells.server import Server, running
 from ctxsim.errors import TargetError, UsageError
 from ctxsim.report import kept
+from ctxsim.report.cases import CaseFile
 from ctxsim.report.kept import SERVER_LOG
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario, cells, plan, python
@@ -44,7 +45,8 @@ class Options:
     needs the arguments `again`, besides the scenario's file and the seed, and the `workers` that
     the command line named. All should be over by `until`, by `time.monotonic`, for which loads are
     shortened; what still runs `at_latest` is stopped. Where it `searches`, what loads leave of the
-    time goes to a search for orders that they did not meet.
+    time goes to a search for orders that they did not meet. `cases` were found before, and are
+    carried again where what they show was not found anew.
 
     With an `attendance` loads are live: users come and go as it says, whatever the scenario's load.
     Several runs that are one share `run`, and the first of each one's processes has another number.
@@ -63,6 +65,7 @@ class Options:
     at_latest: float = math.inf
     searches: bool = False
     origin: Origin | None = None
+    cases: tuple[CaseFile, ...] = ()
     attendance: Attendance | None = None
     run: str | None = None
     first_process: int = 1

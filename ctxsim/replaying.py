@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ctxsim.cell import plan as plans
-from ctxsim.cell.checks import TITLES
+from ctxsim.cell.checks import TITLES, Finding
 from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.history import History
 from ctxsim.cell.learnt import Learnt
 from ctxsim.cells import Job, Pace
-from ctxsim.errors import TargetError
+from ctxsim.errors import CtxsimError, TargetError
 from ctxsim.jobs import Options, job_of, refuse_unstarted, run
 from ctxsim.report.cases import CaseFile, parse_case
 from ctxsim.report.conclusion import JudgedCell
 from ctxsim.report.document import Document, finding_id
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario
+from ctxsim.scenario.plans import UNKNOWN_STORAGE
 
 # How often a test replays a case before it searches.
 _TIMES = 3
+# How many cases that were found before are carried again with a run, and until when one is begun.
+_MOST_AGAIN, _MOST_S = 5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A case showed again in `times` of so many replays; `story` tells the last of these."""
+    """A case showed again in `times` of so many replays; `story` tells the last of these.
+
+    `rung` says by what it showed, '' where it did not; `remarks` what else is to be known.
+    """
 
     times: int
     of: int
     story: tuple[str, ...]
+    rung: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def replay(case: CaseFile, times: int, options: Options | None = None) -> Replayed:
@@ -42,16 +51,77 @@ def replay(case: CaseFile, times: int, options: Options | None = None) -> Replay
     Raises ScenarioError if its scenario cannot be read any more, and TargetError if the target
     cannot be started.
     """
-    search = replace(
-        _search(case),
-        script=dict(case.script),
-        cause=case.cause,
-        selection=case.selection,
-        times=times,
+    history = _replayed(case, times, options or Options())
+    shown, remarks = history.cases.get(case.cause), tuple(history.remarks)
+    if shown is None:
+        return Replayed(0, times, (), remarks=remarks)
+    return Replayed(shown.times, times, shown.story, shown.rung, remarks)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBefore:
+    """What cases that were kept came to: cells with what still shows, and what is to be noted."""
+
+    judged: tuple[JudgedCell, ...]
+    notes: tuple[str, ...] = ()
+
+
+def found_before(
+    scenario: Scenario, judged: Sequence[JudgedCell], known: Collection[str], options: Options
+) -> FoundBefore:
+    """Carry again what was found before in these cells of this scenario, and was not found anew.
+
+    `known` are the ids of what was. Cases of another text of the scenario are no matter of this
+    one: what it allows or looks for may be other now.
+    """
+    cells, notes = list(judged), list[str]()
+    cases = [
+        case
+        for case in options.cases
+        if case.scenario["text"] == scenario.text and case.id not in known
+    ]
+    until = min(time.monotonic() + _MOST_S, options.until)
+    for number, case in enumerate(cases):
+        at = _cell_of(case, cells)
+        if at is None:
+            continue
+        if number >= _MOST_AGAIN or time.monotonic() > until or options.halt.asked:
+            notes.append(f"{case.id}, found before, was not carried again; ctxsim replay {case.id}")
+            continue
+        try:
+            finding = _still_found(case, options)
+        except CtxsimError as error:
+            notes.append(f"{case.id}, found before, could not be carried again: {error.args[0]}")
+            continue
+        if finding is not None:
+            cells[at] = replace(cells[at], findings=(*cells[at].findings, finding))
+    return FoundBefore(tuple(cells), tuple(notes))
+
+
+def _cell_of(case: CaseFile, cells: Sequence[JudgedCell]) -> int | None:
+    # An application's own storage has no name before it is imported.
+    return next(
+        (
+            at
+            for at, cell in enumerate(cells)
+            if cell.workers == case.workers and case.storage in (cell.storage, UNKNOWN_STORAGE)
+        ),
+        None,
     )
-    history = _carried(case, search, options or Options())
+
+
+def _still_found(case: CaseFile, options: Options) -> Finding | None:
+    """The finding of a case, if each of a few replays shows it."""
+    python = case.python if Path(case.python).exists() else ""
+    history = _replayed(replace(case, python=python), _TIMES, options)
     shown = history.cases.get(case.cause)
-    return Replayed(0, times, ()) if shown is None else Replayed(shown.times, times, shown.story)
+    if shown is None or shown.times < shown.of:
+        return None
+    found = (each for each in judge(history, None, [case.code]) if each.code == case.code)
+    finding = next(found, None)
+    # Where lines have moved, its cause may name others; it is known by the id that it has.
+    cause = (case.code, *case.cause[1:])
+    return None if finding is None else replace(finding, cause=cause, case=shown)
 
 
 def shown_again(
@@ -74,6 +144,18 @@ def shown_again(
     history = _carried(case, replace(_search(case), executions=executions), Options())
     found = (each for each in judge(history, None, [case.code]) if each.code == case.code)
     return next((each.story for each in found), ())
+
+
+def _replayed(case: CaseFile, times: int, options: Options) -> History:
+    search = replace(
+        _search(case),
+        script=dict(case.script),
+        cause=case.cause,
+        selection=case.selection,
+        times=times,
+        recorded=None if case.recorded is None else dict(case.recorded),
+    )
+    return _carried(case, search, options)
 
 
 def _search(case: CaseFile) -> plans.Search:

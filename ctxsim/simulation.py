@@ -28,10 +28,10 @@ from ctxsim.jobs import (
     seed_of,
 )
 from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
-from ctxsim.replaying import cases_of
+from ctxsim.replaying import FoundBefore, cases_of, found_before
 from ctxsim.report.cases import CaseFile
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
-from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts
+from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts, finding_id
 from ctxsim.scenario import (
     Cell,
     Scenario,
@@ -57,10 +57,15 @@ _OUTSIDE = (
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that a document is drawn from."""
+    """All that a document is drawn from.
+
+    `judged` are the cells as they were carried; `told` have what searches, and cases that were
+    found before, showed besides.
+    """
 
     case: Case
     judged: tuple[JudgedCell, ...] = ()
+    told: tuple[JudgedCell, ...] = ()
     carried: tuple[CellOutcome, ...] = ()
     jobs: tuple[Job, ...] = ()
     further: Further = field(default_factory=Further)
@@ -105,7 +110,7 @@ def simulate(
     """
     gathered = gather(scenario, options or Options(), progress)
     further = gathered.further
-    document = conclude(gathered.case, further.added_to(gathered.judged))
+    document = conclude(gathered.case, gathered.told)
     of_searches = cases_of(scenario, further.jobs, further.judged, document)
     found = [*cases_of(scenario, gathered.jobs, gathered.judged, document), *of_searches]
     return Outcome(document, gathered.carried, tuple(found))
@@ -140,13 +145,14 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     further = Further()
     if options.searches and not options.halt.asked:
         further = _search(scenario, jobs, judged, run_alone, pace)
+    before = _before(scenario, further.added_to(judged), options, jobs)
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
     case = replace(
         case,
-        notes=(*case.notes, *notes, *further.notes),
+        notes=(*case.notes, *notes, *further.notes, *before.notes),
         not_covered=(*case.not_covered, *further.not_covered),
     )
-    return Gathered(case, tuple(judged), tuple(carried), tuple(jobs), further)
+    return Gathered(case, tuple(judged), before.judged, tuple(carried), tuple(jobs), further)
 
 
 def _search(
@@ -160,6 +166,16 @@ def _search(
     alone = rehearse(scenario, searches.jobs, carried, run_alone, pace)
     cells = zip(searches.jobs, carried, strict=True)
     return Further(searches, tuple(_judge(scenario, job, each, alone) for job, each in cells))
+
+
+def _before(
+    scenario: Scenario, cells: list[JudgedCell], options: Options, jobs: Sequence[Job]
+) -> FoundBefore:
+    """What was found before and still shows, where schedules are searched."""
+    if not options.cases or not (options.searches or any(job.plan.search for job in jobs)):
+        return FoundBefore(tuple(cells))
+    known = {finding_id(scenario.name, each.cause) for cell in cells for each in cell.findings}
+    return found_before(scenario, cells, known, options)
 
 
 def _carry(

@@ -31,6 +31,8 @@ KINDS = {
     "escape.used": "background work used a context after its request had ended",
     "escape.lost": "a context did not reach a worker that a request started",
     "deadlock": "requests wait for each other, and none can go on",
+    "endless": "a request waits for ever, and nothing that is sent ends that",
+    "nondeterminism": "the same choices gave another history",
     "retained": "a value of an ended request was still reachable after the run",
 }
 
@@ -136,10 +138,12 @@ class Origin:
 class Case:
     """A schedule that shows a finding: of so many replays, it showed in `times`.
 
-    `script` is what to carry, as JSON; `selection` counts the files whose lines are switch points
-    from the narrowest; `found_at` is the execution of the search that showed it first. Of a
-    difference from what is answered alone, `is_by_turns` says that the turns that requests took are
-    the reason: it shows whatever chance draws, and in no order of the same requests one by one.
+    `script` is what to carry, as JSON, and `recorded` how its last window went; `selection` counts
+    the files whose lines are switch points from the narrowest; `found_at` is the execution of the
+    search that showed it first. Of a difference from what is answered alone, `is_by_turns` says
+    that the turns that requests took are the reason: it shows whatever chance draws, and in no
+    order of the same requests one by one. Where it was carried again, `rung` tells by what it
+    showed.
     """
 
     script: dict[str, Any]
@@ -149,6 +153,8 @@ class Case:
     of: int
     found_at: int
     is_by_turns: bool = False
+    recorded: dict[str, Any] | None = None
+    rung: str = ""
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Case:

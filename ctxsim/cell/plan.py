@@ -246,7 +246,7 @@ class Search:
     are switch points; empty for the application's own and then those of packages that it imports.
     `known` are causes of events that are no news. `script` is one that was found before to show
     `cause`, as JSON: it is replayed `times` times in place of a search, switching in the files of
-    the `selection` that it was found with.
+    the `selection` that it was found with; `recorded` is what the case keeps of how it went then.
     """
 
     kind: Literal["auto", "random", "pct", "exhaustive"] = "auto"
@@ -260,6 +260,7 @@ class Search:
     cause: tuple[str, ...] = ()
     selection: int = 0
     times: int = 0
+    recorded: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

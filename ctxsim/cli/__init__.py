@@ -109,6 +109,9 @@ _OPTIONS: dict[str, _Decorator] = {
     "--fail-fast": click.option(
         "--fail-fast", is_flag=True, help="End all cells at the first finding."
     ),
+    "--no-cases": click.option(
+        "--no-cases", is_flag=True, help="Do not carry again what was found here before."
+    ),
     "--jobs": click.option(
         "--jobs",
         type=click.IntRange(min=1),

@@ -54,7 +54,11 @@ def _told(case: CaseFile, replayed: Replayed) -> str:
     page.add(f"{_named(case)}, {case.workers}, seed {case.seed}; {case.id}", indent=2)
     for line in map(mask, _lines(replayed.story)):
         page.add(line, indent=2, hanging=4)
+    for remark in map(mask, replayed.remarks):
+        page.add(remark)
     page.add(f"shown by {replayed.times} of {replayed.of} replays{_meaning(replayed)}")
+    if replayed.rung:
+        page.add(f"carried {replayed.rung}")
     return page.text
 
 

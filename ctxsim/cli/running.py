@@ -18,7 +18,7 @@ from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_uni
 from ctxsim.errors import ExitCode, TargetError, UsageError
 from ctxsim.jobs import Options
 from ctxsim.report import junit, matrix, text
-from ctxsim.report.cases import keep_case
+from ctxsim.report.cases import keep_case, kept_cases
 from ctxsim.report.conclusion import most_severe
 from ctxsim.report.document import Document, ScenarioFacts, as_text, of_error
 from ctxsim.report.kept import LAST, keep
@@ -53,6 +53,7 @@ class Words:
     color: ColorWord
     quiet: bool
     verbose: bool
+    no_cases: bool = False
     as_matrix: bool = False
     schedule: str | None = None
     budget: str | None = None
@@ -153,6 +154,7 @@ def options_of(words: Words, halt: Halt) -> Options:
         again=(*requests, *python, *schedule, *budget, *hosts),
         workers=tuple(words.workers),
         allowed_hosts=tuple(words.allowed_hosts),
+        cases=() if words.no_cases else kept_cases(),
     )
 
 

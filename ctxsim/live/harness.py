@@ -55,7 +55,7 @@ def serve(channel: socket.socket) -> None:
         message = f"internal error in ctxsim (this is our bug): {error!r}"
         teller.say({"say": "failed", "code": int(ExitCode.FAULT), "message": message})
         raise
-    teller.say({"say": "last", "last": Last.of(gathered.case, gathered.judged).to_json()})
+    teller.say({"say": "last", "last": Last.of(gathered.case, gathered.told).to_json()})
 
 
 class Ears:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ class CaseFile:
     """One finding: the scenario's text, the cell, and the script that showed it there.
 
     `scenario` has the file's name, its folder and its text; `search` how switch points were chosen.
-    `python` is the interpreter, '' for the one that the scenario names; `learnt` tells how requests
-    are answered alone, where the finding is that one was not.
+    `recorded` is what was chosen, the lines at which it switched, and digests of their files; None
+    in a file of an earlier ctxsim. `python` is the interpreter, '' for the one that the scenario
+    names; `learnt` tells how requests are answered alone, where the finding is that one was not.
     """
 
     id: str
@@ -44,12 +46,18 @@ class CaseFile:
     story: tuple[str, ...]
     environment: Mapping[str, Any] = field(default_factory=dict)
     learnt: Mapping[str, Any] | None = None
+    recorded: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, case: Case, cause: tuple[str, ...], **known: Any) -> CaseFile:
         """The file of a case; `known` are the other fields."""
         return cls(
-            cause=cause, selection=case.selection, script=case.script, story=case.story, **known
+            cause=cause,
+            selection=case.selection,
+            script=case.script,
+            recorded=case.recorded,
+            story=case.story,
+            **known,
         )
 
     def as_text(self) -> str:
@@ -81,6 +89,16 @@ def read_case(name: str) -> CaseFile:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a case: {error}") from error
     return _case_of(members, str(path))
+
+
+def kept_cases() -> tuple[CaseFile, ...]:
+    """Those that were kept here, the newest first; what cannot be read is none of them."""
+    kept = sorted(_CASES.glob("*.json"), key=lambda each: each.stat().st_mtime, reverse=True)
+    cases = []
+    for path in kept:
+        with suppress(UsageError):
+            cases.append(read_case(str(path)))
+    return tuple(cases)
 
 
 def parse_case(text: str) -> CaseFile:

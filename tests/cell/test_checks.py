@@ -51,6 +51,8 @@ CODES = [
     ("residue", {}, "CTX401"),
     ("retained", {"source": None}, "CTX402"),
     ("deadlock", {}, "CTX501"),
+    ("endless", {}, "CTX502"),
+    ("nondeterminism", {}, "CTX902"),
     ("answer.misplaced", {}, "CTX503"),
     ("answer.otherwise", {"place": "status 500", "source": None}, "CTX208"),
 ]

@@ -59,6 +59,16 @@ def test_the_exit_code_tells_whether_it_shows(replays, capsys, times, code, told
     assert told in " ".join(capsys.readouterr().out.split())
 
 
+def test_it_says_by_what_it_showed_and_what_has_changed(monkeypatch, capsys):
+    keep_case(CASE)
+    told = Replayed(20, 20, CASE.story, "by the lines at which it switches", ("a.py is another",))
+    monkeypatch.setattr(replaying, "replay", lambda case, times, options: told)
+    assert main(["replay", "ABC123"]) == ExitCode.FINDINGS
+    shown = capsys.readouterr().out
+    assert "carried by the lines at which it switches" in shown
+    assert "a.py is another" in shown
+
+
 def test_a_case_is_the_same_after_its_way_through_its_file(folder):
     keep_case(CASE)
     assert read_case("ABC123") == CASE

@@ -32,8 +32,10 @@ TITLES = {
     "CTX401": "residue: a value set by a request was still set when the worker took the next one",
     "CTX402": "retention: values of ended requests are still reachable",
     "CTX501": "deadlock: requests wait for each other, and none can go on",
+    "CTX502": "a request never ended",
     "CTX503": "on the wire, a response belonged to another request of the connection",
     "CTX901": "nothing was compared",
+    "CTX902": "uncontrolled nondeterminism: the same choices gave another history",
 }
 
 # Words for `checks:` besides the codes themselves.
@@ -44,7 +46,7 @@ GROUPS = {
     "escapes": ("CTX301", "CTX302"),
     "residue": ("CTX401",),
     "retention": ("CTX402",),
-    "endings": ("CTX501",),
+    "endings": ("CTX501", "CTX502"),
     "wire": ("CTX503",),
 }
 
@@ -52,15 +54,15 @@ GROUPS = {
 OF_THE_INSIDE = frozenset(
     {
         *("CTX101", "CTX102", "CTX103", "CTX104", "CTX202", "CTX205", "CTX206", "CTX301", "CTX302"),
-        *("CTX401", "CTX402", "CTX501"),
+        *("CTX401", "CTX402", "CTX501", "CTX502", "CTX902"),
     }
 )
 
 # Most severe first: a visitor who is taken for a user, then another user's data, then the rest.
 SEVERITY = (
     "CTX204", "CTX203", "CTX503", "CTX201", "CTX202", "CTX205", "CTX206", "CTX401", "CTX501",
-    "CTX207", "CTX208",
-    "CTX301", "CTX302", "CTX103", "CTX101", "CTX102", "CTX104", "CTX402", "CTX209", "CTX901",
+    "CTX502", "CTX207", "CTX208", "CTX301", "CTX302", "CTX103", "CTX101", "CTX102", "CTX104",
+    "CTX402", "CTX902", "CTX209", "CTX901",
 )  # fmt: skip
 
 
@@ -113,7 +115,8 @@ def _origin_told(origin: Origin) -> Iterator[str]:
 
 def _schedule_told(case: Case | None) -> Iterator[str]:
     if case is not None:
-        yield f"found by execution {case.found_at}, shown by {case.times} of {case.of} replays:"
+        found = f"by execution {case.found_at}" if case.found_at else "in an earlier run"
+        yield f"found {found}, shown by {case.times} of {case.of} replays:"
         yield from (f"  {line}" for line in case.story)
 
 

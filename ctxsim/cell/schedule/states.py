@@ -210,10 +210,10 @@ class Roster:
 def _wait_of(worker: Worker, waiting: Waiting) -> Wait:
     held = None if waiting.on is None else waiting.on.holder()
     site = site_of(worker.trail)
-    # A condition's waiter holds its own lock; that says nothing.
-    if held is None or held[0] is worker or held[0].ended is not None:
+    # A condition's waiter took its own lock right there; that says nothing.
+    if held is None or (held[0] is worker and held[1] == worker.trail[-1]):
         return Wait(worker.number, waiting.called, site, waiting.since)
     holder, place = held
-    return Wait(
-        worker.number, waiting.called, site, waiting.since, holder.number, site_of((place,))
-    )
+    # Nobody waits for one that has ended, nor for itself; but where it was taken is worth telling.
+    number = None if holder is worker or holder.ended is not None else holder.number
+    return Wait(worker.number, waiting.called, site, waiting.since, number, site_of((place,)))

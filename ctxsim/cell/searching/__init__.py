@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,24 +17,27 @@ from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
 from ctxsim.cell.searching.controls import control_of, prepare
+from ctxsim.cell.searching.courses import Recorded
+from ctxsim.cell.searching.endless import one_alone, waits_on
 from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.pairs import Pairs
+from ctxsim.cell.searching.parting import nondeterminism, parting
+from ctxsim.cell.searching.plays import Asked, Plays, Say
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.settling import (
     Cause,
-    Play,
     Settled,
-    Shown,
     is_by_turns,
     replayed,
     settle,
     shows_one_by_one,
 )
 from ctxsim.cell.searching.stage import Stage
-from ctxsim.cell.searching.stories import story
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
@@ -58,13 +60,15 @@ _MORE_TIME = 0.25
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
+_UNENDED = ("deadlock", "endless")
+# To see whether the same choices give the same, and where they do not.
+_REPLAYS, _COMPARED = 20, 6
 _THREADS = "a thread that an earlier request had started"
 _OUTSIDE = (
     "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
     "memcache", "pymemcache",
 )  # fmt: skip
 __all__ = ["Searching", "prepare"]
-Say = Callable[[dict[str, Any]], None]
 
 
 def runner() -> Runner:
@@ -89,6 +93,7 @@ class Searching:
         crew.tallies.append(self._tally)
         self._control = control_of(crew)
         self._selections = self._control.selections(self._search)
+        self._plays = [Plays(crew, self._control, each, say) for each in self._selections]
         self._scenes: list[Scenes] = [{} for _ in self._selections]
         # What was answered otherwise, perhaps because of what no schedule controls.
         self._blamed: set[tuple[str, str]] = set()
@@ -130,7 +135,7 @@ class Searching:
             if self._is_late() or not self._go_on(left):
                 break
         if self._pairs is not None:
-            self._say({"say": "remark", "text": self._pairs.told(self._search.depth or _BOUND)})
+            self._remark(self._pairs.told(self._search.depth or _BOUND))
         self._say_doubts()
 
     def _go_on(self, left: int | None) -> bool:
@@ -159,10 +164,19 @@ class Searching:
         return True
 
     def _replay(self, script: Script) -> None:
+        """Carry a case on the first rung that shows it, and say by which one it did."""
         cause, at = self._search.cause, min(self._search.selection, len(self._selections) - 1)
-        shown = replayed(script, cause, self._player(at), self._search.times)
-        if shown is not None:
-            self._tell(shown, cause, at)
+        kept = self._search.recorded
+        recorded = None if kept is None else Recorded.from_json(kept)
+        plays = self._plays[at]
+        if recorded is not None:
+            changed = list(recorded.changed(plays.courses(Asked(script))[-1].files))
+            plays.has_changed = bool(changed)
+            for file in changed:
+                self._remark(f"{file} is another than when this was found")
+        climbed = climb(script, cause, recorded, plays, self._search.times)
+        if climbed is not None:
+            self._tell(climbed.settled, cause, at, rung=climbed.rung)
 
     def _next(self, left: int | None) -> None:
         widest = len(self._selections) - 1
@@ -193,7 +207,9 @@ class Searching:
         # It is the same with somebody more who waits, where nobody can tell who has what.
         places = set(event.place.split("; "))
         return any(
-            kind == "deadlock" and set(place.split("; ")) < places for kind, _, place, _ in known
+            (kind == "deadlock" and set(place.split("; ")) < places)
+            or (kind == "endless" and place in places)
+            for kind, _, place, _ in known
         )
 
     def _is_widened(self, left: int | None) -> int:
@@ -239,73 +255,96 @@ class Searching:
         self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
+        play = self._plays[at].shows
+        if cause[0] == "deadlock" and (alone := one_alone(script, self._plays[at].courses)):
+            # Nobody waits for the other who would not wait alone.
+            self._let_be(cause)
+            script, cause = alone
+            if cause in self._known.union(self._settled):
+                return
         by_turns = is_difference(cause) and self._crew.workers.in_flight > 1
-        if by_turns and shows_one_by_one(script, cause, self._player(at)):
+        if by_turns and shows_one_by_one(script, cause, play):
             self._dismiss(cause)
             return
         kinds = {each[0] for each in self._settled}
         most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
         more_s = _MORE_TIME * (self._search.duration_s or 0.0)
         late = partial(self._is_late, more_s)
-        settled = self._settled[cause] = settle(script, cause, self._player(at), most, late)
+        settled = self._settled[cause] = settle(script, cause, play, most, late)
         if settled is None or settled.times < settled.of:
-            return
-        if by_turns and not is_by_turns(settled.script, cause, self._player(at)):
+            self._look_for_parting(script if settled is None else settled.script, cause, at)
+        elif by_turns and not is_by_turns(settled.script, cause, play):
             self._dismiss(cause)
-        else:
+        elif cause[0] not in _UNENDED or self._stays(settled, cause, at):
             self._tell(settled, cause, at, is_by_turns=by_turns)
+
+    def _stays(self, settled: Settled, cause: Cause, at: int) -> bool:
+        """Whether requests that wait go on to do so, whatever else the scenario sends."""
+        victim = settled.event.victim
+        stays = waits_on(settled.script, victim, self._plays[at].courses)
+        if stays or (stays is None and cause[0] == "deadlock"):
+            return True
+        self._let_be(cause)
+        if stays is None:
+            self._doubt(f"{victim.route} waits again and again, and never ended ({cause[2]})")
+        else:
+            self._remark(f"{victim.route} waits until another request comes ({cause[2]})")
+        return False
+
+    def _look_for_parting(self, script: Script, cause: Cause, at: int) -> None:
+        """Tell where replays of the same script part, if some show it and some do not.
+
+        Answers that are otherwise than alone are so by chance too, which is nothing to be told.
+        """
+        if is_difference(cause) or cause[0] in _MAY_BE_OUTSIDE:
+            return
+        shown = replayed(script, cause, self._plays[at].shows, _REPLAYS)
+        if shown is None or not 0 < shown.times < shown.of or self._traffic.is_over:
+            return
+        replays = [self._plays[at].courses(Asked(script)) for _ in range(_COMPARED)]
+        event = nondeterminism(shown, cause, parting(replays))
+        if event.cause not in self._known.union(self._settled):
+            self._let_be(event.cause)
+            self._note(event)
+
+    def _let_be(self, cause: Cause) -> None:
+        """It is told, or is nothing to be told; in neither case is it a doubt."""
+        self._settled[cause] = None
+        self._untried.add(cause)
+
+    def _note(self, event: Event) -> None:
+        record = self._crew.record
+        record.note(replace(event, at_request=record.ended))
 
     def _dismiss(self, cause: Cause) -> None:
         """It is the application's own past, or chance; the same of another batch need not be."""
         self._settled.pop(cause, None)
         self._dismissed[cause] = self._dismissed.get(cause, 0) + 1
         if self._dismissed[cause] >= _MOST_DISMISSED:
-            self._untried.add(cause)
-            self._settled[cause] = None
+            self._let_be(cause)
 
     def _is_late(self, more_s: float = 0.0) -> bool:
         return self._crew.clock() >= self._until_s + more_s
 
-    def _tell(self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False) -> None:
-        record = self._crew.record
-        case = {**self._case(settled, at), "is_by_turns": is_by_turns}
-        record.note(replace(settled.event, at_request=record.ended))
+    def _tell(
+        self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False, rung: str = ""
+    ) -> None:
+        case = {**self._case(settled, at), "is_by_turns": is_by_turns, "rung": rung}
+        self._note(settled.event)
         self._say({"say": "case", "cause": list(cause), "case": case})
 
-    def _player(self, at: int) -> Play:
-        return partial(self._play, self._selections[at])
-
     def _case(self, settled: Settled, at: int) -> dict[str, Any]:
+        last = self._plays[at].courses(Asked(settled.script))[-1]
+        points = settled.script.windows[-1].points or Points(())
         return {
             "script": settled.script.as_json(),
+            "recorded": Recorded.of(last, points).as_json(),
             "selection": at,
             "story": list(settled.story),
             "times": settled.times,
             "of": settled.of,
             "found_at": self._executions,
         }
-
-    def _play(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
-        if self._traffic.is_over:
-            return None
-        # The harness has to hear of it: no request ends meanwhile that it would count.
-        self._say({"say": "trying", "route": cause[1]})
-        played = partial(self._played, selection, script, cause)
-        return in_fork(played, self._crew.record.lock)
-
-    def _played(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
-        self._traffic.vary(script.variation)
-        with Stage(self._crew, self._control, selection, Limits()) as stage:
-            for number, window in enumerate(script.windows):
-                if number in script.passed_over:
-                    stage.pass_over(window)
-                    continue
-                carried = stage.carry(window)
-                for event in stage.events:
-                    if event.cause == cause:
-                        schedule = carried.execution.schedule
-                        return Shown(event, number + 1, schedule, story(carried))
-        return None
 
     def _say_doubts(self) -> None:
         if self._waits_in_vain:
@@ -330,6 +369,9 @@ class Searching:
                 self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}")
         if self._executions and not self._is_seen and self._crew.workers.in_flight > 1:
             self._doubt("no request came to a switch point; name modules in schedule.select")
+
+    def _remark(self, text: str) -> None:
+        self._say({"say": "remark", "text": text})
 
     def _doubt(self, text: str) -> None:
         self._say({"say": "doubt", "text": text})

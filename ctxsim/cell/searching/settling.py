@@ -6,6 +6,7 @@ after the import, carries a script; so what is left of it is all that the findin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import permutations
@@ -23,6 +24,7 @@ _LEAST_FOR_WINDOW = 40
 # To tell whether chance is the reason, and in how many orders requests come one by one at most.
 _DRAWS = 10
 _MOST_ORDERED = 3
+_LINE = re.compile(r":\d+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,17 @@ def settle(
 def replayed(script: Script, cause: Cause, play: Play, times: int) -> Settled | None:
     """Play a script so many times; None if what is looked for does not show once."""
     return _Settling(cause, play, times, lambda: False).confirmed(script, times)
+
+
+def is_same(one: Cause, other: Cause) -> bool:
+    """Whether two causes are the same but for the numbers of lines."""
+    return [_LINE.sub("", each) for each in one] == [_LINE.sub("", each) for each in other]
+
+
+def smaller(script: Script, cause: Cause, play: Play, most: int) -> Script:
+    """A script that shows the same, made small with at most about so many plays."""
+    settling = _Settling(cause, play, most, lambda: False)
+    return settling.smaller(script) if settling.shows(script) else script
 
 
 def shows_one_by_one(script: Script, cause: Cause, play: Play) -> bool:

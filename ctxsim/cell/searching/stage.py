@@ -19,7 +19,7 @@ from ctxsim.cell.schedule.execution import (
     Wait,
 )
 from ctxsim.cell.schedule.lockstep import here
-from ctxsim.cell.schedule.points import Points, Site
+from ctxsim.cell.schedule.points import Points, Site, Switch
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
@@ -32,6 +32,9 @@ from ctxsim.errors import DivergedError, SearchEndedError
 
 _ONE_AFTER_THE_OTHER = Points(())
 _PATIENCE_S = 10.0
+# Who is sent besides a request that does not end: how many users through how many visits.
+_WHOLE_VISITS, _VISITS = 3, 2
+_MOST_ON_THE_WAY = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,26 @@ class Stage:
         """Which steps these lanes are about to send."""
         return tuple(self._traffic.next_step(self._traffic.lanes[each]) for each in lanes)
 
+    def with_others(self, window: Window) -> Window:
+        """The window, and besides what else the scenario sends, each request in its own worker.
+
+        Some users go through whole visits; others are about to send each of the steps.
+        """
+        taken = {lane for worker in window.lanes for lane in worker}
+        others = [lane for lane in range(self.lanes) if lane not in taken]
+        steps = range(len(self._traffic.plan.steps))
+        visits = [(lane,) * (_VISITS * len(steps)) for lane in others[:_WHOLE_VISITS]]
+        for step, lane in zip(steps, others[_WHOLE_VISITS:], strict=False):
+            self._lead_to(lane, step)
+            visits.append((lane,))
+        return _joined(window, visits)
+
+    def _lead_to(self, lane: int, step: int) -> None:
+        for _ in range(_MOST_ON_THE_WAY):
+            if self.next_steps((lane,)) == (step,):
+                break
+            self._traffic.next_of(self._traffic.lanes[lane])
+
     def pass_over(self, window: Window) -> None:
         """Make a window's requests and do not send them: their users are one step further."""
         for worker in window.lanes:
@@ -163,13 +186,20 @@ class Stage:
             if self.has_lost_threads:
                 self.waits_in_vain = True
             else:
-                self._crew.record.note(self._deadlock(stopped))
+                self._crew.record.note(self._stuck(stopped))
         started = execution.workers[len(self._carried) :]
         self.has_lost_threads = self.has_lost_threads or any(each.cut_off for each in started)
         live.clear()
 
-    def _deadlock(self, deadlock: Deadlock) -> Event:
+    def _stuck(self, deadlock: Deadlock) -> Event:
+        """A deadlock where requests wait for each other, or may do so; else one that is endless."""
         cycle = _cycle(deadlock.waits)
+        if not cycle:
+            roots = _roots(deadlock.waits)
+            if len(roots) == 1:
+                return self._endless(roots[0], deadlock.waits)
+            # For whom they wait is not known of all: perhaps for each other.
+            cycle = deadlock.waits
         waits = [each for each in cycle if each.worker < len(self._carried)]
         who = [self._carried[each.worker][-1].who for each in waits if self._carried[each.worker]]
         places = sorted({f"{each.what} at {_told(each.site)}" for each in cycle})
@@ -183,6 +213,19 @@ class Stage:
             at_request=self._crew.record.ended,
         )
 
+    def _endless(self, root: Wait, waits: Sequence[Wait]) -> Event:
+        requests = [each for each in waits if each.worker < len(self._carried)]
+        waiting = root if root in requests or not requests else requests[0]
+        carried = self._carried[waiting.worker] if waiting in requests else []
+        return Event(
+            kind="endless",
+            place=f"{root.what} at {_told(root.site)}",
+            victim=carried[-1].who if carried else Who(0, 0),
+            seen=_waits(root),
+            where=(_where(root.site),),
+            at_request=self._crew.record.ended,
+        )
+
     def _hear(self, message: dict[str, Any]) -> None:
         run = here()
         # What requests do that are cut off is our doing.
@@ -190,8 +233,31 @@ class Stage:
             self.events.append(Event.from_json(message["event"]))
 
 
+def _joined(window: Window, others: Sequence[tuple[int, ...]]) -> Window:
+    """The window with these workers after its own; those that requests start come after all."""
+    given, more = len(window.lanes), len(others)
+    points = window.points or _ONE_AFTER_THE_OTHER
+
+    def numbered(worker: int) -> int:
+        return worker if worker < given else worker + more
+
+    def switched(switches: Sequence[Switch]) -> tuple[Switch, ...]:
+        return tuple(
+            Switch(numbered(each.worker), each.step, numbered(each.to)) for each in switches
+        )
+
+    order = dict.fromkeys((*map(numbered, points.order), *range(given + more)))
+    joined = replace(
+        points,
+        order=tuple(order),
+        preemptions=switched(points.preemptions),
+        handovers=switched(points.handovers),
+    )
+    return replace(window, lanes=(*window.lanes, *others), points=joined)
+
+
 def _cycle(waits: Sequence[Wait]) -> Sequence[Wait]:
-    """Those that wait for each other; all where it is not known for whom they wait.
+    """Those that wait for each other, as far as it is known for whom they wait; else none.
 
     Others may wait for one of them, which is no other deadlock.
     """
@@ -204,7 +270,13 @@ def _cycle(waits: Sequence[Wait]) -> Sequence[Wait]:
                 cycle = chain[chain.index(following) :]
                 return sorted(cycle, key=lambda each: each.worker)
             chain.append(following)
-    return waits
+    return ()
+
+
+def _roots(waits: Sequence[Wait]) -> list[Wait]:
+    """Those that wait for nobody else who waits; without a cycle, all others wait for these."""
+    waiting = {each.worker for each in waits}
+    return [each for each in waits if each.holder not in waiting]
 
 
 def _waits(wait: Wait) -> str:

@@ -1,0 +1,61 @@
+"""Whether a request that waits does so for ever, whatever else the scenario sends.
+
+It may wait for another one that is still to come, as one does that polls for news. So what else the
+scenario sends is carried beside it, and only what goes on waiting nevertheless is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ctxsim.cell.history import Who
+from ctxsim.cell.schedule.choices import counts_of
+from ctxsim.cell.searching.courses import Course
+from ctxsim.cell.searching.plays import Asked
+from ctxsim.cell.searching.scripts import Script
+
+Courses = Callable[[Asked], tuple[Course, ...]]
+
+
+def waits_on(script: Script, victim: Who, courses: Courses) -> bool | None:
+    """Whether it waits for ever beside all that the scenario sends; None where that is not known.
+
+    It is not where it was woken and waits once more: it may be meant to go on for ever.
+    """
+    alone, together = courses(Asked(script))[-1], courses(Asked(script, with_others=True))[-1]
+    worker = _worker_of(alone, victim)
+    if worker is None:
+        # Threads that requests started wait for each other, and no request for them.
+        return None
+    if worker not in together.unended:
+        return False
+    if together.is_too_long or _steps(alone, worker) != _steps(together, worker):
+        return None
+    return True
+
+
+def _worker_of(course: Course, victim: Who) -> int | None:
+    """Whose last request it was, and did not end."""
+    for worker in course.unended:
+        if course.requests[worker] and course.requests[worker][-1] == victim:
+            return worker
+    return None
+
+
+def _steps(course: Course, worker: int) -> int:
+    return counts_of(course.schedule.steps)[worker]
+
+
+def one_alone(script: Script, courses: Courses) -> tuple[Script, tuple[str, ...]] | None:
+    """The script with one request alone in its last window, where that does not end alone either.
+
+    With the cause of its event.
+    """
+    *before, last = script.windows
+    for lanes in last.lanes if len(last.lanes) > 1 else ():
+        alone = replace(script, windows=(*before, replace(last, lanes=(lanes,), points=None)))
+        for cause in courses(Asked(alone))[-1].causes:
+            if cause[0] == "endless":
+                return alone, cause
+    return None

@@ -1,0 +1,87 @@
+"""Plays: scripts carried in copies of this process, each from the state after the import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ctxsim.cell.history import Event
+from ctxsim.cell.schedule.choosing import Chooser
+from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.tracing import Selection
+from ctxsim.cell.searching.controls import Control
+from ctxsim.cell.searching.courses import Course
+from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.settling import Cause, Shown, is_same
+from ctxsim.cell.searching.stage import Carried, Stage
+from ctxsim.cell.searching.stories import story
+from ctxsim.cell.visits import Traffic
+from ctxsim.cell.workers.carry import Crew
+
+Say = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A script, of which the last window goes as a chooser says, or `with_others` beside it."""
+
+    script: Script
+    chooser: Chooser | None = None
+    with_others: bool = False
+
+
+class Plays:
+    """Carries scripts with switch points in the files of one selection.
+
+    Where the application `has_changed`, lines have other numbers, by which some causes tell places.
+    """
+
+    def __init__(self, crew: Crew, control: Control, selection: Selection, say: Say) -> None:
+        assert isinstance(crew.traffic, Traffic)
+        self.has_changed = False
+        self._crew = crew
+        self._control = control
+        self._selection = selection
+        self._traffic: Traffic = crew.traffic
+        self._say = say
+
+    def shows(self, script: Script, cause: Cause, chooser: Chooser | None = None) -> Shown | None:
+        """Carry a script until an event of that cause comes; None where there is none."""
+        if self._traffic.is_over:
+            return None
+        # The harness has to hear of it: no request ends meanwhile that it would count.
+        self._say({"say": "trying", "route": cause[1]})
+        asked = Asked(script, chooser)
+        return in_fork(lambda: self._shown(asked, cause), self._crew.record.lock)
+
+    def courses(self, asked: Asked) -> tuple[Course, ...]:
+        """How each window of a script goes, of those that are not passed over."""
+        self._say({"say": "trying", "route": ""})
+
+        def carry() -> tuple[Course, ...]:
+            return tuple(Course.of(carried, events) for _, carried, events in self._carried(asked))
+
+        return in_fork(carry, self._crew.record.lock)
+
+    def _shown(self, asked: Asked, cause: Cause) -> Shown | None:
+        for number, carried, events in self._carried(asked):
+            for event in events:
+                if event.cause == cause or (self.has_changed and is_same(event.cause, cause)):
+                    return Shown(event, number, carried.execution.schedule, story(carried))
+        return None
+
+    def _carried(self, asked: Asked) -> Iterator[tuple[int, Carried, list[Event]]]:
+        """Each window as it is carried in this copy: its number from 1, and all events so far."""
+        script = asked.script
+        self._traffic.vary(script.variation)
+        with Stage(self._crew, self._control, self._selection, Limits()) as stage:
+            for number, window in enumerate(script.windows, 1):
+                if number - 1 in script.passed_over:
+                    stage.pass_over(window)
+                elif number < len(script.windows):
+                    yield number, stage.carry(window), stage.events
+                else:
+                    last = stage.with_others(window) if asked.with_others else window
+                    yield number, stage.carry(last, asked.chooser), stage.events

@@ -74,6 +74,14 @@ def shrink(
     return Shrunk(shrinking.best, windows, judge.executions, shrinking.is_complete)
 
 
+def moved(candidate: Candidate, at: int, step: int) -> Candidate:
+    """The candidate with its preemption of that place at another step of its worker."""
+    points = candidate.points
+    switch = replace(points.preemptions[at], step=step, site=None)
+    switches = (*points.preemptions[:at], switch, *points.preemptions[at + 1 :])
+    return replace(candidate, points=replace(points, preemptions=switches))
+
+
 class _OutOfExecutionsError(Exception):
     """Ends a pass; what was reached stands."""
 
@@ -260,10 +268,7 @@ class _Shrinking:
         return not self._taken(at, step) and self._keep(self._moved(at, step))
 
     def _moved(self, at: int, step: int) -> Candidate:
-        points = self.best.points
-        moved = replace(points.preemptions[at], step=step, site=None)
-        switches = (*points.preemptions[:at], moved, *points.preemptions[at + 1 :])
-        return replace(self.best, points=replace(points, preemptions=switches))
+        return moved(self.best, at, step)
 
     def windows(self) -> tuple[Window, ...]:
         """For each preemption that is left, how far it could be moved either way, step by step."""

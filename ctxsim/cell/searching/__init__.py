@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,12 +18,13 @@ from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.execution import Limits
-from ctxsim.cell.schedule.tracing import Selection
+from ctxsim.cell.schedule.tracing import Selection, can_trace
 from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
 from ctxsim.cell.searching.controls import control_of, prepare
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.searching.settling import (
     Cause,
     Play,
@@ -34,10 +35,12 @@ from ctxsim.cell.searching.settling import (
     settle,
     shows_one_by_one,
 )
-from ctxsim.cell.searching.stage import Stage
+from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.cell.searching.stories import story
+from ctxsim.cell.searching.turns import Play as Told
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
+from ctxsim.cell.witness.record import is_application_file
 from ctxsim.cell.workers.carry import Crew, added_up
 from ctxsim.errors import DivergedError, TargetError
 
@@ -58,6 +61,7 @@ _MORE_TIME = 0.25
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
+_NOT_TOLD = "it did not show once more, when it was to be told"
 _THREADS = "a thread that an earlier request had started"
 _OUTSIDE = (
     "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
@@ -267,18 +271,18 @@ class Searching:
 
     def _tell(self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False) -> None:
         record = self._crew.record
-        case = {**self._case(settled, at), "is_by_turns": is_by_turns}
+        case = {**self._case(settled, cause, at), "is_by_turns": is_by_turns}
         record.note(replace(settled.event, at_request=record.ended))
         self._say({"say": "case", "cause": list(cause), "case": case})
 
     def _player(self, at: int) -> Play:
         return partial(self._play, self._selections[at])
 
-    def _case(self, settled: Settled, at: int) -> dict[str, Any]:
+    def _case(self, settled: Settled, cause: Cause, at: int) -> dict[str, Any]:
         return {
             "script": settled.script.as_json(),
             "selection": at,
-            "story": list(settled.story),
+            "story": list(self._story(settled.script, cause, at)),
             "times": settled.times,
             "of": settled.of,
             "found_at": self._executions,
@@ -295,15 +299,41 @@ class Searching:
     def _played(self, selection: Selection, script: Script, cause: Cause) -> Shown | None:
         self._traffic.vary(script.variation)
         with Stage(self._crew, self._control, selection, Limits()) as stage:
-            for number, window in enumerate(script.windows):
-                if number in script.passed_over:
-                    stage.pass_over(window)
-                    continue
-                carried = stage.carry(window)
+            for number, carried in _carried(stage, script):
                 for event in stage.events:
                     if event.cause == cause:
-                        schedule = carried.execution.schedule
-                        return Shown(event, number + 1, schedule, story(carried))
+                        execution = carried.execution
+                        return Shown(event, number + 1, execution.schedule, execution.points)
+        return None
+
+    def _story(self, script: Script, cause: Cause, at: int) -> tuple[str, ...]:
+        """How a script shows a cause: what is seen of its lines, or else of its switches alone.
+
+        To be watched may change what an application does, such as when its objects are freed.
+        """
+        for is_watched in (True, False) if can_trace() else (False,):
+            told = partial(self._told, self._selections[at], script, cause, is_watched=is_watched)
+            story = in_fork(told, self._crew.record.lock)
+            if story is not None:
+                return story
+        return (_NOT_TOLD,)
+
+    def _told(
+        self, selection: Selection, script: Script, cause: Cause, *, is_watched: bool
+    ) -> tuple[str, ...] | None:
+        self._traffic.vary(script.variation)
+        watch = Watch(is_application_file) if is_watched else None
+        windows: list[Carried] = []
+        with Stage(self._crew, self._control, selection, Limits(), watch) as stage:
+            for _, carried in _carried(stage, script):
+                windows.append(carried)
+                for event in stage.events:
+                    if event.cause == cause:
+                        lines = watch.lines if watch is not None else ()
+                        play = Told(windows, lines, script.rooms, is_watched=is_watched)
+                        return story(play, event)
+                if watch is not None:
+                    watch.window += 1
         return None
 
     def _say_doubts(self) -> None:
@@ -347,3 +377,12 @@ def _refuse_threads() -> None:
             "schedule controls these",
             "search an application that does not start them, or write schedule: {kind: os}",
         )
+
+
+def _carried(stage: Stage, script: Script) -> Iterator[tuple[int, Carried]]:
+    """Carry a script's windows, but for those that are passed over."""
+    for number, window in enumerate(script.windows):
+        if number in script.passed_over:
+            stage.pass_over(window)
+        else:
+            yield number, stage.carry(window)

@@ -6,15 +6,16 @@ after the import, carries a script; so what is left of it is all that the findin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import permutations
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.minimal import fewest
-from ctxsim.cell.schedule.shrink import Candidate, shrink
-from ctxsim.cell.searching.scripts import Script, Window
+from ctxsim.cell.schedule.points import Points, Site
+from ctxsim.cell.schedule.shrink import Candidate, Shrunk, moved, shrink
+from ctxsim.cell.searching.scripts import Room, Script, Window
 
 Cause = tuple[str, ...]
 _CONFIRMATIONS = 20
@@ -29,13 +30,13 @@ _MOST_ORDERED = 3
 class Shown:
     """That a script showed what was looked for: in the last of so many windows.
 
-    `schedule` is how that window was carried, and `story` how it is told.
+    `schedule` is how that window was carried, and `points` the same with where workers stood.
     """
 
     event: Event
     windows: int
     schedule: Schedule
-    story: tuple[str, ...]
+    points: Points
 
 
 # Carries a script until an event of that cause comes; None where there is none.
@@ -48,7 +49,6 @@ class Settled:
 
     script: Script
     event: Event
-    story: tuple[str, ...]
     times: int
     of: int
 
@@ -109,6 +109,22 @@ def _drawn(script: Script, number: int) -> Script:
     return replace(script, windows=tuple(windows))
 
 
+def _rooms(shrunk: Shrunk, seen: Mapping[Candidate, Points]) -> Iterator[Room]:
+    """Each switch's window with where its worker stood at both ends, as executions showed it."""
+    for at, window in enumerate(shrunk.windows):
+        first, last = (
+            _site(seen.get(moved(shrunk.candidate, at, step)), window.switch.worker, step)
+            for step in (window.first, window.last)
+        )
+        if first is not None and last is not None:
+            yield Room(window.switch.worker, window.switch.step, first, last, window.whole)
+
+
+def _site(points: Points | None, worker: int, step: int) -> Site | None:
+    switches = () if points is None else points.switches
+    return next((each.site for each in switches if each.key == (worker, step)), None)
+
+
 class _Settling:
     def __init__(self, cause: Cause, play: Play, most: int, is_late: Callable[[], bool]) -> None:
         self._cause = cause
@@ -129,7 +145,8 @@ class _Settling:
         script = self._in_turn(self._until_shown(script))
         script = self._fewer_before(script)
         script = self._shrunk(script)
-        return self._fewer_before(script)
+        rooms = script.rooms
+        return replace(self._fewer_before(script), rooms=rooms)
 
     def _until_shown(self, script: Script) -> Script:
         """Without the windows after the one that showed it last."""
@@ -201,8 +218,13 @@ class _Settling:
             window = last.of(candidate.requests, candidate.points)
             return replace(script, windows=(*before, window))
 
+        seen: dict[Candidate, Points] = {}
+
         def remains(candidate: Candidate) -> bool:
-            return not self._is_late() and self.shows(of(candidate))
+            if self._is_late() or not self.shows(of(candidate)) or self._last is None:
+                return False
+            seen[candidate] = self._last.points
+            return True
 
         if self._is_late() or not self.shows(script):
             return script
@@ -214,10 +236,10 @@ class _Settling:
         except ValueError:
             # Its switches alone do not lead there: it stays as it is.
             return script
-        return of(shrunk.candidate)
+        return replace(of(shrunk.candidate), rooms=tuple(_rooms(shrunk, seen)))
 
     def confirmed(self, script: Script, of: int = _CONFIRMATIONS) -> Settled | None:
         times = sum(self.shows(script) for _ in range(of))
         if self._last is None:
             return None
-        return Settled(script, self._last.event, self._last.story, times, of)
+        return Settled(script, self._last.event, times, of)

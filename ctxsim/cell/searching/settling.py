@@ -6,15 +6,16 @@ after the import, carries a script; so what is left of it is all that the findin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
 from ctxsim.cell.history import Event
-from ctxsim.cell.schedule.choices import Schedule
+from ctxsim.cell.schedule.choices import Schedule, counts_of
 from ctxsim.cell.schedule.minimal import fewest
 from ctxsim.cell.schedule.points import Points, Site
-from ctxsim.cell.schedule.shrink import Candidate, Shrunk, moved, shrink
+from ctxsim.cell.schedule.shrink import Candidate, moved, shrink, windows
+from ctxsim.cell.schedule.shrink import Window as Reach
 from ctxsim.cell.searching.scripts import Room, Script, Window
 
 Cause = tuple[str, ...]
@@ -94,13 +95,13 @@ def is_by_turns(script: Script, cause: Cause, play: Play) -> bool:
 def _one_by_one(script: Script, workers: tuple[tuple[int, ...], ...]) -> Script:
     """The script's requests one after the other, those of its last window in this order."""
     *before, last = script.windows
-    windows: list[Window] = []
+    alone: list[Window] = []
     passed_over: set[int] = set()
     for number, window in enumerate((*before, replace(last, lanes=workers))):
         if number in script.passed_over:
-            passed_over.update(range(len(windows), len(windows) + window.requests))
-        windows += window.in_turn
-    return replace(script, windows=tuple(windows), passed_over=frozenset(passed_over))
+            passed_over.update(range(len(alone), len(alone) + window.requests))
+        alone += window.in_turn
+    return replace(script, windows=tuple(alone), passed_over=frozenset(passed_over))
 
 
 def _drawn(script: Script, number: int) -> Script:
@@ -109,19 +110,35 @@ def _drawn(script: Script, number: int) -> Script:
     return replace(script, windows=tuple(windows))
 
 
-def _rooms(shrunk: Shrunk, seen: Mapping[Candidate, Points]) -> Iterator[Room]:
+def _named(candidate: Candidate, points: Points) -> Candidate:
+    """The candidate with its switches called what they are in the execution, which had `points`.
+
+    The shrinker takes a switch for one at its worker's end, which it was in another execution.
+    """
+    preempted = {each.key for each in points.preemptions}
+    given = candidate.points
+    late = tuple(each for each in given.handovers if each.key in preempted)
+    rest = tuple(each for each in given.handovers if each.key not in preempted)
+    changed = replace(given, preemptions=(*given.preemptions, *late), handovers=rest)
+    return replace(candidate, points=changed)
+
+
+def _rooms(
+    candidate: Candidate, found: Sequence[Reach], seen: Mapping[Candidate, Shown]
+) -> Iterator[Room]:
     """Each switch's window with where its worker stood at both ends, as executions showed it."""
-    for at, window in enumerate(shrunk.windows):
+    for at, window in enumerate(found):
+        worker, step = window.switch.key
         first, last = (
-            _site(seen.get(moved(shrunk.candidate, at, step)), window.switch.worker, step)
-            for step in (window.first, window.last)
+            _site(seen.get(moved(candidate, at, end)), worker, end)
+            for end in (window.first, window.last)
         )
         if first is not None and last is not None:
-            yield Room(window.switch.worker, window.switch.step, first, last, window.whole)
+            yield Room(worker, step, first, last, window.whole)
 
 
-def _site(points: Points | None, worker: int, step: int) -> Site | None:
-    switches = () if points is None else points.switches
+def _site(shown: Shown | None, worker: int, step: int) -> Site | None:
+    switches = () if shown is None else shown.points.switches
     return next((each.site for each in switches if each.key == (worker, step)), None)
 
 
@@ -218,12 +235,12 @@ class _Settling:
             window = last.of(candidate.requests, candidate.points)
             return replace(script, windows=(*before, window))
 
-        seen: dict[Candidate, Points] = {}
+        seen: dict[Candidate, Shown] = {}
 
         def remains(candidate: Candidate) -> bool:
             if self._is_late() or not self.shows(of(candidate)) or self._last is None:
                 return False
-            seen[candidate] = self._last.points
+            seen[candidate] = self._last
             return True
 
         if self._is_late() or not self.shows(script):
@@ -236,7 +253,15 @@ class _Settling:
         except ValueError:
             # Its switches alone do not lead there: it stays as it is.
             return script
-        return replace(of(shrunk.candidate), rooms=tuple(_rooms(shrunk, seen)))
+        candidate, found = shrunk.candidate, shrunk.windows
+        shown = seen[candidate]
+        named = _named(candidate, shown.points)
+        if named != candidate:
+            # It is the same under another name: nothing needs to be carried for it.
+            seen[named], candidate = shown, named
+            counts = dict(enumerate(counts_of(shown.schedule.steps)))
+            found = windows(named, counts, remains, max(_LEAST_FOR_WINDOW, self._left))
+        return replace(of(candidate), rooms=tuple(_rooms(candidate, found, seen)))
 
     def confirmed(self, script: Script, of: int = _CONFIRMATIONS) -> Settled | None:
         times = sum(self.shows(script) for _ in range(of))

@@ -30,8 +30,7 @@ greenlets and asyncio tasks, and tells how one request came to see another's.
   ctxsim explain CODE      what a finding means, its causes, and how to fix them
   ctxsim gallery [NAME]    known-bad applications with their fixed twins
 
-Also init, matrix, replay, show, report, doctor, validate, schema:
-ctxsim COMMAND --help
+Also init, matrix, replay, show, report, doctor, validate, schema (see --help)
 Exit codes: 0 as expected, 1 findings, 2 usage, 3 target, 4 inconclusive,
             5 thresholds, 70 a fault of ctxsim's own, 130 interrupted
 """

@@ -30,7 +30,7 @@ greenlets and asyncio tasks, and tells how one request came to see another's.
   ctxsim explain CODE      what a finding means, its causes, and how to fix them
   ctxsim gallery [NAME]    known-bad applications with their fixed twins
 
-Also init, matrix, locust, doctor, validate, schema: ctxsim COMMAND --help
+Also init, matrix, locust, replay, show, report, doctor, validate, schema (see --help)
 Exit codes: 0 as expected, 1 findings, 2 usage, 3 target, 4 inconclusive,
             5 thresholds, 70 a fault of ctxsim's own, 130 interrupted
 """
@@ -82,7 +82,7 @@ _OPTIONS: dict[str, _Decorator] = {
         "reports",
         multiple=True,
         metavar="KIND=PATH",
-        help="Also write a report to a file: junit=PATH. Can be repeated.",
+        help="Also write a report to a file: junit=PATH or html=PATH. Can be repeated.",
     ),
     "--seed": click.option(
         "--seed", type=int, metavar="N", help="The seed, instead of the scenario's."
@@ -259,6 +259,33 @@ def replay(case: str, times: int, emit_test: str | None) -> int:
     from ctxsim.cli import replaying  # noqa: PLC0415 - brings pydantic and a YAML parser
 
     return replaying.replay_case(case, times=times, emit_test=emit_test)
+
+
+@cli.command()
+@click.argument("case", metavar="ID")
+@click.option("--web", is_flag=True, help="Open the whole result as a page in the browser.")
+def show(case: str, web: bool) -> int:
+    """Show a finding of the last result with its story, or a case that was kept.
+
+    The id stands beside the finding. Nothing is run.
+    """
+    from ctxsim.cli import showing  # noqa: PLC0415 - brings what reads and writes reports
+
+    return showing.show(case, web=web)
+
+
+@cli.command()
+@click.argument("name", metavar="[RESULT]", default=".ctxsim/last.json")
+@click.option("--html", metavar="PATH", help="Write one page that needs nothing else.")
+@click.option("--junit", metavar="PATH", help="Write JUnit XML.")
+def report(name: str, **wanted: str | None) -> int:
+    """Write reports of a result, as the run would have written them.
+
+    RESULT is what --format json wrote, or by default the last one. Nothing is run.
+    """
+    from ctxsim.cli import showing  # noqa: PLC0415 - brings what reads and writes reports
+
+    return showing.report(name, wanted)
 
 
 @cli.command()

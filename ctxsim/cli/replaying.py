@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctxsim.cells import Halt
 from ctxsim.cli import running
-from ctxsim.cli.streams import complain, result, shows_unicode
+from ctxsim.cli.streams import complain, result, shows_unicode, width_of
 from ctxsim.errors import ExitCode, UsageError
 from ctxsim.jobs import Options
 from ctxsim.replaying import Replayed, replay
@@ -16,6 +16,7 @@ from ctxsim.report.cases import CaseFile, read_case
 from ctxsim.report.emitted import as_test
 from ctxsim.report.lines import Page
 from ctxsim.report.masks import mask
+from ctxsim.report.text import show_story
 from ctxsim.scenario.loading import IN_MEMORY
 
 
@@ -49,11 +50,10 @@ def _emit(case: CaseFile, path: Path) -> None:
 
 
 def _told(case: CaseFile, replayed: Replayed) -> str:
-    page = Page(unicode=shows_unicode(sys.stdout))
+    page = Page(unicode=shows_unicode(sys.stdout), width=width_of(sys.stdout))
     page.add(f"{case.code}  {case.title}", hanging=8)
     page.add(f"{_named(case)}, {case.workers}, seed {case.seed}; {case.id}", indent=2)
-    for line in map(mask, _lines(replayed.story)):
-        page.add(line, indent=2, hanging=4)
+    show_story(page, map(mask, _lines(replayed.story)))
     for remark in map(mask, replayed.remarks):
         page.add(remark)
     page.add(f"shown by {replayed.times} of {replayed.of} replays{_meaning(replayed)}")

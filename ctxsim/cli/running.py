@@ -14,10 +14,10 @@ from typing import TextIO
 
 from ctxsim.cells import CellOutcome, Halt, Limits
 from ctxsim.cli import failures, files, progress, signals
-from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode
+from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode, width_of
 from ctxsim.errors import ExitCode, TargetError, UsageError
 from ctxsim.jobs import Options
-from ctxsim.report import junit, matrix, text
+from ctxsim.report import junit, matrix, page, text
 from ctxsim.report.cases import keep_case, kept_cases
 from ctxsim.report.conclusion import most_severe
 from ctxsim.report.document import Document, ScenarioFacts, as_text, of_error
@@ -28,7 +28,10 @@ from ctxsim.scenario import Scenario
 from ctxsim.scenario.words import WordError, duration_s
 from ctxsim.simulation import Outcome, simulate
 
-REPORTS: dict[str, Callable[[Sequence[Document]], bytes]] = {"junit": junit.render}
+REPORTS: dict[str, Callable[[Sequence[Document]], bytes]] = {
+    "junit": junit.render,
+    "html": page.render,
+}
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|MiB|GB|GiB)", re.IGNORECASE)
 _UNIT_BYTES = {"mb": 1000**2, "mib": 1024**2, "gb": 1000**3, "gib": 1024**3}
@@ -106,9 +109,12 @@ def _run_one(scenario: Scenario, words: Words, options: Options) -> Document:
     if words.verbose:
         _tell_tails(outcome)
     if words.form == "text":
-        render = matrix.render if words.as_matrix else text.render
         color, unicode = _has_color(words, sys.stdout), shows_unicode(sys.stdout)
-        result(render(outcome.document, color=color, unicode=unicode))
+        if words.as_matrix:
+            result(matrix.render(outcome.document, color=color, unicode=unicode))
+        else:
+            width = width_of(sys.stdout)
+            result(text.render(outcome.document, color=color, unicode=unicode, width=width))
     return outcome.document
 
 
@@ -198,6 +204,11 @@ def _write(whole: str, reports: Sequence[tuple[str, Path]], documents: Sequence[
         keep(LAST, whole)
     except OSError as error:
         complain(f"warning: the result was not kept in {LAST}: {error.strerror}")
+    write_reports(reports, documents)
+
+
+def write_reports(reports: Sequence[tuple[str, Path]], documents: Sequence[Document]) -> None:
+    """Write each report to its file; raises UsageError."""
     for kind, path in reports:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

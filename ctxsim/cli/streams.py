@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
 from ctxsim.errors import UsageError
-from ctxsim.report.lines import harmless
+from ctxsim.report.lines import WIDTH, harmless
+
+# Narrower than this, lanes have no room for their text.
+_NARROWEST = 40
 
 ColorWord = Literal["auto", "always", "never"]
 
@@ -63,3 +67,10 @@ def has_color(word: ColorWord, stream: TextIO | None, environment: Mapping[str, 
 def shows_unicode(stream: TextIO | None) -> bool:
     """Whether the reader's terminal can be sent more than ASCII."""
     return stream is not None and (stream.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def width_of(stream: TextIO | None) -> int:
+    """How many columns lines may take: those of a narrow terminal, else what fits any."""
+    if stream is None or not stream.isatty():
+        return WIDTH
+    return max(_NARROWEST, min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns))

@@ -15,6 +15,9 @@ from typing import Any, Literal
 from hdrh.histogram import HdrHistogram
 
 from ctxsim.cell.history import Ending, Where, Who
+from ctxsim.cell.plan import rebuilt
+from ctxsim.errors import UsageError
+from ctxsim.report.kept import LAST
 
 FORMAT = "ctxsim-result"
 # Several scenarios in one run: their documents, in the order in which they were given.
@@ -193,6 +196,26 @@ def as_text(documents: list[Document], exit_code: int) -> str:
         "results": shown,
     }
     return json.dumps(shown[0] if len(shown) == 1 else whole, indent=1, allow_nan=False) + "\n"
+
+
+def documents_of(text: str, name: str) -> list[Document]:
+    """The documents that `as_text` gave; raises UsageError, which tells of them by `name`."""
+    try:
+        whole = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{name} cannot be read as a result: {error}") from error
+    found = whole.get("format") if isinstance(whole, dict) else None
+    if found not in (FORMAT, FORMAT_OF_SEVERAL):
+        raise UsageError(
+            f"{name} is no result of ctxsim\n  results are what --format json writes, and {LAST}"
+        )
+    if (version := whole.get("version")) != VERSION:
+        raise UsageError(f"{name} is a result of version {version}; this ctxsim reads {VERSION}")
+    try:
+        among = whole["results"] if found == FORMAT_OF_SEVERAL else [whole]
+        return [rebuilt(Document, each) for each in among]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{name} is not a whole result: {error!r}") from error
 
 
 def finding_id(scenario: str, cause: tuple[str, ...]) -> str:

@@ -40,7 +40,7 @@ def as_test(case: CaseFile, path: Path) -> str:
     """
     folder = os.path.relpath(case.scenario["folder"], path.absolute().parent)
     case = replace(case, scenario={**case.scenario, "folder": "."}, python="")
-    lines = (" ".join(mask(line).split()) for line in case.story)
+    lines = (" ".join(mask(line).splitlines()) for line in case.story)
     story = "\n".join("".join(c for c in line if c.isprintable()) for line in lines)
     return _TEST.format(
         code=case.code,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+
+from ctxsim.cell.widths import columns, columns_of
 
 WIDTH = 80
 
@@ -20,30 +21,29 @@ _SEQUENCES: dict[Tone, str] = {
     "title": "\x1b[1m",
 }
 _RESET = "\x1b[0m"
-_WIDE = frozenset("WF")
-_WITHOUT_WIDTH = frozenset({"Mn", "Me"})
 
 
 @dataclass(slots=True)
 class Page:
-    """Lines under way to a reader; `color` and `unicode` say what their terminal can show."""
+    """Lines under way to a reader; the fields say what their terminal can show."""
 
     color: bool = False
     unicode: bool = True
+    width: int = WIDTH
     _lines: list[str] = field(default_factory=list)
 
     def add(
         self, text: str = "", *, indent: int = 0, hanging: int = 0, tone: Tone = "plain"
     ) -> None:
         """Add `text`, wrapped; lines after the first are `hanging` columns further in."""
-        for line in wrapped(printable(text, unicode=self.unicode), indent, hanging):
+        for line in wrapped(printable(text, unicode=self.unicode), indent, hanging, self.width):
             sequence = _SEQUENCES[tone] if self.color and line else ""
             self._lines.append(f"{sequence}{line}{_RESET if sequence else ''}")
 
     def add_command(self, before: str, command: str) -> None:
         """Add a shell command; where it takes several lines it can still be pasted."""
         text = printable(f"{before} {command}", unicode=self.unicode)
-        self._lines += wrapped(text, 0, len(before) + 1, glue=" \\")
+        self._lines += wrapped(text, 0, len(before) + 1, self.width, glue=" \\")
 
     @property
     def text(self) -> str:
@@ -71,17 +71,6 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def columns(text: str) -> int:
-    """How many columns of a terminal `text` takes."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in _WITHOUT_WIDTH:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
-
-
 def wrapped(
     text: str, indent: int = 0, hanging: int = 0, width: int = WIDTH, glue: str = ""
 ) -> list[str]:
@@ -107,7 +96,7 @@ def _pieces(text: str, most: int) -> Iterator[str]:
     word = ""
     for character in text:
         ends = word.endswith(" ") and character != " "
-        if ends or columns(word) + _columns(character) > most:
+        if ends or columns(word) + columns_of(character) > most:
             yield word
             word = ""
         word += character

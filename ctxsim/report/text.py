@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
 
+from ctxsim.cell.widths import columns
 from ctxsim.report.document import (
     CLEAN,
     CellResult,
@@ -12,7 +13,8 @@ from ctxsim.report.document import (
     Verdict,
     early_end,
 )
-from ctxsim.report.lines import WIDTH, Page, Tone, columns
+from ctxsim.report.lanes import hanging
+from ctxsim.report.lines import WIDTH, Page, Tone
 from ctxsim.report.stacks import innermost
 
 MOST_FINDINGS = 20
@@ -38,13 +40,18 @@ _COLUMNS: tuple[_Column, ...] = (
 
 
 def render(
-    document: Document, *, color: bool = False, unicode: bool = True, kept: str | None = KEPT
+    document: Document,
+    *,
+    color: bool = False,
+    unicode: bool = True,
+    width: int = WIDTH,
+    kept: str | None = KEPT,
 ) -> str:
-    """The whole result for a reader at a terminal, in lines of at most 80 columns.
+    """The whole result for a reader at a terminal, in lines of at most `width` columns.
 
     `kept` names the file that holds what is too long to be shown here.
     """
-    page = Page(color, unicode)
+    page = Page(color, unicode, width)
     header(page, document)
     _cells(page, document.cells)
     _findings(page, document, kept)
@@ -103,7 +110,7 @@ def _row(workers: str, values: list[str], first: int, widths: list[int]) -> str:
 
 def _cell(page: Page, cell: CellResult, row: str) -> None:
     result, tone = cell_result(cell), _TONES[cell.verdict]
-    room = WIDTH - 2 - columns(row) - 2
+    room = page.width - 2 - columns(row) - 2
     if columns(result) <= room:
         page.add(f"{row}  {result}", indent=2, tone=tone)
         return
@@ -125,23 +132,29 @@ def cell_result(cell: CellResult) -> str:
 
 def _findings(page: Page, document: Document, kept: str | None) -> None:
     for finding in document.findings[:MOST_FINDINGS]:
-        _finding(page, finding)
+        show_finding(page, finding)
     more = len(document.findings) - MOST_FINDINGS
     if more > 0:
         page.add(f"{more:,} more{f' in {kept}' if kept else ''}", tone="unsure")
         page.add()
 
 
-def _finding(page: Page, finding: FindingResult) -> None:
+def show_finding(page: Page, finding: FindingResult) -> None:
+    """One finding with its story."""
     page.add(f"{finding.code}  {finding.title}", hanging=8, tone="bad")
     times = "once" if finding.count == 1 else f"{finding.count:,} times"
     page.add(f"{times}, first at request {finding.first_at_request:,}; {finding.id}", indent=2)
     page.add(f"in {', '.join(finding.cells)}", indent=2, hanging=3)
-    for line in finding.story:
-        page.add(line, indent=2, hanging=4)
+    show_story(page, finding.story)
     for place in finding.places:
         page.add(place, indent=2, hanging=4, tone="quiet")
     page.add()
+
+
+def show_story(page: Page, story: Iterable[str]) -> None:
+    """A story; what is too wide goes on beneath its own text."""
+    for line in story:
+        page.add(line, indent=2, hanging=hanging(line))
 
 
 def _ended_early(cells: Iterable[CellResult]) -> Iterator[CellResult]:

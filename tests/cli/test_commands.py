@@ -225,13 +225,21 @@ def test_junit_is_written_where_the_report_option_says(write, call):
     assert root.get("failures") == "2"
 
 
+def test_a_page_is_written_where_the_report_option_says(write, call):
+    call("run", write("leak"), "-q", "--report", "html=reports/ctxsim.html")
+    written = Path("reports/ctxsim.html").read_bytes()
+    assert b'one: <span class="findings">findings</span>' in written
+    assert call("report", "--html", "again.html")[0] == 0
+    assert Path("again.html").read_bytes() == written
+
+
 WRONG = [
     (["rnu"], "error: no such command: rnu\n  did you mean run?"),
     (
         ["zzz"],
         "error: no such command: zzz\n"
-        "  there are check, doctor, explain, gallery, init, locust, matrix, replay, run, schema, "
-        "validate",
+        "  there are check, doctor, explain, gallery, init, locust, matrix, replay, report, run, "
+        "schema, show, validate",
     ),
     (["run"], "error: SCENARIO... is missing\n  see ctxsim run --help"),
     (["run", "x", "--sede", "1"], "error: no such option: --sede\n  did you mean --seed?"),
@@ -240,7 +248,10 @@ WRONG = [
     (["run", "missing.yaml"], "missing.yaml:1:1: error: there is no such file"),
     (["run", "*.nothing"], "error: no file matches *.nothing"),
     (["run", "."], "error: no scenario in the folder .\n  they are named *.ctxsim.yaml"),
-    (["run", "x", "--report", "html=x"], "error: --report knows no kind 'html'\n  there is: junit"),
+    (
+        ["run", "x", "--report", "pdf=x"],
+        "error: --report knows no kind 'pdf'\n  there is: junit, html",
+    ),
     (["run", "x", "--report", "junit"], "error: --report 'junit' names no file"),
     (["run", "x", "--report", "junit=."], "error: --report junit=.: . cannot be written"),
 ]

@@ -87,6 +87,11 @@ class Run:
         return self.roster.now_s + self.roster.looks / TICKS_PER_S
 
     @property
+    def step(self) -> int:
+        """The number of the step that is taken now, counted from 0."""
+        return self._step - 1
+
+    @property
     def progress(self) -> int:
         """Grows as long as switch points are reached, or workers end that were cut off."""
         return self._step + self.cleaning

@@ -8,7 +8,7 @@ so many; a schedule that was judged is not judged again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -72,6 +72,14 @@ def shrink(
     shrinking.until_nothing_helps()
     windows = shrinking.windows()
     return Shrunk(shrinking.best, windows, judge.executions, shrinking.is_complete)
+
+
+def moved(candidate: Candidate, at: int, step: int) -> Candidate:
+    """The candidate with its preemption of that place at another step of its worker."""
+    points = candidate.points
+    switch = replace(points.preemptions[at], step=step, site=None)
+    switches = (*points.preemptions[:at], switch, *points.preemptions[at + 1 :])
+    return replace(candidate, points=replace(points, preemptions=switches))
 
 
 class _OutOfExecutionsError(Exception):
@@ -257,36 +265,48 @@ class _Shrinking:
         find_most(room, lambda by: self._move(at, switch.step + by))
 
     def _move(self, at: int, step: int) -> bool:
-        return not self._taken(at, step) and self._keep(self._moved(at, step))
-
-    def _moved(self, at: int, step: int) -> Candidate:
-        points = self.best.points
-        moved = replace(points.preemptions[at], step=step, site=None)
-        switches = (*points.preemptions[:at], moved, *points.preemptions[at + 1 :])
-        return replace(self.best, points=replace(points, preemptions=switches))
+        return not _is_taken(self.best, at, step) and self._keep(moved(self.best, at, step))
 
     def windows(self) -> tuple[Window, ...]:
-        """For each preemption that is left, how far it could be moved either way, step by step."""
-        return tuple(map(self._window, range(len(self.best.points.preemptions))))
+        preemptions = self.best.points.preemptions
+        counts = {each.worker: self._count(each.worker) for each in preemptions}
+        return tuple(_windows(self._judge, self.best, counts))
 
-    def _window(self, at: int) -> Window:
-        switch = self.best.points.preemptions[at]
-        first, seen_first = self._reach(at, range(switch.step - 1, 0, -1))
-        last, seen_last = self._reach(at, range(switch.step + 1, self._count(switch.worker) + 1))
-        return Window(switch, first, last, seen_first and seen_last)
 
-    def _reach(self, at: int, steps: range) -> tuple[int, bool]:
-        reached = self.best.points.preemptions[at].step
-        for step in steps:
-            try:
-                if self._taken(at, step) or not self._judge(self._moved(at, step)):
-                    return reached, True
-            except _OutOfExecutionsError:
-                return reached, False
-            reached = step
-        return reached, True
+def windows(
+    candidate: Candidate,
+    counts: Mapping[int, int],
+    remains: Callable[[Candidate], bool],
+    most_executions: int = _EXECUTIONS,
+) -> tuple[Window, ...]:
+    """For each preemption, how far it can be moved either way, step by step.
 
-    def _taken(self, at: int, step: int) -> bool:
-        """Whether another switch has that place."""
-        key = self.best.points.preemptions[at].worker, step
-        return any(each.key == key for each in self.best.points.switches)
+    `counts` says how many steps its worker takes.
+    """
+    return tuple(_windows(_Judge(remains, most_executions), candidate, counts))
+
+
+def _windows(judge: _Judge, candidate: Candidate, counts: Mapping[int, int]) -> Iterator[Window]:
+    for at, switch in enumerate(candidate.points.preemptions):
+        first, seen_first = _reach(judge, candidate, at, range(switch.step - 1, 0, -1))
+        later = range(switch.step + 1, counts[switch.worker] + 1)
+        last, seen_last = _reach(judge, candidate, at, later)
+        yield Window(switch, first, last, seen_first and seen_last)
+
+
+def _reach(judge: _Judge, candidate: Candidate, at: int, steps: range) -> tuple[int, bool]:
+    reached = candidate.points.preemptions[at].step
+    for step in steps:
+        try:
+            if _is_taken(candidate, at, step) or not judge(moved(candidate, at, step)):
+                return reached, True
+        except _OutOfExecutionsError:
+            return reached, False
+        reached = step
+    return reached, True
+
+
+def _is_taken(candidate: Candidate, at: int, step: int) -> bool:
+    """Whether another switch has that place."""
+    key = candidate.points.preemptions[at].worker, step
+    return any(each.key == key for each in candidate.points.switches)

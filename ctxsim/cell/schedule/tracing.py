@@ -11,11 +11,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType, FrameType
 from typing import Any, Literal, Protocol, Self
 
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.schedule.real import get_ident
+from ctxsim.cell.schedule.watching import Shown, Watcher, shown
 from ctxsim.errors import UsageError
 
 Reach = Callable[[Place], None]
@@ -51,13 +53,23 @@ class Tracer(Protocol):
         """The execution has ended."""
 
 
-def tracing(selection: Selection) -> Tracer:
-    """What traces the selection on this Python; to be entered before an execution."""
-    if not selection.files:
+def tracing(selection: Selection, watcher: Watcher | None = None) -> Tracer:
+    """What traces the selection on this Python; to be entered before an execution.
+
+    A `watcher` is shown the lines that it wants, whether they are switch points or not.
+    """
+    if not selection.files and watcher is None:
         return Untraced()
     if sys.version_info >= (3, 12):
-        return Monitoring(selection)
-    return Settrace(selection)
+        return Monitoring(selection, watcher)
+    return Settrace(selection, watcher)
+
+
+def can_trace() -> bool:
+    """Whether nobody else has taken what tracing needs: a debugger, coverage, a profiler."""
+    if sys.version_info >= (3, 12):
+        return any(sys.monitoring.get_tool(tool) is None for tool in _TOOL_IDS)
+    return sys.gettrace() is None
 
 
 class Untraced:
@@ -82,9 +94,10 @@ class Untraced:
 class Settrace(Untraced):
     """Traces by `sys.settrace`, which counts for one C stack: each greenlet has to set it anew."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, watcher: Watcher | None = None) -> None:
         self._files = selection.files
         self._opcodes = selection.granularity == "opcode"
+        self._watcher = watcher
         self._trace: Callable[..., Any] | None = None
 
     def begin(self, reach: Reach) -> None:
@@ -99,7 +112,7 @@ class Settrace(Untraced):
                 return None
             return local(frame, event, arg) if opcodes or not _is_in_its_line(code) else None
 
-        self._trace = enter_frame
+        self._trace = enter_frame if self._watcher is None else _watched(enter_frame, self._watcher)
 
     def enter_worker(self) -> None:
         sys.settrace(self._trace)
@@ -108,6 +121,14 @@ class Settrace(Untraced):
         if self._trace is not None:
             sys.settrace(None)
         self._trace = None
+
+
+def _watched(enter_frame: Callable[..., Any], watcher: Watcher) -> Callable[..., Any]:
+    def enter_watched(frame: FrameType, event: str, arg: object) -> Any:
+        inner = enter_frame(frame, event, arg)
+        return shown(watcher, inner) if watcher.wants(frame.f_code.co_filename) else inner
+
+    return enter_watched
 
 
 def _at_lines(reach: Reach) -> Callable[..., Any]:
@@ -156,9 +177,11 @@ if sys.version_info >= (3, 12):
     class Monitoring(Untraced):
         """Traces by `sys.monitoring`, which counts for all threads and stays on in between."""
 
-        def __init__(self, selection: Selection) -> None:
+        def __init__(self, selection: Selection, watcher: Watcher | None = None) -> None:
             self._files = selection.files
-            self._granularity = selection.granularity
+            self._lines = selection.granularity == "line"
+            self._watcher = watcher
+            self._shown: dict[FrameType, Shown] = {}
             self._tool = -1
             self._reach: Reach | None = None
             self._thread = 0
@@ -166,27 +189,38 @@ if sys.version_info >= (3, 12):
         def __enter__(self) -> Self:
             self._tool = _free_tool()
             _monitoring.use_tool_id(self._tool, _TOOL_NAME)
-            lines = self._granularity == "line"
-            event = _monitoring.events.LINE if lines else _monitoring.events.INSTRUCTION
-            _monitoring.register_callback(
-                self._tool, event, self._at_line if lines else self._at_instruction
-            )
-            _monitoring.set_events(self._tool, event)
+            callbacks = self._callbacks()
+            for event, callback in callbacks.items():
+                _monitoring.register_callback(self._tool, event, callback)
+            _monitoring.set_events(self._tool, sum(callbacks))
             # Another selection may have disabled code that is selected here.
             _monitoring.restart_events()
             return self
 
         def __exit__(self, *raised: object) -> None:
             _monitoring.set_events(self._tool, 0)
-            for event in (_monitoring.events.LINE, _monitoring.events.INSTRUCTION):
+            for event in self._callbacks():
                 _monitoring.register_callback(self._tool, event, None)
             _monitoring.free_tool_id(self._tool)
+
+        def _callbacks(self) -> dict[int, Callable[..., Any]]:
+            events = _monitoring.events
+            event = events.LINE if self._lines else events.INSTRUCTION
+            if self._watcher is None:
+                return {event: self._at_line if self._lines else self._at_instruction}
+            return {
+                event: self._watch_line if self._lines else self._watch_instruction,
+                events.RAISE: self._watch_raise,
+                events.PY_RETURN: self._watch_return,
+                events.PY_UNWIND: self._watch_return,
+            }
 
         def begin(self, reach: Reach) -> None:
             self._reach, self._thread = reach, get_ident()
 
         def end(self) -> None:
             self._reach = None
+            self._shown.clear()
 
         def _at_line(self, code: CodeType, line: int) -> Any:
             if code.co_filename not in self._files or _is_in_its_line(code):
@@ -203,6 +237,35 @@ if sys.version_info >= (3, 12):
             if reach is not None and get_ident() == self._thread:
                 reach((code, _line_at(code, offset)))
             return None
+
+        def _watch_line(self, code: CodeType, line: int) -> None:
+            frame = sys._getframe(1)
+            reach = None if _is_in_its_line(code) else self._at_line
+            self._watch(frame, "line", reach and partial(reach, code, line))
+
+        def _watch_instruction(self, code: CodeType, offset: int) -> None:
+            self._watch(sys._getframe(1), "opcode", partial(self._at_instruction, code, offset))
+
+        def _watch_raise(self, _code: CodeType, _offset: int, _error: object) -> None:
+            self._watch(sys._getframe(1), "exception", None)
+
+        def _watch_return(self, _code: CodeType, _offset: int, _value: object) -> None:
+            frame = sys._getframe(1)
+            self._watch(frame, "return", None)
+            self._shown.pop(frame, None)
+
+        def _watch(self, frame: FrameType, event: str, reach: Callable[[], Any] | None) -> None:
+            watcher = self._watcher
+            if watcher is None or self._reach is None or get_ident() != self._thread:
+                return
+            lines, comes = None, False
+            if watcher.wants(frame.f_code.co_filename):
+                lines = self._shown.setdefault(frame, Shown(watcher))
+                comes = lines.left(frame, event)
+            if reach is not None:
+                reach()
+            if comes and lines is not None:
+                lines.entered(frame)
 
     def _free_tool() -> int:
         for tool in _TOOL_IDS:

@@ -329,18 +329,18 @@ class Searching:
     def _tell(
         self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False, rung: str = ""
     ) -> None:
-        case = {**self._case(settled, at), "is_by_turns": is_by_turns, "rung": rung}
+        case = {**self._case(settled, cause, at), "is_by_turns": is_by_turns, "rung": rung}
         self._note(settled.event)
         self._say({"say": "case", "cause": list(cause), "case": case})
 
-    def _case(self, settled: Settled, at: int) -> dict[str, Any]:
+    def _case(self, settled: Settled, cause: Cause, at: int) -> dict[str, Any]:
         last = self._plays[at].courses(Asked(settled.script))[-1]
         points = settled.script.windows[-1].points or Points(())
         return {
             "script": settled.script.as_json(),
             "recorded": Recorded.of(last, points).as_json(),
             "selection": at,
-            "story": list(settled.story),
+            "story": list(self._plays[at].story(settled.script, cause)),
             "times": settled.times,
             "of": settled.of,
             "found_at": self._executions,

@@ -18,6 +18,7 @@ from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.standins.clocks import sleep
 from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Request
@@ -50,8 +51,10 @@ class Control(Protocol):
     def selections(self, search: Search) -> list[Selection]:
         """In which files' lines workers can be made to wait, the narrowest first."""
 
-    def conductor(self, selection: Selection, limits: Limits) -> AbstractContextManager[Conductor]:
-        """What runs workers; to be entered in a copy of the process."""
+    def conductor(
+        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+    ) -> AbstractContextManager[Conductor]:
+        """What runs workers; to be entered in a copy of the process. A `watcher` is shown lines."""
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Any:
         """What the conductor is given for a worker that carries these, one after the other."""
@@ -100,8 +103,10 @@ class Threads:
         return of_lines(self._crew.workers, search)
 
     @contextmanager
-    def conductor(self, selection: Selection, limits: Limits) -> Iterator[Conductor]:
-        with tracing(selection) as tracer:
+    def conductor(
+        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+    ) -> Iterator[Conductor]:
+        with tracing(selection, watcher) as tracer:
             yield Lockstep(tracer, limits, time_goes_on=True)
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Callable[[], None]:

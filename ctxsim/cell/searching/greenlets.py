@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import partial
 
 import gevent
@@ -13,7 +13,8 @@ from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.greenlets.hub import Greenlets as Hub
 from ctxsim.cell.schedule.greenlets.hub import bring_to_rest, going_on
 from ctxsim.cell.schedule.lockstep import Lockstep
-from ctxsim.cell.schedule.tracing import Selection
+from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import NOWHERE
 from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Carrier, Crew
@@ -46,8 +47,12 @@ class Greenlets:
     def selections(self, search: Search) -> list[Selection]:
         return [NOWHERE]
 
-    def conductor(self, selection: Selection, limits: Limits) -> AbstractContextManager[Lockstep]:
-        return Hub(limits, self._kind)
+    @contextmanager
+    def conductor(
+        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+    ) -> Iterator[Lockstep]:
+        with tracing(selection, watcher) as tracer, Hub(limits, self._kind, tracer) as hub:
+            yield hub
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Callable[[], None]:
         return partial(self._carry, carrier, requests)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Limits
-from ctxsim.cell.schedule.tracing import Selection
+from ctxsim.cell.schedule.tracing import Selection, can_trace
+from ctxsim.cell.searching import turns
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.courses import Course
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.searching.settling import Cause, Shown, is_same
 from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.cell.searching.stories import story
 from ctxsim.cell.visits import Traffic
+from ctxsim.cell.witness.record import is_application_file
 from ctxsim.cell.workers.carry import Crew
 
+_NOT_TOLD = "it did not show once more, when it was to be told"
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -65,18 +70,49 @@ class Plays:
 
         return in_fork(carry, self._crew.record.lock)
 
+    def story(self, script: Script, cause: Cause) -> tuple[str, ...]:
+        """How a script shows a cause: what is seen of its lines, or else of its switches alone.
+
+        To be watched may change what an application does, such as when its objects are freed.
+        """
+        for is_watched in (True, False) if can_trace() else (False,):
+            told = partial(self._told, script, cause, is_watched=is_watched)
+            if lines := in_fork(told, self._crew.record.lock):
+                return lines
+        return (_NOT_TOLD,)
+
+    def _told(self, script: Script, cause: Cause, *, is_watched: bool) -> tuple[str, ...]:
+        watch = Watch(is_application_file) if is_watched else None
+        windows: list[Carried] = []
+        for _, carried, events in self._carried(Asked(script), watch):
+            windows.append(carried)
+            if event := self._found(cause, events):
+                lines = watch.lines if watch is not None else ()
+                return story(turns.Play(windows, lines, script.rooms, is_watched=is_watched), event)
+            if watch is not None:
+                watch.window += 1
+        return ()
+
     def _shown(self, asked: Asked, cause: Cause) -> Shown | None:
         for number, carried, events in self._carried(asked):
-            for event in events:
-                if event.cause == cause or (self.has_changed and is_same(event.cause, cause)):
-                    return Shown(event, number, carried.execution.schedule, story(carried))
+            if event := self._found(cause, events):
+                execution = carried.execution
+                return Shown(event, number, execution.schedule, execution.points)
         return None
 
-    def _carried(self, asked: Asked) -> Iterator[tuple[int, Carried, list[Event]]]:
+    def _found(self, cause: Cause, events: list[Event]) -> Event | None:
+        for event in events:
+            if event.cause == cause or (self.has_changed and is_same(event.cause, cause)):
+                return event
+        return None
+
+    def _carried(
+        self, asked: Asked, watch: Watch | None = None
+    ) -> Iterator[tuple[int, Carried, list[Event]]]:
         """Each window as it is carried in this copy: its number from 1, and all events so far."""
         script = asked.script
         self._traffic.vary(script.variation)
-        with Stage(self._crew, self._control, self._selection, Limits()) as stage:
+        with Stage(self._crew, self._control, self._selection, Limits(), watch) as stage:
             for number, window in enumerate(script.windows, 1):
                 if number - 1 in script.passed_over:
                     stage.pass_over(window)

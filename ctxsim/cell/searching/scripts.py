@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.points import Points, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,36 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How much room a preemption of the last window has: the finding remains wherever between.
+
+    It is that of `worker` after its own step `step`. Where it is not `whole`, the search for its
+    ends was cut short, and there may be more.
+    """
+
+    worker: int
+    step: int
+    first: Site
+    last: Site
+    whole: bool
+
+    def as_json(self) -> list[Any]:
+        """For a file: a site is `[file, line, function, visit]`."""
+        sites = [[each.file, each.line, each.function, each.visit] for each in self.ends]
+        return [self.worker, self.step, *sites, self.whole]
+
+    @property
+    def ends(self) -> tuple[Site, Site]:
+        return self.first, self.last
+
+    @classmethod
+    def from_json(cls, value: Sequence[Any]) -> Room:
+        """Read what `as_json` gave."""
+        worker, step, first, last, whole = value
+        return cls(worker, step, Site(*first), Site(*last), whole)
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """Windows that one process carries, one after the other, from the state after the import.
 
@@ -56,6 +86,8 @@ class Script:
     variation: int
     windows: tuple[Window, ...]
     passed_over: frozenset[int] = frozenset()
+    # Of the preemptions of the last window, where that was looked for: for the reader alone.
+    rooms: tuple[Room, ...] = field(default=(), compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """For a message and for a file."""
@@ -63,13 +95,16 @@ class Script:
             "variation": self.variation,
             "windows": [_window_json(each) for each in self.windows],
             "passed_over": sorted(self.passed_over),
+            "rooms": [each.as_json() for each in self.rooms],
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Script:
         """Read what `as_json` gave."""
         windows = tuple(map(_window_of, value["windows"]))
-        return cls(value["variation"], windows, frozenset(value["passed_over"]))
+        # Files that were kept before switches had rooms have none.
+        rooms = tuple(map(Room.from_json, value.get("rooms", ())))
+        return cls(value["variation"], windows, frozenset(value["passed_over"]), rooms)
 
 
 def _window_json(window: Window) -> dict[str, Any]:

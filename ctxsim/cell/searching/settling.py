@@ -7,15 +7,17 @@ after the import, carries a script; so what is left of it is all that the findin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
 from ctxsim.cell.history import Event
-from ctxsim.cell.schedule.choices import Schedule
+from ctxsim.cell.schedule.choices import Schedule, counts_of
 from ctxsim.cell.schedule.minimal import fewest
-from ctxsim.cell.schedule.shrink import Candidate, shrink
-from ctxsim.cell.searching.scripts import Script, Window
+from ctxsim.cell.schedule.points import Points, Site
+from ctxsim.cell.schedule.shrink import Candidate, moved, shrink, windows
+from ctxsim.cell.schedule.shrink import Window as Reach
+from ctxsim.cell.searching.scripts import Room, Script, Window
 
 Cause = tuple[str, ...]
 _CONFIRMATIONS = 20
@@ -31,13 +33,13 @@ _LINE = re.compile(r":\d+\b")
 class Shown:
     """That a script showed what was looked for: in the last of so many windows.
 
-    `schedule` is how that window was carried, and `story` how it is told.
+    `schedule` is how that window was carried, and `points` the same with where workers stood.
     """
 
     event: Event
     windows: int
     schedule: Schedule
-    story: tuple[str, ...]
+    points: Points
 
 
 # Carries a script until an event of that cause comes; None where there is none.
@@ -50,7 +52,6 @@ class Settled:
 
     script: Script
     event: Event
-    story: tuple[str, ...]
     times: int
     of: int
 
@@ -107,19 +108,51 @@ def is_by_turns(script: Script, cause: Cause, play: Play) -> bool:
 def _one_by_one(script: Script, workers: tuple[tuple[int, ...], ...]) -> Script:
     """The script's requests one after the other, those of its last window in this order."""
     *before, last = script.windows
-    windows: list[Window] = []
+    alone: list[Window] = []
     passed_over: set[int] = set()
     for number, window in enumerate((*before, replace(last, lanes=workers))):
         if number in script.passed_over:
-            passed_over.update(range(len(windows), len(windows) + window.requests))
-        windows += window.in_turn
-    return replace(script, windows=tuple(windows), passed_over=frozenset(passed_over))
+            passed_over.update(range(len(alone), len(alone) + window.requests))
+        alone += window.in_turn
+    return replace(script, windows=tuple(alone), passed_over=frozenset(passed_over))
 
 
 def _drawn(script: Script, number: int) -> Script:
     """The script where chance draws otherwise."""
     windows = (replace(each, seed=each.seed ^ number) for each in script.windows)
     return replace(script, windows=tuple(windows))
+
+
+def _named(candidate: Candidate, points: Points) -> Candidate:
+    """The candidate with its switches called what they are in the execution, which had `points`.
+
+    The shrinker takes a switch for one at its worker's end, which it was in another execution.
+    """
+    preempted = {each.key for each in points.preemptions}
+    given = candidate.points
+    late = tuple(each for each in given.handovers if each.key in preempted)
+    rest = tuple(each for each in given.handovers if each.key not in preempted)
+    changed = replace(given, preemptions=(*given.preemptions, *late), handovers=rest)
+    return replace(candidate, points=changed)
+
+
+def _rooms(
+    candidate: Candidate, found: Sequence[Reach], seen: Mapping[Candidate, Shown]
+) -> Iterator[Room]:
+    """Each switch's window with where its worker stood at both ends, as executions showed it."""
+    for at, window in enumerate(found):
+        worker, step = window.switch.key
+        first, last = (
+            _site(seen.get(moved(candidate, at, end)), worker, end)
+            for end in (window.first, window.last)
+        )
+        if first is not None and last is not None:
+            yield Room(worker, step, first, last, window.whole)
+
+
+def _site(shown: Shown | None, worker: int, step: int) -> Site | None:
+    switches = () if shown is None else shown.points.switches
+    return next((each.site for each in switches if each.key == (worker, step)), None)
 
 
 class _Settling:
@@ -142,7 +175,8 @@ class _Settling:
         script = self._in_turn(self._until_shown(script))
         script = self._fewer_before(script)
         script = self._shrunk(script)
-        return self._fewer_before(script)
+        rooms = script.rooms
+        return replace(self._fewer_before(script), rooms=rooms)
 
     def _until_shown(self, script: Script) -> Script:
         """Without the windows after the one that showed it last."""
@@ -214,8 +248,13 @@ class _Settling:
             window = last.of(candidate.requests, candidate.points)
             return replace(script, windows=(*before, window))
 
+        seen: dict[Candidate, Shown] = {}
+
         def remains(candidate: Candidate) -> bool:
-            return not self._is_late() and self.shows(of(candidate))
+            if self._is_late() or not self.shows(of(candidate)) or self._last is None:
+                return False
+            seen[candidate] = self._last
+            return True
 
         if self._is_late() or not self.shows(script):
             return script
@@ -227,10 +266,18 @@ class _Settling:
         except ValueError:
             # Its switches alone do not lead there: it stays as it is.
             return script
-        return of(shrunk.candidate)
+        candidate, found = shrunk.candidate, shrunk.windows
+        shown = seen[candidate]
+        named = _named(candidate, shown.points)
+        if named != candidate:
+            # It is the same under another name: nothing needs to be carried for it.
+            seen[named], candidate = shown, named
+            counts = dict(enumerate(counts_of(shown.schedule.steps)))
+            found = windows(named, counts, remains, max(_LEAST_FOR_WINDOW, self._left))
+        return replace(of(candidate), rooms=tuple(_rooms(candidate, found, seen)))
 
     def confirmed(self, script: Script, of: int = _CONFIRMATIONS) -> Settled | None:
         times = sum(self.shows(script) for _ in range(of))
         if self._last is None:
             return None
-        return Settled(script, self._last.event, self._last.story, times, of)
+        return Settled(script, self._last.event, times, of)

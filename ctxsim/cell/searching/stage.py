@@ -25,6 +25,7 @@ from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.scripts import Window
+from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.record import shown_file
 from ctxsim.cell.workers.carry import Crew
@@ -51,7 +52,15 @@ class Carried:
 class Stage:
     """Everything that a copy of the process needs to carry windows; entered once in it."""
 
-    def __init__(self, crew: Crew, control: Control, selection: Selection, limits: Limits) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        control: Control,
+        selection: Selection,
+        limits: Limits,
+        watch: Watch | None = None,
+    ) -> None:
+        """A `watch` is shown the lines of the application's own that are carried out."""
         assert isinstance(crew.traffic, Traffic)
         self.events: list[Event] = []
         self._crew = crew
@@ -59,7 +68,9 @@ class Stage:
         self._traffic = crew.traffic
         self.lanes = len(crew.traffic.lanes)
         self._files = selection.files
-        self._conductor = control.conductor(selection, limits)
+        self._conductor = control.conductor(selection, limits, watch)
+        if watch is not None:
+            watch.request_of = self._request_of
         self._watchdog = Watchdog(_PATIENCE_S)
         self._entered = ExitStack()
         self._carried: list[list[Request]] = []
@@ -167,6 +178,11 @@ class Stage:
             request = self._traffic.next_of(self._traffic.lanes[lane])
             self._carried[number].append(request)
             yield request
+
+    def _request_of(self, worker: int) -> int:
+        """Which of its requests a worker carries now, counted from 0."""
+        carried = self._carried[worker] if worker < len(self._carried) else []
+        return max(0, len(carried) - 1)
 
     def _raise_faults(self, execution: Execution) -> None:
         for worker in execution.workers[: len(self._carried)]:

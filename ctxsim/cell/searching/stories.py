@@ -1,62 +1,158 @@
-"""A window told by its switches, in the application's own lines."""
+"""How a script that shows a finding is told: a sentence, then a lane for each request.
+
+In the lanes stand the lines that read or write what requests share, and where each had to stop. The
+windows before the last one are told too, as far as their requests wrote what later ones use.
+"""
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from ctxsim.cell.schedule.choices import run_lengths
-from ctxsim.cell.schedule.places import Place
-from ctxsim.cell.searching.stage import Carried
+from ctxsim.cell.history import Event
+from ctxsim.cell.schedule.execution import Deadlock, Wait
+from ctxsim.cell.schedule.points import Site
+from ctxsim.cell.searching import lanes
+from ctxsim.cell.searching.lanes import Row
+from ctxsim.cell.searching.scripts import Room
+from ctxsim.cell.searching.seen import LaneKey, Line
+from ctxsim.cell.searching.sentences import Parties, last_write, of_deadlock, of_sharing, uses_in
+from ctxsim.cell.searching.turns import Play, Turn, shown_place, source_of, turns_of
 from ctxsim.cell.witness.record import shown_file
 
-_MOST_RUNS = 16
-_LONGEST_LINE = 48
+# More lanes than these leave no room for the lines: requests that came before are only counted.
+_MOST_LANES = 8
 
 
-def story(carried: Carried) -> tuple[str, ...]:
-    """Who ran from where to where, in turn; what is in the middle of a long window is left out.
-
-    So are a loop's callbacks, which are the ends of sleeps and the like.
-    """
-    lines = list(_runs(carried))
-    if len(lines) <= _MOST_RUNS:
-        return tuple(lines)
-    half = _MOST_RUNS // 2
-    left_out = len(lines) - 2 * half
-    return (*lines[:half], f"... {left_out} more switches ...", *lines[-half:])
-
-
-def _runs(carried: Carried) -> Iterator[str]:
-    execution = carried.execution
-    counts = execution.steps
-    taken = [0] * len(counts)
-    for worker, steps in run_lengths(
-        each for each in execution.schedule.steps if execution.kinds[each] != "callbacks"
-    ):
-        begins = "goes on" if taken[worker] else "starts"
-        taken[worker] += steps
-        who = _name(carried, worker)
-        trail = execution.trails[worker]
-        if taken[worker] >= counts[worker] and len(trail) < taken[worker]:
-            yield f"{who} {begins}, to its end"
-        else:
-            yield f"{who} {begins}, until {_place(trail[taken[worker] - 1])}"
+def story(play: Play, event: Event) -> tuple[str, ...]:
+    """The lines of the story, the first a sentence, the others of at most `lanes.WIDTH` columns."""
+    turns = list(turns_of(play))
+    kept, left_out = _kept(turns, len(play.windows) - 1)
+    turns = [each for each in turns if each.lane in kept]
+    numbers = {lane: number for number, lane in enumerate(kept)}
+    labels = [_name(play, lane) for lane in kept]
+    waits = _waits(play)
+    parties = Parties(dict(zip(kept, labels, strict=True)), event)
+    sentence = of_deadlock(parties, waits, turns) if waits else of_sharing(parties, turns)
+    held = {(each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
+    told = lanes.told(labels, [*_told(turns, numbers, held), *_waiting(waits, turns, numbers)])
+    before = (f"{left_out} requests before these are left out",) if left_out else ()
+    return (sentence, *before, *told)
 
 
-def _name(carried: Carried, worker: int) -> str:
+def _kept(turns: Sequence[Turn], last: int) -> tuple[list[LaneKey], int]:
+    """The lanes to show, and how many earlier ones are not, that wrote what others use."""
+    lanes_of_last = list(dict.fromkeys(each.lane for each in turns if each.lane[0] == last))
+    kept = set(lanes_of_last)
+    # A request may have read what an earlier one wrote, and so on.
+    while more := _writers_for(turns, kept) - kept:
+        kept |= more
+    shown = dict.fromkeys(each.lane for each in turns if each.lane in kept)
+    before = [lane for lane in shown if lane[0] < last]
+    most = max(1, _MOST_LANES - len(lanes_of_last))
+    return [*before[-most:], *lanes_of_last[: len(lanes.NAMES) - most]], len(before[:-most])
+
+
+def _writers_for(turns: Sequence[Turn], kept: Collection[LaneKey]) -> set[LaneKey]:
+    """Whose writes these lanes have read, each the last one before."""
+    uses = uses_in(turns)
+    return {
+        uses[at].lane
+        for later, use in enumerate(uses)
+        if use.lane in kept and not use.writes and (at := last_write(uses, later)) is not None
+    }
+
+
+def _name(play: Play, lane: LaneKey) -> str:
+    window, worker, number = lane
+    carried = play.windows[window]
     if worker >= len(carried.requests):
         kinds = carried.execution.kinds
         # Whose workers are of several kinds knows them.
         started = carried.started if len(set(kinds)) == 1 else kinds[worker]
-        return f"{started} {worker}, which a request started,"
-    return " and then ".join(map(str, carried.requests[worker])) or f"worker {worker}"
+        return f"{started} {worker}, which a request started"
+    requests = carried.requests[worker]
+    if play.is_watched and number < len(requests):
+        return str(requests[number])
+    return " and then ".join(map(str, requests)) or f"worker {worker}"
 
 
-def _place(place: Place) -> str:
-    code, line = place
-    text = linecache.getline(code.co_filename, line).strip()
-    if len(text) > _LONGEST_LINE:
-        text = f"{text[: _LONGEST_LINE - 3]}..."
-    at = f"{shown_file(code.co_filename)}:{line} in {code.co_name}"
-    return f"{at}: {text}" if text else at
+def _waits(play: Play) -> tuple[Wait, ...]:
+    stopped = play.windows[-1].execution.stopped
+    return stopped.waits if isinstance(stopped, Deadlock) else ()
+
+
+_Held = Collection[tuple[int | None, tuple[str, int]]]
+
+
+def _told(
+    turns: Sequence[Turn], numbers: Mapping[LaneKey, int], held: _Held
+) -> Iterator[lanes.Turn]:
+    last = {each.lane: at for at, each in enumerate(turns)}
+    for at, turn in enumerate(turns):
+        is_last = last[turn.lane] == at and turn.stop is None
+        yield lanes.Turn(numbers[turn.lane], tuple(_rows(turn, held)), is_last)
+
+
+def _rows(turn: Turn, held: _Held) -> Iterator[Row]:
+    begins = "starts" if turn.begins else "goes on"
+    until = "to its end" if turn.stop is None else f"until {shown_place(turn.stop.place)}"
+    yield Row(lanes.BEGINS, f"{begins}, {until}")
+    for line in turn.lines:
+        if line.accesses:
+            yield Row(_mark(line), _of_line(line))
+        elif (turn.lane[1], (line.file, line.line)) in held:
+            yield Row(lanes.TAKES, f"takes it at {_of_line(line)}")
+        elif not line.goes_on:
+            yield Row(lanes.FOLDED, "", 1)
+    if turn.stop is not None and turn.stop.is_preempted:
+        text = f"has to stop there{_room(turn.stop.room)}"
+        yield Row(lanes.STOPS, text, is_wrapped=True)
+
+
+def _mark(line: Line) -> str:
+    kinds = {each.kind for each in line.accesses}
+    return "".join(each[0].upper() for each in sorted(kinds))
+
+
+def _of_line(line: Line) -> str:
+    return f"{shown_file(line.file)}:{line.line}: {source_of(line.file, line.line)}"
+
+
+def _room(room: Room | None) -> str:
+    if room is None:
+        return ""
+    first, last = room.ends
+    if (first.file, first.line) == (last.file, last.line):
+        return "; nowhere else does it" if room.whole else ""
+    if (first.file, first.function) == (last.file, last.function):
+        where = f"line {first.line} to line {last.line}"
+    elif first.file == last.file:
+        where = f"line {first.line} in {first.function} to line {last.line} in {last.function}"
+    else:
+        where = f"{_site(first)} to {_site(last)}"
+    return f"; anywhere from {where} {'does' if room.whole else 'does, or more'}"
+
+
+def _waiting(
+    waits: Sequence[Wait], turns: Sequence[Turn], numbers: Mapping[LaneKey, int]
+) -> Iterator[lanes.Turn]:
+    """Who waits at the end of a deadlock, for whom."""
+    lane_of = {each.lane[1]: each.lane for each in turns if each.lane in numbers}
+    for wait in waits:
+        if wait.worker not in lane_of:
+            continue
+        told = f"waits in {wait.what} at {_site(wait.site)}"
+        holder = lane_of.get(wait.holder) if wait.holder is not None else None
+        if holder is not None and wait.held_at is not None:
+            told = f"{told}, which {lanes.NAMES[numbers[holder]]} has since {_site(wait.held_at)}"
+        yield lanes.Turn(
+            numbers[lane_of[wait.worker]], (Row(lanes.WAITS, told, is_wrapped=True),), is_last=False
+        )
+
+
+def _key(site: Site) -> tuple[str, int]:
+    return site.file, site.line
+
+
+def _site(site: Site) -> str:
+    return f"{shown_file(site.file)}:{site.line}"

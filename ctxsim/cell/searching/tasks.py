@@ -18,6 +18,7 @@ from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tasks import Tasks as Loops
 from ctxsim.cell.schedule.tasks import Work
 from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Request
@@ -52,12 +53,14 @@ class Tasks:
         return of_lines(self._crew.workers, search)
 
     @contextmanager
-    def conductor(self, selection: Selection, limits: Limits) -> Iterator[Loops]:
+    def conductor(
+        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+    ) -> Iterator[Loops]:
         baseline = new_baseline()
         if self._crew.workers.model == "sync":
             self._baseline, self._reused = baseline, baseline.copy()
         self._new = Context if self._crew.workers.variant == "empty" else baseline.copy
-        with tracing(selection) as tracer:
+        with tracing(selection, watcher) as tracer:
             yield _Windows(_loop_of(self._crew), tracer, limits)
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Iterator[Work]:

@@ -19,6 +19,7 @@ from ctxsim.cell.schedule.lockstep import CutOff, Lockstep, Run
 from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.states import Roster
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
+from ctxsim.cell.schedule.tracing import Tracer
 
 _POOL = "gevent's threadpool, which works in native threads"
 _NAMES = "a name of the network to be resolved"
@@ -74,8 +75,14 @@ class Greenlets(Lockstep):
     first has left, and the second takes them up: their numbers come after those of its calls.
     """
 
-    def __init__(self, limits: Limits | None = None, spawn: Spawn | None = None) -> None:
-        super().__init__(limits=limits, time_goes_on=True)
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        spawn: Spawn | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
+        """A `tracer` makes no line a switch point: it shows them to whoever watches."""
+        super().__init__(tracer, limits, time_goes_on=True)
         self._spawn: Spawn = gevent.Greenlet if spawn is None else spawn
         self._hub: Any = gevent.get_hub()
         self._loop = Loop(Roster())
@@ -107,4 +114,4 @@ class Greenlets(Lockstep):
             _let_leave(hub)
 
     def _new_run(self, chooser: Chooser, limits: Limits) -> Run:
-        return HubRun(chooser, limits, self._loop, self._spawn, self._left)
+        return HubRun(chooser, self._tracer, limits, self._loop, self._spawn, self._left)

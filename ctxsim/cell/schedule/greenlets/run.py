@@ -36,7 +36,7 @@ from ctxsim.cell.schedule.lockstep import CutOff, Run
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.schedule.states import Waitable, Worker
-from ctxsim.cell.schedule.tracing import Untraced
+from ctxsim.cell.schedule.tracing import Tracer
 
 # How many steps are taken by what requests have left behind, when all of them have ended: what goes
 # on for ever is not waited for.
@@ -57,9 +57,15 @@ class HubRun(Run):
     """What the stand-ins and the watchdog know as a run; the hub carries it on."""
 
     def __init__(
-        self, chooser: Chooser, limits: Limits, loop: Loop, spawn: Spawn, left: list[Any]
+        self,
+        chooser: Chooser,
+        tracer: Tracer,
+        limits: Limits,
+        loop: Loop,
+        spawn: Spawn,
+        left: list[Any],
     ) -> None:
-        super().__init__(chooser, Untraced(), limits)
+        super().__init__(chooser, tracer, limits)
         self._gevent_hub: Any = gevent.get_hub()
         self._loop = loop
         self._spawn = spawn
@@ -89,11 +95,13 @@ class HubRun(Run):
             each.start()
         for each in self._left:
             self._welcome(each)
+        self._tracer.begin(self.reach)
         before = greenlet.settrace(self._on_switch)
         try:
             self._live()
         finally:
             greenlet.settrace(before)
+            self._tracer.end()
             self._loop.escape = None
             for end in self.at_end:
                 end()
@@ -290,6 +298,7 @@ class HubRun(Run):
         return worker
 
     def _carry(self, worker: Worker) -> None:
+        self._tracer.enter_worker()
         try:
             ended = Ended(worker.call(), cut_off=self.is_ending)
         except CutOff:

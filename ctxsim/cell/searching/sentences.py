@@ -1,0 +1,222 @@
+"""What happened, in one sentence: who wrote what, who was switched out where, who read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ctxsim.cell.history import Event, Who
+from ctxsim.cell.schedule.execution import Wait
+from ctxsim.cell.schedule.points import Site
+from ctxsim.cell.searching.seen import Access, LaneKey, Line
+from ctxsim.cell.searching.turns import Turn
+from ctxsim.cell.witness.record import shown_file
+
+# Shorter texts are in others by chance.
+_LEAST_TEXT = 4
+_UNSEEN = "no line of the application's own was seen to write what another request uses"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One access, with the turn that it was made in."""
+
+    turn: int
+    lane: LaneKey
+    line: Line
+    access: Access
+
+    @property
+    def writes(self) -> bool:
+        return self.access.kind == "writes"
+
+    def meets(self, other: Use) -> bool:
+        return self.access.at.meets(other.access.at)
+
+    def is_write_for(self, other: Use) -> bool:
+        return self.writes and self.meets(other)
+
+    @property
+    def place(self) -> str:
+        return f"{shown_file(self.line.file)}:{self.line.line}"
+
+
+def uses_in(turns: Sequence[Turn]) -> list[Use]:
+    """All uses in order."""
+    return [
+        Use(number, turn.lane, line, access)
+        for number, turn in enumerate(turns)
+        for line in turn.lines
+        for access in line.accesses
+    ]
+
+
+def last_write(uses: Sequence[Use], before: int) -> int | None:
+    """Which use wrote last what the one of that number uses; None where none did."""
+    use = uses[before]
+    return next((at for at in reversed(range(before)) if uses[at].is_write_for(use)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The requests of a story by their lanes, and the event that it leads to."""
+
+    names: Mapping[LaneKey, str]
+    event: Event
+
+    def rank(self, reader: LaneKey, writer: LaneKey) -> int:
+        """How well two lanes are those of the event: the victim is who has to have read."""
+        victim = self._is(reader, self.event.victim)
+        return 2 * victim + self._is(writer, self.event.source)
+
+    def is_seen(self, use: Use) -> bool:
+        """Whether what was read is part of what was then seen."""
+        text = use.access.text
+        return len(text) >= _LEAST_TEXT and text in self.event.seen
+
+    def _is(self, lane: LaneKey, who: Who | None) -> bool:
+        if who is None:
+            return False
+        if who.request:
+            return self.names[lane] == str(who)
+        return self.names[lane].startswith(f"{who},")
+
+
+def of_sharing(parties: Parties, turns: Sequence[Turn]) -> str:
+    """Who wrote what, who was switched out where, who read it; or that no line was seen to."""
+    telling = _Telling(parties, turns)
+    told = max(telling.all(), key=lambda each: each[0], default=None)
+    return _only_switched(parties, turns) if told is None else told[1]
+
+
+def _only_switched(parties: Parties, turns: Sequence[Turn]) -> str:
+    for turn, following in pairwise(turns):
+        if turn.stop is not None and turn.lane != following.lane:
+            out = f"{parties.names[turn.lane]} was switched out at {_stopped(turn)}"
+            return f"{out}, and {parties.names[following.lane]} went on; {_UNSEEN}"
+    return _UNSEEN
+
+
+def _stopped(turn: Turn) -> str:
+    assert turn.stop is not None
+    code, line = turn.stop.place
+    return f"{shown_file(code.co_filename)}:{line}"
+
+
+class _Telling:
+    """Looks among the uses for those that tell what went wrong; the best is what is told.
+
+    Of two requests, one uses something on both sides of a write of the other's, as AtomRace and
+    AVIO look for it (Lu, Tucek, Qin and Zhou, ASPLOS 2006): those of their four patterns that no
+    order of whole requests has. Where there is none, what one wrote and the other read tells it.
+    """
+
+    def __init__(self, parties: Parties, turns: Sequence[Turn]) -> None:
+        self._names = parties.names
+        self._parties = parties
+        self._turns = turns
+        self._uses = uses_in(turns)
+
+    def all(self) -> Iterator[tuple[tuple[int, ...], str]]:
+        """What can be told, each with how much it tells."""
+        for at, use in enumerate(self._uses):
+            before = last_write(self._uses, at)
+            if before is None or (write := self._uses[before]).lane == use.lane:
+                continue
+            rank = self._parties.rank(use.lane, write.lane)
+            if use.writes:
+                yield from self._overwritten(before, at, rank)
+            else:
+                value, told = self._read(before, at)
+                # The first read of several, since the others tell the same.
+                yield (rank + self._parties.is_seen(use), value, -at), told
+
+    def _read(self, at: int, later: int) -> tuple[int, str]:
+        write, read = self._uses[at], self._uses[later]
+        writer, reader = self._names[write.lane], self._names[read.lane]
+        wrote = f"{writer} wrote {write.access.at.name} at {write.place}"
+        if (out := self._out(read.lane, write.turn)) is not None:
+            own = self._own(at, read, out)
+            return (
+                4 if own else 3,
+                f"{wrote} while {reader}{own} was switched out at {_stopped(self._turns[out])}; "
+                f"{_short(reader)} then read it at {read.place}",
+            )
+        if (out := self._out(write.lane, read.turn)) is not None and out >= write.turn:
+            where = _stopped(self._turns[out])
+            return (
+                2,
+                f"{wrote} and was switched out at {where}; {reader} then read it at {read.place}",
+            )
+        return 1, f"{wrote} and had ended when {reader} read it at {read.place}"
+
+    def _own(self, at: int, read: Use, out: int) -> str:
+        """That the reader had written it itself, before it was switched out."""
+        for use in reversed(self._uses[:at]):
+            if use.lane == read.lane and use.turn <= out and use.writes and use.meets(read):
+                return f", which had written it at {use.place},"
+        return ""
+
+    def _overwritten(self, at: int, later: int, rank: int) -> Iterator[tuple[tuple[int, ...], str]]:
+        """A write that is lost, since who writes over it had read what was there before it."""
+        write, over = self._uses[at], self._uses[later]
+        out = self._out(over.lane, write.turn)
+        if out is None:
+            return
+        for use in reversed(self._uses[:at]):
+            if use.lane == over.lane and use.turn <= out and not use.writes and use.meets(write):
+                one, other = self._names[over.lane], self._names[write.lane]
+                out_at = _stopped(self._turns[out])
+                yield (
+                    (rank, 3, -later),
+                    f"{one} read {write.access.at.name} at {use.place} and was switched out at "
+                    f"{out_at}; {other} wrote it at {write.place}, and {_short(one)} wrote over "
+                    f"that at {over.place}",
+                )
+                return
+
+    def _out(self, lane: LaneKey, during: int) -> int | None:
+        """The turn of a lane before that other turn, at whose end it was switched out."""
+        for number in reversed(range(during + 1)):
+            turn = self._turns[number]
+            if turn.lane == lane:
+                return number if turn.stop is not None and number < during else None
+        return None
+
+
+def _short(name: str) -> str:
+    """A request that was named before, without its route."""
+    return name.partition(" (")[0]
+
+
+def of_deadlock(parties: Parties, waits: Sequence[Wait], turns: Sequence[Turn]) -> str:
+    """Who was switched out where, and who then waits for what whom has."""
+    names = _Names({lane[1]: name for lane, name in parties.names.items()})
+    out = next((each for each in turns if each.stop and each.stop.is_preempted), None)
+    parts = [f"{names.of(out.lane[1])} was switched out at {_stopped(out)}"] if out else []
+    for wait in waits:
+        told = f"{names.of(wait.worker)} waits in {wait.what} at {_at(wait.site)}"
+        if wait.holder is not None and wait.held_at is not None:
+            told = f"{told} for what {names.of(wait.holder)} has had since {_at(wait.held_at)}"
+        parts.append(told)
+    return "; ".join(parts)
+
+
+class _Names:
+    """Workers as a reader knows them; those that were named before without their routes."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self._names = names
+        self._told: set[int] = set()
+
+    def of(self, worker: int) -> str:
+        name = self._names.get(worker, f"worker {worker}")
+        if worker in self._told:
+            return _short(name)
+        self._told.add(worker)
+        return name
+
+
+def _at(site: Site) -> str:
+    return f"{shown_file(site.file)}:{site.line}"

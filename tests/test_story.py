@@ -1,0 +1,131 @@
+"""A story, end to end: who wrote what, who was switched out where, who read it; lane by lane."""
+
+import re
+
+import pytest
+import test_searching as threads
+import test_searching_greenlets as greenlets
+import test_searching_tasks as tasks
+
+from ctxsim.cell.searching.lanes import WIDTH
+from ctxsim.cell.widths import columns
+from ctxsim.jobs import Options
+from ctxsim.replaying import replay
+from ctxsim.scenario import Scenario
+from ctxsim.simulation import simulate
+
+STEPS = 'steps: [{get: "/who?tag={canary}"}]'
+# What passes between the two is in a library, and none of its lines are the application's.
+ELSEWHERE = """
+import os
+
+@app.get("/who")
+def who():
+    os.environ["WHO"] = request.args["tag"]
+    greeting = "hello"
+    return greeting + os.environ["WHO"]
+"""
+# Two objects of each request's own beside the one that is shared.
+WIDE = """
+current = {}
+
+class Greeting:
+    def __init__(self):
+        self.text = "ÜÜ日本語日本語日本語日本語日本語日本語日本語"
+
+@app.get("/who")
+def who():
+    own, greeting = {"name": "x"}, Greeting()
+    current["name"] = request.args["tag"]
+    own["name"] = "日本語日本語日本語日本語日本語日本語日本語日本語日本語日本語日本語日本語日本語"
+    greeting.text = own["name"]
+    return "hello" + current["name"]
+"""
+
+
+def told(folder, source, workers, *, budget=120):
+    (folder / "served.py").write_text(source, encoding="utf-8")
+    path = folder / "searched.yaml"
+    path.write_text(
+        f"version: 1\ntarget: {{app: served.py:app}}\n{STEPS}\nworkers: {workers}\n"
+        f"schedule: {{kind: auto, budget: {budget}}}\nseed: 7\n",
+        encoding="utf-8",
+    )
+    outcome = simulate(Scenario.load(path), options=Options(compare_alone=False))
+    case = outcome.cases[0]
+    assert all(columns(line) <= WIDTH for line in case.story[1:]), case.story
+    return case
+
+
+def lane(story, mark):
+    """The texts of the rows with that mark, in whichever lane."""
+    return [line[6:] for line in story if mark in line[:6].split()]
+
+
+def test_threads_are_told_with_who_wrote_who_was_switched_out_and_who_read(tmp_path):
+    case = told(tmp_path, threads.HEAD + threads.LEAKY, '["threads:4"]')
+    victim, source = case.story[1][3:], case.story[2][3:]
+    assert re.sub("at served.py:1[12];", "at PLACE;", case.story[0]) == (
+        f"{source} wrote served.current['name'] at served.py:10 while {victim}, which had written "
+        f"it at served.py:10, was switched out at PLACE; {victim[: victim.index(' (')]} "
+        "then read it at served.py:12"
+    )
+    # Each of the two wrote and read it; the line in between touches nothing that is shared.
+    assert lane(case.story, "W") == ['served.py:10: current["name"] = request.args["tag"]'] * 2
+    assert lane(case.story, "R") == ['served.py:12: return greeting + current["name"]'] * 2
+    assert lane(case.story, ":") == ["... 1 line"] * 2
+    assert lane(case.story, "<") == ["has to stop there; anywhere from line 11 to line 12 does"]
+    assert replay(case, 2).story == case.story
+
+
+@pytest.mark.parametrize(
+    ("module", "head", "workers", "wrote", "at"),
+    [
+        (greenlets, greenlets.HEAD, "greenlets:20", 'current["name"] = tag', "time.sleep(0.01)"),
+        (tasks, tasks.PLAIN, "tasks:4", 'current["name"] = tag', "await asyncio.sleep(0)"),
+    ],
+)
+def test_greenlets_and_tasks_are_told_so_too(tmp_path, module, head, workers, wrote, at):
+    case = told(tmp_path, head + module.LEAKY, workers, budget=60)
+    assert "wrote served.current['name'] at served.py:" in case.story[0]
+    assert " was switched out at served.py:" in case.story[0]
+    assert " then read it at served.py:" in case.story[0]
+    assert [each.partition(": ")[2] for each in lane(case.story, "W")] == [wrote] * 2
+    # The first is in the middle of its wait when the other one writes and reads.
+    assert any(each.endswith(at) for each in lane(case.story, ">"))
+    assert len(lane(case.story, "R")) == 2
+    assert replay(case, 1).story == case.story
+
+
+def test_a_deadlock_has_lanes_that_end_in_waits(tmp_path):
+    source = threads.DEADLOCK.replace('"v" not in request.args', "hash(request.args['tag']) % 2")
+    source = source.replace("hash(request.args['tag'])", "int(request.args['tag'][-1], 16)")
+    case = told(tmp_path, threads.HEAD + source, '["threads:4"]')
+    assert case.code == "CTX501"
+    assert case.story[0].count("waits in Lock.acquire at served.py:12 for what user") == 2
+    assert lane(case.story, "+") == ["takes it at served.py:11: with first:"] * 2
+    assert lane(case.story, "!") == [
+        "waits in Lock.acquire at served.py:12, which B has since served.py:11",
+        "waits in Lock.acquire at served.py:12, which A has since served.py:11",
+    ]
+
+
+def test_requests_one_by_one_are_lanes_too(tmp_path):
+    case = told(tmp_path, threads.HEAD + threads.ORDER, "sync")
+    assert " wrote served.last at served.py:11 and had ended when " in case.story[0]
+    assert lane(case.story, "<") == []
+    assert len(lane(case.story, "RW")) == 2
+
+
+def test_what_no_line_of_the_applications_was_seen_to_pass_on_is_said_so(tmp_path):
+    case = told(tmp_path, threads.HEAD + ELSEWHERE, '["threads:4"]')
+    assert " was switched out at served.py:" in case.story[0]
+    assert case.story[0].endswith("was seen to write what another request uses")
+    assert lane(case.story, "W") == lane(case.story, "R") == []
+
+
+def test_what_is_a_requests_own_is_folded_and_wide_source_is_cut(tmp_path):
+    case = told(tmp_path, threads.HEAD + WIDE, '["threads:4"]')
+    rows = [*lane(case.story, "W"), *lane(case.story, "R")]
+    assert rows
+    assert all("current[" in each for each in rows)

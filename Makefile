@@ -23,6 +23,7 @@ run: $(VENV)/.installed
 	@$(BIN)/ctxsim run scenarios/quickstart.yaml
 
 test: $(VENV)/.installed-all
+	@tools/get_chromium
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-all

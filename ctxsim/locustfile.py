@@ -188,7 +188,7 @@ def add_arguments(parser: Any) -> None:
         action="append",
         default=[],
         include_in_web_ui=False,
-        help="ctxsim: also write a report, as junit=PATH",
+        help="ctxsim: also write a report, as html=PATH or junit=PATH",
     )
     parser.add_argument(
         "--format",
@@ -376,7 +376,9 @@ def _reports(options: Namespace) -> list[tuple[str, Path]]:
     for word in options.report:
         kind, _, path = word.partition("=")
         if kind not in KINDS or not path:
-            raise UsageError(f"--report '{word}' cannot be written\n  write junit=PATH")
+            raise UsageError(
+                f"--report '{word}' cannot be written\n  write html=PATH or junit=PATH"
+            )
         found.append((kind, Path(path)))
     return found
 

@@ -97,6 +97,13 @@ class Board:
             {"key": "findings", "data": [_row(each) for each in self.found()[:_MOST_ROWS]]},
         ]
 
+    @property
+    def verdict(self) -> str:
+        """The run's, once it is over; before, "findings" as soon as there are some, else ''."""
+        if self.run.is_over:
+            return self.run.document().verdict
+        return "findings" if any(cell.has_findings for cell in self.run.cells) else ""
+
     def matrix(self) -> list[Row]:
         over = self.run.is_over
         verdicts = {each.name: each.verdict for each in self.run.document().cells} if over else {}

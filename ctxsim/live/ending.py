@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ctxsim.report import junit, text
+from ctxsim.report import junit, page, text
 from ctxsim.report.document import Document, as_text
 from ctxsim.report.kept import LAST, keep
 
-KINDS = ("junit",)
+_RENDERERS: Mapping[str, Callable[[Sequence[Document]], bytes]] = {
+    "html": page.render,
+    "junit": junit.render,
+}
+KINDS = tuple(_RENDERERS)
 
 
 def shown(document: Document, form: str) -> str:
@@ -29,7 +33,7 @@ def written(document: Document, reports: Sequence[tuple[str, Path]]) -> list[str
     for kind, path in reports:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(junit.render([document]))
+            path.write_bytes(_RENDERERS[kind]([document]))
         except OSError as error:
             told.append(f"error: --report {kind}={path} cannot be written: {error.strerror}")
     return told

@@ -21,6 +21,11 @@ section { margin: 2rem 0; }
   body { color: #eee; background: #1b1b1b; } pre { background: #2a2a2a; } a { color: #9cf; } }
 """
 _COLUMNS = ("name", "verdict", "requests", "compared", "failed", "in_flight", "findings")
+_DOWNLOADS = (
+    ("result.json", "Result document"),
+    ("report.html", "HTML report"),
+    ("junit.xml", "JUnit report"),
+)
 _TITLES = ("Cell", "Verdict", "Requests", "Compared", "Failed", "Most in flight", "Findings")
 
 
@@ -36,6 +41,8 @@ def _whole(body: str, base: str, *, refresh: bool) -> str:
     again = f'<meta http-equiv="refresh" content="{_REFRESH_S}">' if refresh else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">{again}'
+        # Without an icon of its own, a browser asks for one that is not there.
+        '<link rel="icon" href="data:,">'
         f"<title>ctxsim: findings</title><style>{_STYLE}</style></head><body>"
         f'<p><a href="{escape(base)}/">Locust</a></p><h1>Isolation</h1>\n{body}\n</body></html>'
     )
@@ -60,7 +67,7 @@ def _verdict(board: Board, base: str) -> Iterator[str]:
         told.append(document.error.message)
     if told:
         yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
-    for name, title in (("result.json", "Result document"), ("junit.xml", "JUnit report")):
+    for name, title in _DOWNLOADS:
         yield f'<a href="{escape(base)}/ctxsim/{name}" download>{title}</a> '
 
 

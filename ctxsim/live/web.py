@@ -9,6 +9,7 @@ import os
 import secrets  # noqa: TID251 - a login is no part of a run: what it draws must not be foreseen
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Response, abort, jsonify, redirect, request, session
@@ -17,6 +18,7 @@ from flask_login import UserMixin, login_user
 from ctxsim.live import guard, page
 from ctxsim.live.board import TABLES, TABS, Board
 from ctxsim.report import junit
+from ctxsim.report import page as report
 from ctxsim.report.document import Document, as_text
 
 logger = logging.getLogger(__name__)
@@ -26,8 +28,10 @@ _PASSWORD = "CTXSIM_WEB_PASSWORD"
 _DOWNLOADS = [
     {"href": "./ctxsim", "title": "ctxsim: the stories of the findings"},
     {"href": "./ctxsim/result.json", "title": "ctxsim: result document"},
+    {"href": "./ctxsim/report.html", "title": "ctxsim: HTML report"},
     {"href": "./ctxsim/junit.xml", "title": "ctxsim: JUnit report"},
 ]
+_PANEL = Path(__file__).with_name("panel.js")
 
 BoardOf = Callable[[], Board | None]
 # Why a form cannot be carried out, by what it says; '' where it can.
@@ -41,6 +45,7 @@ def add_pages(web_ui: Any, board_of: BoardOf, check: Check, options: Namespace) 
     _add_check(web_ui.app, check, base)
     _add_tabs(web_ui, board_of, base)
     _add_page(web_ui, board_of, base)
+    _add_panel(web_ui, board_of, base)
     if web_ui.web_login:
         _add_login(web_ui, base)
 
@@ -98,16 +103,46 @@ def _add_page(web_ui: Any, board_of: BoardOf, base: str) -> None:
         document = _document(board_of)
         return Response(as_text([document], document.exit_code), mimetype="application/json")
 
+    def as_report() -> Response:
+        return Response(report.render([_document(board_of)]), mimetype="text/html")
+
     def as_junit() -> Response:
         return Response(junit.render([_document(board_of)]), mimetype="application/xml")
 
     for path, name, view in (
         ("", "ctxsim_page", as_page),
         ("/result.json", "ctxsim_result", as_result),
+        ("/report.html", "ctxsim_report", as_report),
         ("/junit.xml", "ctxsim_junit", as_junit),
     ):
         guarded = web_ui.auth_required_if_enabled(view)
         web_ui.app.add_url_rule(f"{base}/ctxsim{path}", name, guarded)
+
+
+def _add_panel(web_ui: Any, board_of: BoardOf, base: str) -> None:
+    """Colours for the tabs, since Locust's tables have none."""
+
+    def as_state() -> Response:
+        board = board_of()
+        return jsonify({"verdict": "" if board is None else board.verdict})
+
+    def as_script() -> Response:
+        return Response(_PANEL.read_bytes(), mimetype="text/javascript")
+
+    for path, name, view in (
+        ("/state.json", "ctxsim_state", as_state),
+        ("/panel.js", "ctxsim_panel", as_script),
+    ):
+        guarded = web_ui.auth_required_if_enabled(view)
+        web_ui.app.add_url_rule(f"{base}/ctxsim{path}", name, guarded)
+
+    def add_script(response: Response) -> Response:
+        if request.path == f"{base}/" and response.mimetype == "text/html":
+            tag = f'<script src="{base}/ctxsim/panel.js"></script></body>'
+            response.set_data(response.get_data(as_text=True).replace("</body>", tag, 1))
+        return response
+
+    web_ui.app.after_request(add_script)
 
 
 def _document(board_of: BoardOf) -> Document:

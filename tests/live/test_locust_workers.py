@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_locust import LONG_S, command, free_port, totals, written
+from locusting import LONG_S, command, free_port, totals, written
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

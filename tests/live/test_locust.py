@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,90 +11,15 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from locusting import LONG_S, SHORT, Web, command, ran, totals
 
 import ctxsim
 
 LOCUSTFILE = Path(ctxsim.__file__).with_name("locustfile.py")
-# Starting Locust, a harness and a cell takes seconds, and many on a machine that does other things.
-LONG_S = 100
-LEAKY = """
-import time
-LAST = {"text": ""}
-
-def app(environ, start_response):
-    LAST["text"] = environ["QUERY_STRING"]
-    time.sleep(0.002)
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [LAST["text"].encode()]
-"""
-KEEPING = """
-import time
-
-def app(environ, start_response):
-    time.sleep(0.002)
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [environ["QUERY_STRING"].encode()]
-"""
-SILENT = """
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"hello"]
-"""
-APPS = {"leaky": LEAKY, "keeping": KEEPING, "silent": SILENT}
-# Without CTX208, whose lessons take longer than these loads.
-SCENARIO = """
-version: 1
-name: {name}
-target: {{app: "{name}:app", kind: wsgi}}
-steps: [{{get: "/?tag={{canary}}"}}]
-workers: ["threads:4"]
-checks: [crosstalk]
-"""
-SHORT = ["--headless", "-u", "12", "-r", "100", "-t", "2s"]
-
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return written(tmp_path)
-
-
-def written(tmp_path: Path) -> Path:
-    """The folder, with applications in it, and scenarios of the same names."""
-    for name, source in APPS.items():
-        (tmp_path / f"{name}.py").write_text(source)
-        (tmp_path / f"{name}.yaml").write_text(SCENARIO.format(name=name))
-    (tmp_path / "nowhere.yaml").write_text(SCENARIO.format(name="nowhere"))
-    (tmp_path / "wrong.yaml").write_text("version: 1\nworkers: [bad\n")
-    return tmp_path
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "ctxsim", "locust", *words]
-
-
-def ran(folder: Path, *words: str, program: list[str] | None = None) -> Any:
-    return subprocess.run(
-        [*program, *words] if program else command(*words),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LONG_S,
-        check=False,
-    )
-
-
-def totals(stderr: str) -> int:
-    """The requests of Locust's own last summary."""
-    lines = [line for line in stderr.splitlines() if line.split()[:1] == ["Aggregated"]]
-    return int(lines[-1].split()[-1])
 
 
 def test_a_load_of_a_leaking_application_ends_with_its_findings(folder: Path) -> None:
@@ -172,71 +95,6 @@ def test_a_load_that_is_ended_before_its_time_tells_what_is_known(folder: Path) 
             process.wait()
     assert process.returncode == json.loads(stdout)["exit_code"] == 130
     assert json.loads(stdout)["findings"][0]["code"] == "CTX201"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Web:
-    """A web UI that runs."""
-
-    def __init__(self, folder: Path, *words: str) -> None:
-        self.address = f"http://127.0.0.1:{free_port()}"
-        port = self.address.rpartition(":")[2]
-        with (folder / "log").open("w") as log:
-            self.process = subprocess.Popen(
-                command("leaky.yaml", "--web-port", port, *words),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                env={**os.environ, "CTXSIM_WEB_PASSWORD": "open sesame"},
-            )
-
-    def ask(self, path: str, form: dict[str, str] | None = None, **headers: str) -> Any:
-        """Status and body."""
-        data = None if form is None else urllib.parse.urlencode(form).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        asked = urllib.request.Request(self.address + path, data, named)
-        try:
-            with urllib.request.urlopen(asked, timeout=60) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def until(self, path: str, part: str) -> str:
-        """The body of a page, once it holds a text."""
-        until_s = time.monotonic() + LONG_S
-        body = ""
-        while time.monotonic() < until_s:
-            try:
-                body = self.ask(path)[1]
-            except urllib.error.URLError:
-                body = ""
-            if part in body:
-                return body
-            assert self.process.poll() is None
-            threading.Event().wait(0.1)
-        raise AssertionError(f"{path} never held {part}: {body}")
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(LONG_S)
-
-
-@pytest.fixture
-def web(folder: Path) -> Iterator[Web]:
-    running = Web(folder)
-    try:
-        running.until("/", "extended_tabs")
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
 
 
 def test_the_web_ui_shows_and_gives_away_what_was_found(web: Web) -> None:

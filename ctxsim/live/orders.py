@@ -65,6 +65,12 @@ class Order:
         if self.users > MAX_USER:
             raise UsageError(f"{self.users:,} users are too many; there can be {MAX_USER:,}")
         count = len(cells(scenario))
+        if scenario.target.kind == "http" and count > 1:
+            # Each has a server to itself, and these would all be at one address.
+            raise UsageError(
+                "users can come to one kind of workers at a time, where they go to a server\n"
+                "  write one of them, such as --workers greenlets:50"
+            )
         stride = _PROCESSES_EACH * count + _PROCESSES_MORE
         first = self.part * stride + 1
         if first + stride > MAX_PROCESS:

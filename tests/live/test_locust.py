@@ -14,10 +14,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from locusting import LONG_S, SHORT, Web, command, ran, totals
+from locusting import LONG_S, SHORT, Web, command, free_port, ran, totals
 
 import ctxsim
 
+SERVER = Path(__file__).parents[1] / "broken_server.py"
 LOCUSTFILE = Path(ctxsim.__file__).with_name("locustfile.py")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -43,6 +44,25 @@ def test_a_load_that_keeps_users_apart_is_clean_whatever_the_folder_configures(
     done = ran(folder, "keeping.yaml", *SHORT)
     assert done.returncode == 0, done.stderr
     assert "clean: 0 findings in 1 cell" in done.stdout
+
+
+@pytest.mark.parametrize(("mode", "code"), [("right", 0), ("global", 1)])
+def test_a_server_is_loaded_as_an_application_is(folder: Path, mode: str, code: int) -> None:
+    port = free_port()
+    (folder / "server.yaml").write_text(f"""
+version: 1
+target:
+  kind: http
+  url: http://127.0.0.1:{port}
+  start: {sys.executable} {SERVER} {port} {mode}
+steps: [{{get: "/cart?tag={{canary}}"}}]
+workers: ["greenlets:8"]
+checks: [crosstalk]
+""")
+    done = ran(folder, "server.yaml", *SHORT, "--format", "json")
+    document = json.loads(done.stdout)
+    assert done.returncode == document["exit_code"] == code, done.stderr
+    assert document["cells"][0]["requests"] == totals(done.stderr) > 50
 
 
 @pytest.mark.parametrize(

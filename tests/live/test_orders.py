@@ -69,3 +69,14 @@ def test_users_cannot_come_and_go_under_a_schedule():
 def test_more_than_canaries_can_tell_apart_is_refused(words):
     with pytest.raises(UsageError, match="too many"):
         order(**words).options(order().scenario())
+
+
+@pytest.mark.parametrize(("workers", "refused"), [("sync", False), ("sync,threads:2", True)])
+def test_a_server_is_sent_to_by_one_kind_of_workers_at_a_time(workers, refused):
+    text = TEXT.replace("app: shop:app, kind: runtime", "kind: http, url: 'http://127.0.0.1:8000'")
+    asked = Order("shop.yaml", text=text, workers=workers)
+    if refused:
+        with pytest.raises(UsageError, match="one kind of workers at a time"):
+            asked.options(asked.scenario())
+    else:
+        assert asked.options(asked.scenario()).jobs == 1

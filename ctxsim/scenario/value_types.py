@@ -58,7 +58,7 @@ def _codes(value: object) -> object:
         return []
     if value == []:
         raise words.WordError("names no code", "write clean, or a list of codes: [CTX201]")
-    if isinstance(value, str) and value not in TITLES and value not in words.LATER_CODES:
+    if isinstance(value, str) and value not in TITLES:
         raise words.WordError(
             f"must be clean or a list of codes, not {words.shown(value)}",
             words.did_you_mean(value, ("clean", *TITLES)) or "write clean, or [CTX201]",

@@ -22,9 +22,6 @@ MAX_DURATION_S = 86_400.0
 _SHOWN_LENGTH = 40
 _WHOLE = 100.0  # per cent
 
-# Codes that stand in the documentation and that this version cannot find.
-LATER_CODES = ("CTX502", "CTX902")
-
 # What people call the worker models elsewhere.
 _MODEL_ALIASES = {
     "asyncio": "tasks",
@@ -309,8 +306,6 @@ def check_word(value: object) -> str:
 
 
 def _unknown_code(value: object, known: tuple[str, ...], expected: str) -> str:
-    if value in LATER_CODES:
-        raise WordError(f"cannot name {value}: this version does not find it yet", "remove it")
     hint = did_you_mean(value, known) if isinstance(value, str) else None
     raise WordError(f"must be {expected}, not {shown(value)}", hint or "see: ctxsim explain")
 

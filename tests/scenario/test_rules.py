@@ -61,7 +61,7 @@ TOP = {
     "shared: /x": "'shared' must be a list, not the text '/x'",
     "expect: clear": "did you mean 'clean'?",
     "expect: []": "'expect' names no code",
-    "expect: [CTX504]": "cannot name CTX502: this version does not find it yet",
+    "expect: [CTX504]": "did you mean 'CTX503'?",
     "expect: [contexts]": "'expect' must be a finding code such as CTX201",
     "expect: {}": "'expect' is empty",
     "expect: {sync: clean}": "names no cell with the text 'sync'",

@@ -10,6 +10,7 @@ stale       now and then the body is that of the last answer on the connection
 global      the application's doing: now and then an answer holds what the last request asked
 extra       after some answers the same answer comes once more, unasked
 hangs_up    each connection ends with its first answer, without saying so before
+restarts    for a while, long after its start, it answers nobody
 loses_post  hangs up on a POST that is not the first request of its connection
 chunked     right, in chunks, after an interim response
 until_close right, the end of the connection being that of the body
@@ -26,7 +27,7 @@ import sys
 import threading
 
 LAST = {"asked": "nobody"}
-COUNT = {"answers": 0}
+COUNT = {"answers": 0, "asked": 0}
 
 
 class Connection:
@@ -105,6 +106,9 @@ class Connection:
         before = b""
         while True:
             requests = [self.request()]
+            COUNT["asked"] += 1
+            if self.mode == "restarts" and 200 < COUNT["asked"] <= 240:
+                return
             if self.mode == "loses_post" and self.answered and requests[0][2]:
                 return
             # A moment in which more may come on this connection.

@@ -117,8 +117,15 @@ def test_requests_that_are_lost_with_their_connections_are_a_doubt(run) -> None:
     """They may have been carried out, so they are not sent again; most were judged nowhere."""
     outcome = run("loses_post")
     assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
-    assert outcome.cells[0].faults["lost"] > 25
+    assert outcome.cells[0].faults["lost"] > 0.05 * 250
     assert any("were lost with connections" in each for each in outcome.document.reasons)
+
+
+def test_requests_that_no_server_answers_are_a_doubt_and_no_other_answer(run) -> None:
+    """It may have been started anew, for which no request is to blame."""
+    outcome = run("restarts", alone=True)
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("inconclusive", 4, set())
+    assert any("got no answer (ClosedError" in each for each in outcome.document.reasons)
 
 
 def started(tmp_path: Path, start: str, *lines: str, port: int = 0) -> Scenario:

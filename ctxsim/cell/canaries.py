@@ -20,6 +20,8 @@ MAX_PROCESS = 0xFFF
 MAX_USER = 0xFFFF
 MAX_REQUEST = 0xFFFFFF
 LENGTH = 25
+# What is cut off after the user's digits still tells whose it is.
+LEAST = 17
 _CHECK_PRIME = 251  # the largest prime below 256: any one changed digit changes the check
 
 
@@ -42,6 +44,14 @@ def canary(prefix: str, request: int) -> str:
     return f"{digits}{int(digits[2:], 16) % _CHECK_PRIME:02x}"
 
 
+def read_cut(text: str) -> Origin:
+    """Whose canary this is the beginning of, of at least `LEAST` letters; no request is told.
+
+    Nothing checks its digits, of which the last may be letters that follow it.
+    """
+    return Origin(int(text[LEAST - 7 : LEAST - 4], 16), int(text[LEAST - 4 : LEAST], 16), 0)
+
+
 def read(text: str) -> Origin | None:
     """Whose canary this is; None if the digits do not check (a torn or forged one)."""
     number = int(text[2:], 16)
@@ -61,10 +71,11 @@ class Scanner:
         self._prefix = f"cx{run}"
         hexadecimal = LENGTH - 2 - len(run)
         self._text = re.compile(f"{self._prefix}[0-9a-f]{{{hexadecimal}}}")
-        digits = "".join(map(_either_case, run)) + f"[0-9a-fA-F]{{{hexadecimal}}}"
+        least = LEAST - 2 - len(run)
+        digits = "".join(map(_either_case, run)) + f"[0-9a-fA-F]{{{least},{hexadecimal}}}"
         # From the `x` on, since a pattern that begins with a certain letter is searched for three
         # times as fast as a page is turned into lower case, and twice as fast as with `in`.
-        self._bytes = re.compile(f"x{digits}(?<=[cC].{{{LENGTH - 1}}})".encode())
+        self._bytes = re.compile(f"x(?<=[cC]x){digits}".encode())
         self._capital = re.compile(f"X{digits}".encode())
         self._coded = InBase64(self._prefix.encode())
 
@@ -75,6 +86,10 @@ class Scanner:
 
     def in_bytes(self, data: bytes) -> list[str]:
         """All canaries in `data`; also inside base64 (either alphabet), but there in lower case."""
+        return [each for each in self.whole_or_cut(data) if len(each) == LENGTH]
+
+    def whole_or_cut(self, data: bytes) -> list[str]:
+        """The same with canaries whose ends are cut off, of at least `LEAST` letters."""
         found = self._plain(data)
         if self._coded.may_be_in(data):
             found += self._in_base64(_unwrapped(data))

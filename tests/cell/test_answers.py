@@ -127,6 +127,47 @@ def test_a_visitor_s_value_of_an_earlier_request_is_foreign_to_it():
     assert bench.seen == [("answer.foreign", "body", "request")]
 
 
+@pytest.mark.parametrize("length", [17, 22, 24])
+def test_a_canary_whose_end_is_cut_off_tells_its_user(length):
+    bench = Bench()
+    bench.examine(f"{bench.request.canary} last {of(3, 9)[:length]}...")
+    assert bench.seen == [("answer.foreign", "body", "request")]
+    assert (bench.events[0].source.user, bench.events[0].source.request) == (3, 0)
+    assert bench.events[0].seen.endswith("(its end is cut off)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        of(1, 9)[:20],  # the user's own, of an earlier request
+        of(3, 9)[:16],  # it does not tell whose it is
+        of(3, 9)[:10] + "0123456789.",  # letters that follow its beginning
+        of(4000, 9)[:20],  # there is no such user
+        of(3, 9, process=7)[:20],
+    ],
+)
+def test_what_is_cut_off_and_tells_nobody_else_is_silent(text):
+    bench = Bench()
+    bench.examine(f"{bench.request.canary[:20]}... {text}...")
+    assert bench.events == []
+
+
+def test_a_visitor_s_beginning_is_its_own_and_no_other_visitor_s():
+    bench = Bench(visitor=True)
+    bench.examine(f"{bench.request.canary[:24]}...")
+    assert bench.events == []
+    bench.examine(f"{of(0, bench.request.number + 0x10000)[:20]}...")
+    assert bench.seen == [("answer.foreign", "body", "request")]
+
+
+@pytest.mark.parametrize("between", ["<wbr>", "<wbr />", "&shy;", "&#8203;", "\u00ad", "\u200b"])
+def test_what_only_breaks_words_hides_no_canary(between):
+    bench = Bench()
+    canary = of(3, 9)
+    bench.examine(f"{canary[:8]}{between}{canary[8:16]}{between}{canary[16:]}")
+    assert bench.seen == [("answer.foreign", "body", "request")]
+
+
 def test_a_torn_canary_is_foreign_to_everybody():
     """Two canaries were mixed in one text."""
     bench = Bench()

@@ -71,6 +71,22 @@ def test_a_response_is_read_to_its_end(kind: str, slow: bool) -> None:
     assert (found.status, found.reason, found.body, found.stays) == (200, "OK", body, stays)
 
 
+@pytest.mark.parametrize(
+    ("kind", "besides"),
+    [
+        ("chunks with extensions and a trailer", [("chunk-extension", "x=1"), ("T", "x")]),
+        ("interim responses", [("Link", "x")]),
+    ],
+)
+def test_what_comes_beside_a_head_and_a_body_is_kept(
+    kind: str, besides: list[tuple[str, str]]
+) -> None:
+    """It says nothing of the response, and may hold what is somebody else's."""
+    [found] = reading(RIGHT[kind][0])
+    named = [(name, value) for name, value in found.headers if name.startswith("besides-")]
+    assert named == [(f"besides-{name}", value) for name, value in besides]
+
+
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 def test_some_responses_have_no_body(status: bytes) -> None:
     """The next one of the connection begins where their heads end; so for HEAD."""

@@ -7,6 +7,7 @@ shapes, and clients leave. What is carried alone goes by a connection of its own
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 
@@ -65,6 +66,8 @@ class Http:
         self.pipelined = self._unanswered = 0
         # How many requests were lost with a shared connection.
         self.lost = 0
+        # Why requests got no answer at all, and how many.
+        self.unanswered: Counter[str] = Counter()
         self.facts = {"kind": "http", "app": target.app}
         timeout_s = min(_TIMEOUT_S, max(1.0, plan.stall_s * 2 / 3))
         self._connections = Connections(
@@ -105,7 +108,8 @@ class Http:
             return Response(0, [], b"", complete=False)
         except (NoResponseError, OSError) as error:
             self.wire.gone(request)
-            return Response(500, [], b"", complete=False, error=error)
+            self.unanswered[type(error).__name__] += 1
+            return Response(0, [], b"", complete=False, error=error)
 
     def _sent(self, request: Request, drawn: int) -> Response:
         self._choose(request, drawn)

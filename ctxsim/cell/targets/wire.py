@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 _CHUNK_BYTES = 64 * 1024
@@ -83,21 +83,24 @@ class Reader:
         Raises NoResponseError, and OSError as sockets do (TimeoutError after the timeout).
         """
         self._begin(slow=slow)
+        # What comes before the head and after the body is for the client as well.
+        besides: list[tuple[str, str]] = []
         while True:
             version, status, reason, headers = self._head()
             if status // 100 != _INFORMATIONAL or status == _SWITCHING:
                 break
+            besides += headers
         fields = _fields(headers)
         stays = _stays(version, fields.get("connection", ""))
         if method == "HEAD" or status in _WITHOUT_BODY:
-            return Received(status, reason, headers, b"", stays)
+            return Received(status, reason, [*headers, *_named(besides)], b"", stays)
         if "chunked" in fields.get("transfer-encoding", "").lower():
-            body = self._chunked()
+            body = self._chunked(besides)
         elif "content-length" in fields:
             body = self._take(_length(fields["content-length"]))
         else:
             body, stays = self._rest(), False
-        return Received(status, reason, headers, body, stays)
+        return Received(status, reason, [*headers, *_named(besides)], body, stays)
 
     def _begin(self, *, slow: bool) -> None:
         self._deadline = self._clock() + self._timeout_s
@@ -159,11 +162,15 @@ class Reader:
         del self._kept[:length]
         return body
 
-    def _chunked(self) -> bytes:
+    def _chunked(self, besides: list[tuple[str, str]]) -> bytes:
+        """A body in chunks; their extensions, and the trailers, are added to `besides`."""
         parts: list[bytes] = []
         size = 0
         while True:
-            digits = self._line().partition(b";")[0].strip()
+            digits, extends, extension = self._line().partition(b";")
+            digits = digits.strip()
+            if extends:
+                besides.append(("chunk-extension", extension.decode("latin-1")))
             try:
                 length = int(digits, 16)
             except ValueError:
@@ -176,9 +183,9 @@ class Reader:
             parts.append(self._take(length))
             if self._line():
                 raise NoResponseError("a chunk is longer than it says")
-        while self._line():
-            # Trailers say nothing of the body.
-            continue
+        while line := self._line():
+            name, _, value = line.decode("latin-1").partition(":")
+            besides.append((name, value.strip()))
         return b"".join(parts)
 
     def _rest(self) -> bytes:
@@ -209,6 +216,11 @@ def _fields(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise NoResponseError(f"two lengths of one body: {fields[key]} and {value}"[:120])
         fields[key] = value
     return fields
+
+
+def _named(besides: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Headers of interim responses, and trailers, under names that say nothing of the response."""
+    yield from ((f"besides-{name}", value) for name, value in besides)
 
 
 def _length(value: str) -> int:

@@ -56,6 +56,11 @@ class Settled:
         return self._inner.examine(request, response, body)
 
 
+def _is_none(response: Response) -> bool:
+    """Whether no answer came, as where a server restarts: that is none that differs."""
+    return response.error is not None and not response.status
+
+
 def _asks_for_patience(response: Response) -> bool:
     """Whether an application says that it is asked too much at once (RFC 6585, RFC 9110)."""
     if response.status == _TOO_MANY_REQUESTS:
@@ -217,7 +222,7 @@ class Comparison:
         """An answer with a status that was hardly, or never, seen alone."""
         step, visitor = self._situations[request.prepared.index], request.user.number == 0
         ways, got = self._ways.get((step, visitor)), way(response)
-        if ways is None or got in ways.ways:
+        if ways is None or got in ways.ways or _is_none(response):
             return
         data, seen = told(response, body), str(response.error)
         if response.error is None:

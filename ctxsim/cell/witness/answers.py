@@ -16,7 +16,7 @@ from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.marks import Mark, Marks
-from ctxsim.cell.witness.readings import plain_body
+from ctxsim.cell.witness.readings import plain_body, unbroken
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.unique import Unique, as_bytes
 from ctxsim.cell.witness.wire import Wire
@@ -59,7 +59,8 @@ class Owner:
         number = request.user.number
         if number == 0:
             # A visitor is known by what it sent in this visit.
-            return mark.text == request.canary or mark.text in request.visit.values()
+            sent = (request.canary, *request.visit.values())
+            return any(map(_beginning(mark.text), sent)) if mark.cut else mark.text in sent
         return mark.user == number
 
     def is_shared_route(self, request: Request) -> bool:
@@ -90,10 +91,20 @@ class Owner:
 
     def relation(self, mark: Mark, request: Request) -> str:
         """How the two stand to each other, as `Event.relation` has it."""
-        identifies = mark.user != 0 and mark.request == 0 and not mark.torn
+        identifies = mark.user != 0 and mark.request == 0 and not (mark.torn or mark.cut)
         if not identifies:
             return "request"
         return "user" if request.user.number else "visitor"
+
+
+def _beginning(text: str) -> Callable[[str], bool]:
+    return lambda whole: whole.startswith(text)
+
+
+def _flaw(mark: Mark) -> str:
+    if mark.torn:
+        return " (a mixture of several canaries)"
+    return " (its end is cut off)" if mark.cut else ""
 
 
 def covers(route: str, path: str) -> bool:
@@ -140,9 +151,10 @@ class Answers:
         if self._wire is not None and self._wire.is_trial(request) and not request.faulted:
             self._try(self._wire, request, response, has_own=found.has_own)
         kept = True
-        # Whose client has left expects nothing; who got an error instead of an answer does. Nor
-        # does anything follow from an answer that is another request's as a whole.
-        answered = response.complete or response.error is not None
+        # Whose client has left expects nothing; who got an error instead of an answer does, but not
+        # who got nothing at all. Nor does anything follow from an answer that is another request's
+        # as a whole.
+        answered = response.complete or (response.error is not None and response.status > 0)
         expects = not request.faulted and not found.misplaced
         if expects and answered and request.user.number:
             broken = list(self._broken(request, response))
@@ -208,7 +220,7 @@ class Answers:
 
     def _pieces(self, response: Response, body: bytes) -> Iterator[tuple[str, bytes]]:
         if body:
-            yield "body", body
+            yield "body", unbroken(body)
         if response.reason:
             yield "status line", response.reason.encode("latin-1", "replace")
         for name, value in response.headers:
@@ -238,8 +250,8 @@ class Answers:
                 victim=request.who,
                 source=self._owner.source(mark),
                 relation=self._owner.relation(mark, request),
-                seen=f"{seen} (a mixture of several canaries)" if mark.torn else seen,
-                expected=request.canary if mark.request else "",
+                seen=f"{seen}{_flaw(mark)}",
+                expected=request.canary if mark.request or mark.cut else "",
                 at_request=self._record.ended + 1,
             )
         )

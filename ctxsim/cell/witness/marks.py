@@ -23,7 +23,8 @@ class Mark:
     """One text that tells whose it is.
 
     `request` is 0 where it names a user, not a request; `process` is None for a text that is no
-    canary. A torn canary is a mixture of several, whose origin cannot be told.
+    canary. A torn canary is a mixture of several, whose origin cannot be told. Of one that is cut
+    off, no more than the user is known.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Mark:
     request: int
     process: int | None = None
     torn: bool = False
+    cut: bool = False
 
 
 class Marks:
@@ -38,21 +40,26 @@ class Marks:
 
     def __init__(self, plan: Plan, users: int) -> None:
         self._users = users
+        self._process = plan.process
         self._scanner = canaries.Scanner(plan.run)
         self._mine = MineTexts(plan)
 
     def beside(self, data: bytes, own: str) -> tuple[list[Mark], bool]:
-        """The marks in what went over the wire but for the canary `own`; whether that is there."""
-        found = self._scanner.in_bytes(data)
-        marks = [_mark(each) for each in dict.fromkeys(found) if each != own]
+        """The marks in what went over the wire but for the canary `own`; whether that is there.
+
+        Its beginning is no mark either. Other canaries may be cut off, as by a template.
+        """
+        found = self._scanner.whole_or_cut(data)
+        others = (each for each in dict.fromkeys(found) if not own.startswith(each))
+        marks = [mark for each in others if self._can_be(mark := _mark(each))]
         if of_users := self._mine.in_bytes(data):
             # Once each, in however many readings.
             marks += dict.fromkeys(self._of_users(of_users))
         return marks, own in found
 
     def in_bytes(self, data: bytes) -> list[Mark]:
-        """The marks in what went over the wire, however it is coded, once each."""
-        return self.beside(data, "")[0]
+        """The marks in what went over the wire, however it is coded, once each; none is cut off."""
+        return [mark for mark in self.beside(data, "")[0] if not mark.cut]
 
     def in_object(self, thing: object, beyond: Iterable[int] = ()) -> list[Mark]:
         """The marks in a value of the process: text, containers of such, attributes of objects.
@@ -68,11 +75,18 @@ class Marks:
                 found += self.in_bytes(text)
         return found
 
+    def _can_be(self, mark: Mark) -> bool:
+        # Nothing checks the digits of one that is cut off: what follows it may pass for them.
+        return not mark.cut or (mark.process == self._process and mark.user <= self._users)
+
     def _of_users(self, found: Iterable[tuple[str, int]]) -> Iterator[Mark]:
         return (Mark(seen, number, 0) for seen, number in found if number <= self._users)
 
 
 def _mark(canary: str) -> Mark:
+    if len(canary) < canaries.LENGTH:
+        begun = canaries.read_cut(canary)
+        return Mark(canary, begun.user, 0, begun.process, cut=True)
     origin = canaries.read(canary)
     if origin is None:
         return Mark(canary, 0, 0, torn=True)

@@ -20,6 +20,8 @@ _CODED_DIGITS = frozenset(string.ascii_letters + string.digits + "+/_-")
 # pattern, which begins anew at each word.
 _DIGITS_AS_A = bytes(ord("a" if chr(byte) in _CODED_DIGITS else " ") for byte in range(256))
 _RUN = b"a" * 20
+_SOFT = (b"<wbr", b"&shy;", b"&#173;", b"&#8203;", b"\xc2\xad", b"\xe2\x80\x8b")
+_SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8b")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _USUAL_CHARSET = "; charset=utf-8"
 _ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out which
@@ -61,6 +63,16 @@ _CODINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("&", _without_entities),
     ("\\", _without_json_escapes),
 )
+
+
+def unbroken(body: bytes) -> bytes:
+    """A body, and after it, where words have places to be broken at, the same without these.
+
+    A reader does not see them: `<wbr>`, soft hyphens, and spaces without a width.
+    """
+    if not any(each in body for each in _SOFT):
+        return body
+    return body + b"\n" + _SOFT_BREAK.sub(b"", body)
 
 
 def coded_words(data: bytes) -> Iterator[str]:

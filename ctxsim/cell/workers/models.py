@@ -58,7 +58,7 @@ class Model:
 
 
 # Of a load that loses more than this share with its connections, too little is known.
-_MOST_LOST = 0.1
+_MOST_LOST = 0.05
 
 # Where each model's `run` is; imported when it is needed, since only greenlets need gevent.
 _PLACES = {
@@ -97,9 +97,14 @@ def finish(crew: Crew) -> Iterator[str]:
 
 def doubts(crew: Crew) -> Iterator[str]:
     """Why what was sent to a server tells too little."""
+    if not isinstance(crew.target, Http):
+        return
     sent = sum(each.requests for each in crew.tallies)
-    if isinstance(crew.target, Http) and crew.target.lost > _MOST_LOST * sent:
+    if crew.target.lost > _MOST_LOST * sent:
         yield f"{crew.target.lost:,} of {sent:,} requests were lost with connections that ended"
+    if crew.target.unanswered:
+        reasons = ", ".join(f"{name} x {n:,}" for name, n in crew.target.unanswered.most_common())
+        yield f"{crew.target.unanswered.total():,} of {sent:,} requests got no answer ({reasons})"
 
 
 def close(crew: Crew) -> None:

@@ -110,7 +110,7 @@ def _told(event: Event) -> str:
 
 
 def learn(jobs: Sequence[Job], run: Run, pace: Pace) -> tuple[list[Job], tuple[str, ...]]:
-    """The jobs with what was learnt of the answers alone, and notes on what could not be."""
+    """The jobs with what was learnt of the answers alone, and why something was not."""
     firsts = {job.cell.storage: job for job in reversed(jobs)}
     longest_s = _lesson_s(2 * len(firsts), pace)
     lessons = [

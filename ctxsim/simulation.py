@@ -123,14 +123,14 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     if options.origin is not None and options.origin.nothing:
         case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
         return Gathered(case)
-    notes: tuple[str, ...] = ()
+    unlearnt: tuple[str, ...] = ()
     pace = Pace(at_once(scenario, options), options.until, options.at_latest)
 
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
         return run(these, options, pace, lambda _: None)
 
     if options.compare_alone and _ALONE in codes(scenario):
-        jobs, notes = learn(jobs, run_alone, pace)
+        jobs, unlearnt = learn(jobs, run_alone, pace)
     carried = _carry(scenario, jobs, options, pace.for_loads(_LOAD_SHARE), progress)
     jobs, carried = _suited(scenario, jobs, carried)
     refuse_unstarted(carried)
@@ -149,8 +149,8 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
     case = replace(
         case,
-        notes=(*case.notes, *notes, *further.notes, *before.notes),
-        not_covered=(*case.not_covered, *further.not_covered),
+        notes=(*case.notes, *further.notes, *before.notes),
+        not_covered=(*case.not_covered, *unlearnt, *further.not_covered),
     )
     return Gathered(case, tuple(judged), before.judged, tuple(carried), tuple(jobs), further)
 

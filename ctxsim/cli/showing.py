@@ -37,7 +37,7 @@ def show(name: str, *, web: bool) -> int:
         return _open(documents, found)
     page = Page(unicode=shows_unicode(sys.stdout), width=width_of(sys.stdout))
     if found is None:
-        _add_case(page, read_case(name))
+        _add_case(page, _case(name))
     else:
         show_finding(page, found)
         page.add_command("again:", found.replay)
@@ -61,6 +61,13 @@ def _findings(documents: list[Document], name: str) -> Iterator[FindingResult]:
     wanted = name.upper()
     for document in documents:
         yield from (each for each in document.findings if each.id == wanted)
+
+
+def _case(name: str) -> CaseFile:
+    try:
+        return read_case(name)
+    except UsageError as error:
+        raise UsageError(f"the last result has no finding {name}, and {error}") from error
 
 
 def _add_case(page: Page, case: CaseFile) -> None:

@@ -140,7 +140,8 @@ class Run:
             if part.lost:
                 yield f"{part.name}: {part.lost}; what it had sent counts"
             if part.failure is not None:
-                yield f"{part.name}: {part.failure[1]}"
+                told = "; ".join(line.strip() for line in part.failure[1].splitlines())
+                yield f"{part.name}: {told}"
             yield from (f"{part.name}: {each}" for each in part.doubts)
 
     def _nothing(self) -> Document:

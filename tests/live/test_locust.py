@@ -46,6 +46,18 @@ def test_a_load_that_keeps_users_apart_is_clean_whatever_the_folder_configures(
     assert "clean: 0 findings in 1 cell" in done.stdout
 
 
+def test_processes_that_would_each_start_the_server_are_refused(folder: Path) -> None:
+    (folder / "server.yaml").write_text("""
+version: 1
+target: {kind: http, url: "http://127.0.0.1:8000", start: python server.py}
+steps: [{get: "/cart?tag={canary}"}]
+workers: ["greenlets:8"]
+""")
+    done = ran(folder, "server.yaml", *SHORT, "--processes=2")
+    assert done.returncode == 2
+    assert "start it yourself" in done.stderr
+
+
 @pytest.mark.parametrize(("mode", "code"), [("right", 0), ("global", 1)])
 def test_a_server_is_loaded_as_an_application_is(folder: Path, mode: str, code: int) -> None:
     port = free_port()

@@ -152,6 +152,33 @@ def test_what_is_cut_off_and_tells_nobody_else_is_silent(text):
     assert bench.events == []
 
 
+@pytest.mark.parametrize("length", [10, 12, 13])
+def test_the_beginning_of_a_value_and_its_hash_are_no_mixture(length):
+    bench = Bench()
+    own = bench.request.canary
+    bench.examine(f"{own} is {own[:length]}da39a3ee5e6b4b0d3255bfef95601890afd80709")
+    assert bench.events == []
+
+
+@pytest.mark.parametrize(
+    "chance",
+    [of(0x274F, 0x77A94F), of(0x274F, 3), of(3, 0x77A94F), of(3, 0x77A94F, process=0x9A7)],
+)
+def test_a_hash_that_happens_to_check_is_no_canary(chance):
+    """One in 251 does: there is no such user, or nobody has sent so many requests."""
+    bench = Bench()
+    bench.examine(f"{bench.request.canary} is {chance}")
+    assert bench.events == []
+
+
+def test_a_mixture_of_two_users_is_one_wherever_it_is_torn():
+    own, other = of(1, 0x11), of(0x12, 0x22)
+    for at in (15, 16, 22, 23):
+        bench = Bench()
+        bench.examine(own[:at] + other[at:])
+        assert bench.seen == [("answer.foreign", "body", "request")], at
+
+
 def test_a_visitor_s_beginning_is_its_own_and_no_other_visitor_s():
     bench = Bench(visitor=True)
     bench.examine(f"{bench.request.canary[:24]}...")

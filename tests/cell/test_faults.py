@@ -172,6 +172,7 @@ def plain():
     return Response(parts())
 """
 CARE_PLAIN = """
+import threading
 import time
 import ctxsim
 from contextvars import ContextVar
@@ -195,6 +196,7 @@ def answered(path, start_response):
 
 class Parts:
     open = []
+    lock = threading.Lock()
 
     def __init__(self, tag):
         self.left = [tag, b" and ", tag, b" again"]
@@ -207,8 +209,10 @@ class Parts:
 
     def close(self):
         ctxsim.pause()
-        self.open.remove(self)
-        print("open", len(self.open))
+        # Not by two at once: `print` writes word by word, and the number may be an older one.
+        with self.lock:
+            self.open.remove(self)
+            print("open", len(self.open))
 """
 CAREFUL_APPS = {name: CARE.format(imports=imports) for name, imports in FRAMEWORKS.items()}
 CAREFUL_APPS["plain"] = CARE_PLAIN

@@ -16,6 +16,9 @@ from ctxsim.cell.witness.mine import MineTexts
 
 _DEPTH = 4
 _ITEMS = 200
+# Of one user, where nobody can tell beforehand; and users of another process.
+_MOST_REQUESTS = 16**5
+_MOST_USERS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class Marks:
     def __init__(self, plan: Plan, users: int) -> None:
         self._users = users
         self._process = plan.process
+        # What a search sends, and what is bounded by time alone, nobody can tell beforehand.
+        is_known = plan.load.requests is not None and plan.search is None
+        self._requests = 16 * _above(plan.load.requests or 0) if is_known else _MOST_REQUESTS
         self._scanner = canaries.Scanner(plan.run)
         self._mine = MineTexts(plan)
 
@@ -69,18 +75,37 @@ class Marks:
         found: list[Mark] = []
         for text in _texts(thing, _DEPTH, [_ITEMS], set(beyond)):
             if isinstance(text, str):
-                found += map(_mark, self._scanner.in_text(text))
+                found += filter(self._can_be, map(_mark, self._scanner.in_text(text)))
                 found += self._of_users(self._mine.in_text(text))
             else:
                 found += self.in_bytes(text)
         return found
 
     def _can_be(self, mark: Mark) -> bool:
-        # Nothing checks the digits of one that is cut off: what follows it may pass for them.
-        return not mark.cut or (mark.process == self._process and mark.user <= self._users)
+        """Whether the user and the request of a canary are such as there are in the run.
+
+        A page may name a thing by the first letters of a value and its hash, of which one in 251
+        even checks. In a mixture, too, the digits that no process, user or request needs are zeros.
+        """
+        begun = canaries.read_cut(mark.text)
+        own = begun.process == self._process
+        if mark.cut:
+            return own and begun.user <= self._users
+        if mark.torn and begun.process >= _above(self._process):
+            return False
+        if own:
+            return begun.user < _above(self._users) and begun.request < self._requests
+        # Of what other processes have sent to the same server, less is known.
+        users = max(self._users, _MOST_USERS)
+        return begun.user < _above(users) and begun.request < _MOST_REQUESTS
 
     def _of_users(self, found: Iterable[tuple[str, int]]) -> Iterator[Mark]:
         return (Mark(seen, number, 0) for seen, number in found if number <= self._users)
+
+
+def _above(number: int) -> int:
+    """The first number that has more hexadecimal digits."""
+    return int(16 ** len(f"{number:x}"))
 
 
 def _mark(canary: str) -> Mark:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from driving import live, plan_of
+from driving import live, plan_of, step
 
 from ctxsim.cell.plan import Load
 
@@ -98,6 +98,38 @@ def test_what_threads_overwrite_meanwhile_is_told_rightly_or_not_at_all(applicat
     told = [line.removeprefix("kept in ") for line in finding.story if line.startswith("kept in")]
     assert all(place.startswith(each) for each in told), finding.story
     assert all(source.splitlines()[each.line - 1].endswith("# WRITES") for each in finding.where)
+
+
+SESSIONS = """
+from flask import Flask, request, session
+import ctxsim
+
+app = Flask(__name__)
+app.secret_key = "a key for tests"
+current = {}
+
+@app.before_request
+def load():
+    current["user"] = session.get("user")  # WRITES
+    ctxsim.pause(0.001)
+
+@app.post("/login")
+def login():
+    session["user"] = request.form["user"]
+    return "welcome"
+
+@app.get("/profile")
+def profile():
+    return str(current["user"])
+"""
+
+
+def test_a_value_that_a_session_carries_on_is_the_user_s_own(application):
+    """It was sent with an earlier request; the line that writes it down again is the writer."""
+    login = step("POST /login", form=(("user", "{canary}"),))
+    plan = plan_of(login, "GET /profile", target=application(SESSIONS), workers="greenlets:20")
+    found = {f.code: f for f in live(plan).finished().findings}
+    check(SESSIONS, found["CTX201"], "app.current['user']", "load")
 
 
 def test_a_closure_is_named_by_its_function(application):

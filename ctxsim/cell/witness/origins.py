@@ -27,6 +27,8 @@ from ctxsim.cell.witness.stores import Root, Store, stores
 _KINDS = frozenset({"answer.foreign", "saw.foreign", "session.foreign", "residue"})
 _VARIABLE = "context variable "
 _MOST_OBJECTS = 20_000
+# These are gone through in a moment; the others take long enough for a value to be overwritten.
+_NEAR_OBJECTS = 2_000
 _MOST_OBJECTS_AGAIN = 2_000
 # A search takes some 30 ms. What one misses, since it was overwritten, the next few may find.
 _MOST_SEARCHES = 40
@@ -57,19 +59,30 @@ class _Suspect:
 
 
 class Origins:
-    """Finds where values come from. `wanted` says whether requests should be traced."""
+    """Finds where values come from. `wanted` says whether requests should be traced.
+
+    `in_turn`: no two requests of one user are in flight at once.
+    """
 
     __slots__ = (
-        "_alone", "_current", "_files", "_known", "_last", "_lock", "_marks", "_record",
-        "_searches", "_searches_of", "_suspects", "_writers", "fault", "traced", "wanted",
+        "_alone", "_before", "_current", "_files", "_in_turn", "_known", "_last", "_lock",
+        "_marks", "_record", "_searches", "_searches_of", "_suspects", "_writers", "fault",
+        "traced", "wanted",
     )  # fmt: skip
 
     def __init__(
-        self, marks: Marks, record: Record, current: Current, allocate_lock: Callable[[], Any]
+        self,
+        marks: Marks,
+        record: Record,
+        current: Current,
+        allocate_lock: Callable[[], Any],
+        *,
+        in_turn: bool = True,
     ) -> None:
         self._marks = marks
         self._record = record
         self._current = current
+        self._in_turn = in_turn
         self._lock = allocate_lock()
         self._alone = allocate_lock()
         self._suspects: list[_Suspect] = []
@@ -80,6 +93,8 @@ class Origins:
         self._writers: dict[tuple[str, bool], Origin] = {}
         self._files: dict[str, bool] = {}
         self._last: tuple[Where, ...] = ()
+        # The user's earlier values in the place that is watched, when the request began.
+        self._before: set[str] = set()
         self.wanted = False
         self.traced: Request | None = None
         self.fault: Exception | None = None
@@ -137,8 +152,10 @@ class Origins:
     def _kept(self, of_users: bool) -> Iterator[tuple[Store, list[Mark]]]:
         roots = [Root(dict(vars(each)), each.__name__) for each in application_modules()]
         with self._alone, _undisturbed():
-            found = self._stores(roots, of_users, _MOST_OBJECTS)
-        for store in found:
+            near = self._stores(roots, of_users, _NEAR_OBJECTS)
+            found = {each.place: each for each in near}
+            found |= {each.place: each for each in self._stores(roots, of_users, _MOST_OBJECTS)}
+        for store in found.values():
             marks = [mark for text in store.canaries for mark in self._marks.in_object(text)]
             yield store, marks
 
@@ -157,11 +174,13 @@ class Origins:
         with self._lock:
             if self.traced is not None or not self._suspects or sys.gettrace() is not None:
                 return
-            suspect = self._suspects[0]
-            if not request.user.number or (suspect.of_users and self._holds(suspect, request)):
+            if not request.user.number:
+                return
+            before = self._own(self._suspects[0], request)
+            if self._suspects[0].of_users and before:
                 return
             self.traced = request
-        self._last = ()
+        self._before, self._last = before, ()
         sys.settrace(self._on_call)
 
     def end(self, request: Request) -> None:
@@ -224,18 +243,29 @@ class Origins:
             self._record.tell_origin(each.cause, written)
 
     def _holds(self, suspect: _Suspect, request: Request) -> bool:
-        """Whether a value of the request's own is now where the other one was found."""
+        """Whether a value of the request's own has come to where the other one was found.
+
+        It may be one that its user's session has carried on from an earlier request.
+        """
+        own = self._own(suspect, request)
+        if suspect.of_users or self._in_turn:
+            return bool(own - self._before)
+        return request.canary in own
+
+    def _own(self, suspect: _Suspect, request: Request) -> set[str]:
+        """The values of the request's user that are now where the other one was found."""
         root = _root_of(suspect)
         if root is None:
-            return False
+            return set()
         found = self._stores([root], suspect.of_users, _MOST_OBJECTS_AGAIN)
-        return any(
-            _is_own(mark, suspect, request)
+        return {
+            mark.text
             for store in found
             if store.place.startswith(suspect.place)
             for text in store.canaries
             for mark in self._marks.in_object(text)
-        )
+            if mark.user == request.user.number
+        }
 
 
 def _fits(mark: Mark, of_users: bool) -> bool:
@@ -259,12 +289,6 @@ def _kept_in(suspect: _Suspect) -> str:
 
 def _is_of(mark: Mark, source: Who) -> bool:
     return mark.user == source.user and mark.request == source.request
-
-
-def _is_own(mark: Mark, suspect: _Suspect, request: Request) -> bool:
-    if suspect.of_users:
-        return mark.user == request.user.number
-    return mark.text == request.canary
 
 
 def _root_of(suspect: _Suspect) -> Root | None:

@@ -109,6 +109,27 @@ def test_the_fixed_application_is_clean_in_all_executions(scenario):
     assert all(cell.compared > 120 for cell in outcome.cells)
 
 
+ONE_LINE = """
+current = {}
+
+@app.get("/who")
+def who():
+    return current.update(name=request.args["tag"]) or "hello " + current["name"]
+"""
+
+
+def test_what_one_line_writes_and_reads_is_torn_in_two(scenario):
+    """As threads tear it; a granularity that is given is the only one."""
+    outcome = searched(scenario(ONE_LINE))
+    [finding] = [each for each in outcome.findings if each.code == "CTX201"]
+    assert (finding.confirmed.times, finding.confirmed.of) == (20, 20)
+    [case] = [each for each in outcome.cases if each.code == "CTX201"]
+    assert case.search["granularity"] is None
+    assert replay(case, 3).times == 3
+    only_lines = scenario(ONE_LINE, schedule="{kind: auto, budget: 120, granularity: line}")
+    assert searched(only_lines).findings == ()
+
+
 def test_a_rare_state_comes_round(scenario):
     """What needs the fifth use and an unlucky order is found, with the requests that lead there."""
     outcome = searched(scenario(SELDOM, schedule="{kind: auto, budget: 600}"))

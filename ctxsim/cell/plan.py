@@ -244,6 +244,7 @@ class Search:
     It ends after so many `executions`, or after `duration_s`, whichever is given; `depth` is the
     strategy's (the changes of priority of pct). `select` names the modules whose lines, or opcodes,
     are switch points; empty for the application's own and then those of packages that it imports.
+    Without a `granularity` they are lines, and for the narrowest selection opcodes as well.
     `known` are causes of events that are no news. `script` is one that was found before to show
     `cause`, as JSON: it is replayed `times` times in place of a search, switching in the files of
     the `selection` that it was found with; `recorded` is what the case keeps of how it went then.
@@ -253,7 +254,7 @@ class Search:
     executions: int | None = None
     duration_s: float | None = None
     depth: int | None = None
-    granularity: Literal["line", "opcode"] = "line"
+    granularity: Literal["line", "opcode"] | None = None
     select: tuple[str, ...] = ()
     known: tuple[tuple[str, ...], ...] = ()
     script: dict[str, Json] | None = None

@@ -232,9 +232,10 @@ class Schedule(Part):
         description="How many changes of priority `pct` makes. Default: one to four in turn.",
         examples=[3],
     )
-    granularity: GranularityWord = Field(
-        default="line",
-        description="Where a request can be made to wait: before each line, or each opcode.",
+    granularity: GranularityWord | None = Field(
+        default=None,
+        description="Where a request can be made to wait: before each line, or each opcode. "
+        "Default: lines, and in the last part of the budget opcodes of the narrowest selection.",
         examples=["line"],
     )
     select: ModuleWords = Field(

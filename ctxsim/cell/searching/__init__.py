@@ -48,7 +48,8 @@ _EXECUTIONS = 2_000
 _BOUND = 1
 # The first part of the executions switches in the application's own files alone. So do later ones,
 # where those in its packages have had as many steps as all others, and so many more: they are long.
-_OWN_SHARE = 0.6
+# What is torn within a line is looked for last.
+_OWN_SHARE, _LINES_SHARE = 0.6, 0.85
 _MORE_STEPS = 50_000
 # How often a script is played to make it small: for the first cause of a kind, and for others.
 _PLAYS, _PLAYS_AGAIN = 300, 60
@@ -109,8 +110,11 @@ class Searching:
         self._pairs: Pairs | None = None
         if self._search.kind == "exhaustive":
             self._pairs = Pairs(len(self._traffic.plan.steps))
-        # With the narrowest selection, and with the widest.
-        self._steps = [0, 0]
+        # With each selection.
+        self._steps = [0 for _ in self._selections]
+        lines = self._selections[0].granularity
+        others = (each.granularity == lines for each in self._selections[1:])
+        self._begin_at = [_OWN_SHARE if same else _LINES_SHARE for same in others]
         self._is_seen = False
         # Which steps came to their ends, and which were cut off because they took too many steps.
         self._ended: set[int] = set()
@@ -179,8 +183,7 @@ class Searching:
             self._tell(climbed.settled, cause, at, rung=climbed.rung)
 
     def _next(self, left: int | None) -> None:
-        widest = len(self._selections) - 1
-        self._next_of(self._wish(left), min(widest, self._is_widened(left)))
+        self._next_of(self._wish(left), self._turn(left))
 
     def _next_of(self, wish: Wish, at: int) -> Batch:
         carry = partial(self._carry, self._selections[at], wish, self._scenes[at])
@@ -212,13 +215,16 @@ class Searching:
             for kind, _, place, _ in known
         )
 
-    def _is_widened(self, left: int | None) -> int:
-        own, wide = self._steps
-        if wide > own + _MORE_STEPS:
-            return 0
+    def _turn(self, left: int | None) -> int:
+        """Whose turn it is of the selections: mostly the narrowest one's, which has few steps."""
         if left is None:
-            return self._number % 2
-        return int(self._executions >= _OWN_SHARE * (self._executions + left))
+            others = len(self._selections) - 1
+            batch, is_other = divmod(self._number, 2)
+            at = 1 + batch % others if is_other and others else 0
+        else:
+            done = self._executions / (self._executions + left)
+            at = sum(done >= share for share in self._begin_at)
+        return at if self._steps[at] <= self._steps[0] + _MORE_STEPS else 0
 
     def _wish(self, left: int | None) -> Wish:
         workers = self._crew.workers

@@ -17,19 +17,25 @@ _NEVER = ("gevent", "greenlet", "pip", "setuptools", "_distutils_hack")
 NOWHERE = Selection(frozenset())
 
 
-def selected(names: Sequence[str], granularity: Granularity) -> list[Selection]:
+def selected(names: Sequence[str], granularity: Granularity | None) -> list[Selection]:
     """The selections to search with, the narrowest first.
 
     With `names`, the modules of those names and what is in those packages; raises TargetError for a
     name that no module has. Else the application's own modules, and then the packages that it
-    imports as well.
+    imports as well. Where no granularity is given they are selected by lines, and the narrowest by
+    opcodes, too: what one line reads and writes can be torn in two as well.
     """
-    if names:
-        return [Selection(frozenset(_named(names)), granularity)]
+    chosen = [frozenset(_named(names))] if names else _by_themselves()
+    selections = [Selection(each, granularity or "line") for each in chosen]
+    if granularity is None:
+        selections.append(Selection(chosen[0], "opcode"))
+    return selections
+
+
+def _by_themselves() -> list[frozenset[str]]:
     own = frozenset(_files(is_application_file))
     more = own | frozenset(_of_packages())
-    chosen = [own] if own == more else [own, more]
-    return [Selection(each, granularity) for each in chosen]
+    return [own] if own == more else [own, more]
 
 
 def of_lines(workers: Workers, search: Search) -> list[Selection]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
+from dataclasses import replace
 from typing import Any
 
 from ctxsim.cell.plan import Search
@@ -50,7 +51,8 @@ class Tasks:
 
     def selections(self, search: Search) -> list[Selection]:
         # Threads may run beside the loop, and wait at their lines.
-        return of_lines(self._crew.workers, search)
+        lines = replace(search, granularity=search.granularity or "line")
+        return of_lines(self._crew.workers, lines)
 
     @contextmanager
     def conductor(

@@ -17,6 +17,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from ctxsim.cell.history import Event, Origin, Where, Who
+from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.bindings import application_modules
 from ctxsim.cell.witness.marks import Mark, Marks
@@ -59,10 +60,7 @@ class _Suspect:
 
 
 class Origins:
-    """Finds where values come from. `wanted` says whether requests should be traced.
-
-    `in_turn`: no two requests of one user are in flight at once.
-    """
+    """Finds where values come from. `wanted` says whether requests should be traced."""
 
     __slots__ = (
         "_alone", "_before", "_current", "_files", "_in_turn", "_known", "_last", "_lock",
@@ -72,17 +70,17 @@ class Origins:
 
     def __init__(
         self,
+        plan: Plan,
         marks: Marks,
         record: Record,
         current: Current,
         allocate_lock: Callable[[], Any],
-        *,
-        in_turn: bool = True,
     ) -> None:
         self._marks = marks
         self._record = record
         self._current = current
-        self._in_turn = in_turn
+        # No two requests of one user are in flight at once.
+        self._in_turn = plan.users.parallel == 1
         self._lock = allocate_lock()
         self._alone = allocate_lock()
         self._suspects: list[_Suspect] = []

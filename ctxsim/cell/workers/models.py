@@ -156,8 +156,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     marks = Marks(plan, len(traffic.users))
     record = Record(channel.say, native.allocate_lock())
     wire = _wire(target, plan, record, marks)
-    in_turn = plan.users.parallel == 1
-    origins = Origins(marks, record, current, native.allocate_lock, in_turn=in_turn)
+    origins = Origins(plan, marks, record, current, native.allocate_lock)
     record.on_early = record.on_early if plan.is_remote else origins.search
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = None if plan.is_remote else Residue(owner, record, native, ours)

@@ -241,8 +241,10 @@ class Traffic:
             self._rehearse()
 
     def unsent(self) -> list[str]:
-        """The routes of the steps that no user has sent."""
-        return [self._steps[index].route for index in sorted(self._unsent)]
+        """The routes of which no user has sent any step."""
+        sent = {self._steps[index].route for index in self.sent_steps}
+        unsent = (self._steps[index].route for index in sorted(self._unsent))
+        return [route for route in dict.fromkeys(unsent) if route not in sent]
 
     @property
     def sent_steps(self) -> frozenset[int]:

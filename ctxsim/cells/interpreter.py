@@ -16,9 +16,9 @@ from ctxsim.errors import TargetError
 
 OLDEST = (3, 11)
 
-# What gevent needs at the top level, and the name that tells whether it is there: `zope` alone is a
-# namespace that other packages share.
-_LENT = {"gevent": "gevent", "greenlet": "greenlet", "zope": "zope.event"}
+# What gevent needs: `zope` is a namespace that other packages share, of which some may be there.
+_OF_ZOPE = ("zope.event", "zope.interface")
+_LENT = ("gevent", "greenlet", *_OF_ZOPE)
 
 _ASK_LIMIT_S = 60
 
@@ -34,7 +34,7 @@ def there(name):
         return importlib.util.find_spec(name) is not None
     except ImportError:
         return False
-importable = [each for each in {list(_LENT.values())!r} if there(each)]
+importable = [each for each in {list(_LENT)!r} if there(each)]
 print(json.dumps([sys.implementation.cache_tag + sys.abiflags, importable]))
 """
 
@@ -99,8 +99,8 @@ def equip(job: Job) -> Job:
     """
     theirs = interpreter(job.python)
     needed = _needed(job.plan)
-    missing = tuple(top for top in needed if _LENT[top] not in theirs.importable)
-    if not set(missing) - {"zope"}:
+    missing = tuple(each for each in needed if each not in theirs.importable)
+    if not set(missing).difference(_OF_ZOPE):
         return job
     if theirs.build != sys.implementation.cache_tag + sys.abiflags:
         who = "a controlled schedule" if job.plan.search else job.plan.workers.word
@@ -114,7 +114,7 @@ def equip(job: Job) -> Job:
 
 def _needed(plan: Plan) -> tuple[str, ...]:
     if plan.workers.needs_gevent:
-        return tuple(_LENT)
+        return _LENT
     return ("greenlet",) if plan.search is not None else ()
 
 

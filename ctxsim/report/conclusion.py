@@ -15,6 +15,7 @@ from typing import Any
 from ctxsim.cell.checks import SEVERITY, TITLES, Finding
 from ctxsim.cell.history import History, Tally
 from ctxsim.cell.plan import Workers
+from ctxsim.cell.sights import NO_SUCH_PAGE
 from ctxsim.errors import ExitCode
 from ctxsim.report.document import (
     CLEAN,
@@ -152,7 +153,7 @@ class Case:
 def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
     """The document of a scenario whose cells have all ended."""
     expect = _expectation(case, cells)
-    doubts = [*_interruption(case), *case.doubts, *_doubts_on_all(cells)]
+    doubts = [*_interruption(case), *case.doubts, *_doubts_on_all(cells), *_unsent_at_all(cells)]
     broken = [each for cell in cells for each in _broken(case.thresholds, cell)]
     exit_code = _exit_code(case, cells, expect, doubts=bool(doubts), broken=bool(broken))
     document = Document(
@@ -269,14 +270,33 @@ def _why(tally: Tally) -> str:
 
 
 def _not_covered(cells: Sequence[JudgedCell]) -> Iterator[str]:
-    """Steps that no user came to send, with the cells that were too short for them."""
+    """Routes that no user came to send, with the cells that were too short for them."""
     places: dict[str, list[str]] = {}
     for cell in cells:
         for route in dict.fromkeys(cell.history.tally.unsent):
             places.setdefault(route, []).append(cell.name)
-    more = "the budget" if any(cell.hurried for cell in cells) else "load.requests"
+    routes: dict[tuple[str, ...], list[str]] = {}
     for route, names in places.items():
-        yield f"{route} was sent by no user in {', '.join(names)}; raise {more}"
+        routes.setdefault(tuple(names), []).append(route)
+    more = "the budget" if any(cell.hurried for cell in cells) else "load.requests"
+    for where, unsent in routes.items():
+        were = "was" if len(unsent) == 1 else "were"
+        yield f"{', '.join(unsent)} {were} sent by no user in {', '.join(where)}; raise {more}"
+
+
+def _unsent_at_all(cells: Sequence[JudgedCell]) -> Iterator[str]:
+    """Routes that the time did not suffice for anywhere: of those nothing is known.
+
+    Where so many requests were ordered, whoever ordered them decides.
+    """
+    loaded = [cell for cell in cells if cell.history.tally.requests]
+    if not loaded or not any(cell.hurried for cell in loaded):
+        return
+    unsent = [set(cell.history.tally.unsent) for cell in loaded]
+    routes = sorted(set.intersection(*unsent) - {NO_SUCH_PAGE.name})
+    if routes:
+        were = "was" if len(routes) == 1 else "were"
+        yield f"{', '.join(routes)} {were} sent by no user in any cell; raise the budget"
 
 
 def _notes(cells: Sequence[JudgedCell]) -> Iterator[str]:

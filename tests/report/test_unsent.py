@@ -1,0 +1,46 @@
+"""What no user came to send: told of a cell, and a doubt where it is so in all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctxsim.cell.history import History, Tally
+from ctxsim.report.conclusion import Case, JudgedCell, conclude
+from ctxsim.report.document import ScenarioFacts
+
+
+def cell(workers: str, *unsent: str, hurried: bool = True, requests: int = 100) -> JudgedCell:
+    tally = Tally(requests=requests, compared=requests, unsent=list(unsent))
+    return JudgedCell("app", workers, History(tally=tally), (), hurried=hurried)
+
+
+def concluded(*cells: JudgedCell):
+    facts = ScenarioFacts("tests", "tests.yaml", "")
+    return conclude(Case(facts, 1, "ctxsim run", "ctxsim run"), cells)
+
+
+def test_what_one_cell_sent_is_told_of_the_others():
+    document = concluded(cell("sync"), cell("threads:4", "GET /a", "GET /b", "GET /no-such-page"))
+    assert (document.verdict, document.exit_code) == ("clean", 0)
+    assert document.not_covered == (
+        "GET /a, GET /b, GET /no-such-page were sent by no user in app/threads:4; raise the budget",
+    )
+
+
+def test_what_the_time_did_not_suffice_for_anywhere_is_not_clean():
+    document = concluded(cell("sync", "GET /a"), cell("threads:4", "GET /a", "GET /b"))
+    assert (document.verdict, document.exit_code) == ("inconclusive", 4)
+    assert document.reasons == ("GET /a was sent by no user in any cell; raise the budget",)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [cell("sync", "GET /no-such-page")],
+        [cell("sync", "GET /a", hurried=False)],
+        # One that never began has sent nothing at all.
+        [cell("sync"), cell("threads:4", "GET /a", requests=0)],
+    ],
+)
+def test_what_is_our_own_or_was_ordered_so_is_no_doubt(cells):
+    assert not any("any cell" in each for each in concluded(*cells).reasons)

@@ -47,10 +47,10 @@ def canary(prefix: str, request: int) -> str:
 def read_cut(text: str) -> Origin:
     """Whose canary this is the beginning of, of at least `LEAST` letters.
 
-    Nothing checks its digits, of which the last may be letters that follow it. The request is 0
-    where its digits are not all there.
+    Nothing checks its digits, of which the last may be letters that follow it. The request's that
+    are missing are told as zeros: it is the first that begins so.
     """
-    request = text[LEAST : LENGTH - 2] if len(text) >= LENGTH - 2 else "0"
+    request = text[LEAST : LENGTH - 2].ljust(LENGTH - 2 - LEAST, "0")
     user = int(text[LEAST - 4 : LEAST], 16)
     return Origin(int(text[LEAST - 7 : LEAST - 4], 16), user, int(request, 16))
 

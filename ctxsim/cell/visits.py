@@ -210,6 +210,8 @@ class Traffic:
         # About how many requests were handed out: native threads may lose some.
         self._sent = 0
         self._visitor_numbers = itertools.count(1)
+        # The highest number of any user's request yet: native threads may lose some.
+        self.latest = 0
         self._turns = itertools.count()
         self._is_level = False
         self._visitor_sent: dict[int, int] = {}
@@ -436,9 +438,12 @@ class Traffic:
         if lane.user.number:
             self._unsent.discard(index)
             lane.turns.append(next(self._turns))
-            return lane.number_next(index)
-        number = next(self._visitor_numbers)
-        self._visitor_sent[number] = index
+            number = lane.number_next(index)
+        else:
+            number = next(self._visitor_numbers)
+            self._visitor_sent[number] = index
+        if number > self.latest:
+            self.latest = number
         return number
 
     def _begin_visit(self, lane: Lane) -> tuple[Prepared, ...]:

@@ -46,9 +46,3 @@ def test_a_part_of_a_namespace_is_lent_beside_the_parts_that_are_there(tmp_path,
     expected = "theirs/zope/interface.py" if is_there else "ours/zope/interface/__init__.py"
     assert interface == expected
     assert event == "ours/zope/event/__init__.py"
-
-
-def test_nothing_is_lent_but_what_is_named(tmp_path):
-    names = ("zope.interface", "zope.proxy")
-    for told in imported(tmp_path, tmp_path / "nothing", "zope.event", *names):
-        assert told.startswith("No module named 'zope")

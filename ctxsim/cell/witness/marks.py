@@ -41,8 +41,10 @@ class Mark:
 class Marks:
     """Finds marks in bytes, texts and objects."""
 
-    def __init__(self, plan: Plan, users: int) -> None:
+    def __init__(self, plan: Plan, users: int, latest: Callable[[], int] | None = None) -> None:
         self._users = users
+        # The highest number of a request so far, where that is known.
+        self._latest = latest or (lambda: _MOST_REQUESTS)
         self._process = plan.process
         # What a search sends, and what is bounded by time alone, nobody can tell beforehand.
         is_known = plan.load.requests is not None and plan.search is None
@@ -90,14 +92,20 @@ class Marks:
         begun = canaries.read_cut(mark.text)
         own = begun.process == self._process
         if mark.cut:
-            return own and begun.user <= self._users
+            return own and begun.user <= self._users and self._is_sent(begun.request)
         if mark.torn and begun.process >= _above(self._process):
+            return False
+        if mark.torn and not self._is_sent(begun.request):
             return False
         if own:
             return begun.user < _above(self._users) and begun.request < self._requests
         # Of what other processes have sent to the same server, less is known.
         users = max(self._users, _MOST_USERS)
         return begun.user < _above(users) and begun.request < _MOST_REQUESTS
+
+    def _is_sent(self, request: int) -> bool:
+        # Numbers are given out while threads go on, so that one may be missing.
+        return request < _above(self._latest() + 1)
 
     def _of_users(self, found: Iterable[tuple[str, int]]) -> Iterator[Mark]:
         return (Mark(seen, number, 0) for seen, number in found if number <= self._users)

@@ -153,7 +153,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     current = Current(ours)
     target = _opened(plan, model, current, model.pause(native))
     traffic = _traffic(plan, model.pause(native), is_asgi=is_asynchronous(target))
-    marks = Marks(plan, len(traffic.users))
+    marks = Marks(plan, len(traffic.users), lambda: traffic.latest)
     record = Record(channel.say, native.allocate_lock())
     wire = _wire(target, plan, record, marks)
     origins = Origins(plan, marks, record, current, native.allocate_lock)

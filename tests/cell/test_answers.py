@@ -200,6 +200,27 @@ def test_a_beginning_that_visitors_have_in_common_is_nobody_s():
     assert bench.events == []
 
 
+CODED = {
+    "entities": lambda text: "".join(f"&#{ord(each)};" for each in text),
+    "mixed": lambda text: "".join(
+        f"&#x{ord(each):X};" if place % 3 else each for place, each in enumerate(text)
+    ),
+    "percent": lambda text: "".join(f"%{ord(each):02x}" for each in text),
+    "escapes": lambda text: "".join(f"\\u{ord(each):04x}" for each in text),
+}
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_what_is_coded_letter_by_letter_is_read(coding):
+    """As mail addresses are, to hide them from those who gather them."""
+    bench = Bench()
+    bench.examine(f"{bench.request.canary} {CODED[coding](of(3, 1))}")
+    assert bench.seen == [("answer.foreign", "body", "request")]
+    bench = Bench()
+    bench.examine(f"{bench.request.canary} {CODED[coding]('user3')}")
+    assert bench.seen == [("answer.foreign", "body", "user")]
+
+
 @pytest.mark.parametrize("between", ["<wbr>", "<wbr />", "&shy;", "&#8203;", "\u00ad", "\u200b"])
 def test_what_only_breaks_words_hides_no_canary(between):
     bench = Bench()

@@ -13,6 +13,7 @@ from typing import Any
 from ctxsim.cell import canaries
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.witness.mine import MineTexts
+from ctxsim.cell.witness.readings import coded_letters
 
 _DEPTH = 4
 _ITEMS = 200
@@ -58,9 +59,12 @@ class Marks:
         Its beginning is no mark either. Other canaries may be cut off, as by a template.
         """
         found = self._scanner.whole_or_cut(data)
+        coded = coded_letters(data)
+        for text in coded:
+            found += self._scanner.whole_or_cut(text.encode(errors="replace"))
         others = (each for each in dict.fromkeys(found) if not own.startswith(each))
         marks = [mark for each in others if self._can_be(mark := _mark(each))]
-        if of_users := self._mine.in_bytes(data):
+        if of_users := self._mine.in_bytes(data, coded):
             # Once each, in however many readings.
             marks += dict.fromkeys(self._of_users(of_users))
         return marks, own in found

@@ -65,13 +65,18 @@ class MineTexts:
         for each in self._texts:
             yield from each.find(text)
 
-    def in_bytes(self, data: bytes) -> list[tuple[str, int]]:
-        """The same for what went over the wire; once or more for each, in as many readings."""
+    def in_bytes(self, data: bytes, coded: Iterable[str] = ()) -> list[tuple[str, int]]:
+        """The same for what went over the wire; once or more for each, in as many readings.
+
+        `coded` is what it says where it has been coded letter by letter.
+        """
         found: list[tuple[str, int]] = []
         for sign in self._plain:
             if sign.search(data):
                 found += chain.from_iterable(map(self.in_text, readings(data)))
                 break
+        if coded:
+            found += chain.from_iterable(map(self.in_text, coded))
         for hint in self._coded:
             if hint.may_be_in(data):
                 found += chain.from_iterable(map(self.in_text, coded_words(data)))

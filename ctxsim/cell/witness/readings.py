@@ -39,6 +39,21 @@ def readings(data: bytes) -> Iterator[str]:
             yield plain
 
 
+def coded_letters(data: bytes) -> list[str]:
+    """What `data` says where letters and digits are coded, too, as mail addresses are to hide them.
+
+    The usual codings leave them as they are, so that few pages have so many signs of it.
+    """
+    # To look for one byte costs next to nothing.
+    if b"&" not in data and b"%" not in data and b"\\" not in data:
+        return []
+    return [
+        undo(data.decode(errors="replace"))
+        for first, signs, undo in _LETTER_CODINGS
+        if first in data and sum(map(data.count, signs)) > _MOST_SIGNS
+    ]
+
+
 def _without_entities(text: str) -> str:
     return _ENTITY.sub(_character, text)
 
@@ -63,6 +78,14 @@ _CODINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("&", _without_entities),
     ("\\", _without_json_escapes),
 )
+
+# What stands before each letter of a value, where it is coded; a page may have a few for others.
+_LETTER_CODINGS: tuple[tuple[bytes, tuple[bytes, ...], Callable[[str], str]], ...] = (
+    (b"&", (b"&#",), _without_entities),
+    (b"%", (b"%3", b"%6", b"%7"), unquote),
+    (b"\\", (b"\\u00",), _without_json_escapes),
+)
+_MOST_SIGNS = 2
 
 
 def unbroken(body: bytes) -> bytes:

@@ -267,11 +267,10 @@ def test_time_is_virtual_and_goes_on_by_a_tick_at_each_look(lockstep):
         time.sleep(3600)
         return [clock() - start for clock, start in zip(clocks, began, strict=True)]
 
-    started = time.perf_counter()
     (execution,) = executions(lockstep, [nap], 1)
+    # An hour is more than the time that a test has, were it waited for.
     # Six looks: each clock was looked at three looks after its first.
     assert values(execution) == [[3600.0 + 3 / TICKS_PER_S] * 3]
-    assert time.perf_counter() - started < 60
 
 
 def test_no_two_looks_at_a_clock_are_the_same(lockstep):

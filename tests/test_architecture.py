@@ -85,6 +85,12 @@ def test_importing_ctxsim_needs_the_standard_library_alone_and_patches_nothing()
     assert json.loads(ended.stdout) == {"foreign": [], "patched": False, "threads": 1}
 
 
+def test_a_run_imports_nothing_that_only_reports_need() -> None:
+    code = "import sys, ctxsim.cli.running; print({'jinja2', 'junitparser'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "set()\n"
+
+
 def test_the_public_names_are_these() -> None:
     assert set(ctxsim.__all__) == PUBLIC
 

@@ -323,6 +323,8 @@ def who():
 """
 
 
+# A hundred copies of the process, each with dozens of requests: half a minute of computing.
+@pytest.mark.timeout(240)
 def test_an_answer_that_is_otherwise_in_one_order_alone_is_found_and_replayed(scenario):
     outcome = simulate(scenario(TAKEN, schedule="{kind: auto, budget: 300}"))
     [finding] = outcome.findings

@@ -87,6 +87,10 @@ class Scanner:
         lower = text.lower()
         return self._text.findall(lower) if self._prefix in lower else []
 
+    def may_be_in(self, text: str) -> bool:
+        """Whether `in_text` may find any."""
+        return self._prefix in text.lower()
+
     def in_bytes(self, data: bytes) -> list[str]:
         """All canaries in `data`; also inside base64 (either alphabet), but there in lower case."""
         return [each for each in self.whole_or_cut(data) if len(each) == LENGTH]

@@ -151,9 +151,11 @@ def _search(crew: Crew, channel: Channel) -> Callable[[], None]:
 def _look_at_what_is_left(plan: Plan, crew: Crew, sleep: Callable[[float], None]) -> None:
     if crew.comparison is not None:
         crew.comparison.tell_numbers()
-    if crew.census is None:
+    if plan.is_remote:
         return
     crew.background.wait(sleep)
+    if crew.census is None:
+        return
     if not (plan.one_by_one or plan.look or plan.search) and plan.only_user is None:
         crew.census.take(sleep)
 

@@ -6,6 +6,7 @@ A plan is complete in itself: the cell reads no scenario file. Texts may hold pl
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 import typing
@@ -19,6 +20,9 @@ from ctxsim.cell.learnt import Learnt
 VERSION = 1
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+# Methods that have nothing to store (RFC 9110, section 9.2.1), of those that steps are sent with.
+SAFE = ("GET", "HEAD")
 
 # How requests go over the wire besides the plain way, which is a connection for each of them.
 CONNECTIONS = ("shared", "pipelined", "bodies", "headers", "slow")
@@ -302,6 +306,8 @@ class Plan:
     stall_s: float = 30.0
     look: Look | None = None
     search: Search | None = None
+    # Look, after the load, for what is kept of ended requests.
+    retention: bool = True
     version: int = VERSION
 
     @property
@@ -351,7 +357,7 @@ def rebuilt(kind: Any, value: Any) -> Any:
     if value is None or kind is Json:
         return value
     if isinstance(kind, type) and is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         return kind(**{f.name: rebuilt(hints[f.name], value[f.name]) for f in fields(kind)})
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
@@ -364,3 +370,9 @@ def rebuilt(kind: Any, value: Any) -> Any:
             return tuple(rebuilt(inner[0], each) for each in value)
         return tuple(rebuilt(part, each) for part, each in zip(inner, value, strict=True))
     return value
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields; to evaluate them takes longer than all of the rest."""
+    return typing.get_type_hints(kind)

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ctxsim.cell.history import Where
-from ctxsim.cell.plan import Step, rebuilt
+from ctxsim.cell.plan import SAFE, Step, rebuilt
 
 Place = Literal["query", "form", "json", "header", "cookie", "auth"]
-SAFE = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)

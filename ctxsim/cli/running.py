@@ -17,7 +17,7 @@ from ctxsim.cli import failures, files, progress, signals
 from ctxsim.cli.streams import ColorWord, complain, has_color, result, shows_unicode, width_of
 from ctxsim.errors import ExitCode, TargetError, UsageError
 from ctxsim.jobs import Options
-from ctxsim.report import junit, matrix, page, text
+from ctxsim.report import matrix, text
 from ctxsim.report.cases import keep_case, kept_cases
 from ctxsim.report.conclusion import most_severe
 from ctxsim.report.document import Document, ScenarioFacts, as_text, of_error
@@ -28,10 +28,20 @@ from ctxsim.scenario import Scenario
 from ctxsim.scenario.words import WordError, duration_s
 from ctxsim.simulation import Outcome, simulate
 
-REPORTS: dict[str, Callable[[Sequence[Document]], bytes]] = {
-    "junit": junit.render,
-    "html": page.render,
-}
+
+def _as_junit(documents: Sequence[Document]) -> bytes:
+    from ctxsim.report import junit  # noqa: PLC0415 - most runs write no report, and it brings XML
+
+    return junit.render(documents)
+
+
+def _as_page(documents: Sequence[Document]) -> bytes:
+    from ctxsim.report import page  # noqa: PLC0415 - most runs write no report, and it brings Jinja2
+
+    return page.render(documents)
+
+
+REPORTS: dict[str, Callable[[Sequence[Document]], bytes]] = {"junit": _as_junit, "html": _as_page}
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|MiB|GB|GiB)", re.IGNORECASE)
 _UNIT_BYTES = {"mb": 1000**2, "mib": 1024**2, "gb": 1000**3, "gib": 1024**3}

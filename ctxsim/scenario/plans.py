@@ -23,6 +23,7 @@ OWN_STORAGE = "app"
 UNKNOWN_STORAGE = "auto"
 _DEFAULT_STORAGE = "contextvar"
 _ONE_FLOW = "steps"
+_RETENTION = "CTX402"
 # A rehearsal is long enough for several visits to each flow, and short beside any cell.
 _VISITS_ALONE = 5
 _LEAST_ALONE = 30
@@ -143,6 +144,7 @@ def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -
         probes=scenario.probes,
         keeps=scenario.keeps,
         search=_search(scenario),
+        retention=_RETENTION in codes(scenario),
     )
 
 

@@ -166,6 +166,27 @@ def test_marks_are_found_in_objects(thing):
     assert [mark.text for mark in marks_of().in_object(thing)] == [CANARY]
 
 
+@given(
+    st.lists(
+        st.sampled_from(["", "x", "user", "user3", "user33", CANARY, CANARY.upper(), OWN, "é"])
+    ),
+    st.sampled_from(["user{n}", "{n}", "a{n}-{n}z"]),
+)
+def test_a_quick_look_at_joined_texts_misses_no_mark(texts, value):
+    """A search asks for many at once: where none is likely, none of them holds any."""
+    marks = marks_of(value)
+    if any(marks.in_object(text) for text in texts):
+        assert marks.may_be_in("\0".join(texts))
+    for text in texts:
+        assert marks.may_be_in(text) or not marks.in_object(text)
+
+
+def test_a_quick_look_tells_ordinary_texts_from_marks():
+    marks = marks_of()
+    assert not marks.may_be_in("users\0cx\0a user\0xuser3\0user0")
+    assert marks.may_be_in("x\0user3\x003")
+
+
 def test_the_search_of_an_object_is_bounded():
     """A cycle, a deep object and a large one end it."""
     cycle = [CANARY]

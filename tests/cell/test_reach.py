@@ -138,6 +138,26 @@ def test_what_one_object_alone_holds_is_entered_like_what_many_hold():
     assert told_by == [{each[0][0]} for each in kept]
 
 
+def test_what_has_no_one_prefix_is_found_where_it_is_likely():
+    """In texts and in keys of dicts; what is likely of all together is asked of each."""
+    kept = [
+        ["b1", "none", "xa1"],
+        {"a2": 0, "none": 0},
+        {"none": 1},
+        *(f"n{i}" for i in range(3000)),
+    ]
+    asked = []
+
+    def found(text):
+        asked.append(text)
+        return re.findall(r"\b[ab]\d", text)
+
+    tree = Walk("", found, BARRED, likely=re.compile(r"\b[ab]\d").search).from_([{"kept": kept}])
+    assert tree.below(kept) == {"b1", "a2"}
+    # Hundreds of texts that hold nothing stand in chunks of their own.
+    assert len(asked) < 2500
+
+
 def test_a_search_is_bounded_by_what_it_has_seen():
     """Also where each object is held by one other alone, which is not remembered."""
     kept = [[[[[f"{PREFIX}-{i}"]]]] for i in range(5000)]

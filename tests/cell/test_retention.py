@@ -99,6 +99,14 @@ def carried(application, keep, word="sync", **keys):
     return live(plan_of(SAY, target=target, workers=word, **keys)).finished()
 
 
+def test_where_retention_is_no_matter_nothing_is_counted(application):
+    """To look takes longer than to carry a few hundred requests."""
+    keep, _, _ = KEEPS["a list of objects"]
+    found = carried(application, keep, retention=False)
+    assert not found.findings, found.told()
+    assert found.tally.requests == 200
+
+
 @pytest.mark.parametrize("kind", KEEPS)
 def test_a_store_is_told_by_its_path_and_how_many_requests_it_keeps(application, kind):
     """Each kind of store is one finding, with the path from its module."""

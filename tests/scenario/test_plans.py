@@ -55,6 +55,15 @@ def _plan(text: str = FULL, number: int = 0, **more: object) -> Plan:
     return plan(scenario, cells(scenario)[number], seed=9, run="0badcafe", process=2)
 
 
+@pytest.mark.parametrize(
+    ("checks", "looked_for"),
+    [("all", True), ("[contexts, CTX402]", True), ("[retention]", True), ("[contexts]", False)],
+)
+def test_what_is_kept_is_looked_for_where_it_is_a_check(checks: str, looked_for: bool) -> None:
+    text = FULL.replace("[contexts, CTX201]", checks)
+    assert _plan(text).retention is looked_for
+
+
 def test_a_plan_survives_the_way_to_the_cell() -> None:
     """A plan that travelled as JSON is equal to the one that was sent."""
     sent = _plan()

@@ -6,6 +6,7 @@ and so does each replay of what a batch found; what a copy did is told when it e
 
 from __future__ import annotations
 
+import codecs
 import math
 import sys
 import threading
@@ -121,7 +122,9 @@ class Searching:
         self._cut_off: set[int] = set()
         _refuse_threads()
         self._control.settle()
-        # Once here, not in each copy: it takes longer than a short one does.
+        # Once here, not in each copy: they take longer than a short one does. The codec is what
+        # Werkzeug asks for with the first request, and is imported then.
+        codecs.lookup("idna")
         if crew.residue is not None:
             crew.residue.search()
 

@@ -40,6 +40,9 @@ class MineText:
         # Letters and digits, which no coding but base64 changes.
         self.runs = [run for piece in pieces for run in re.findall(r"[A-Za-z0-9]+", piece)]
 
+    def is_in(self, text: str) -> bool:
+        return self._pattern.search(text) is not None
+
     def find(self, text: str) -> Iterator[tuple[str, int]]:
         """Each occurrence in `text`, with the number of its user."""
         for match in self._pattern.finditer(text):
@@ -64,6 +67,10 @@ class MineTexts:
         """Each occurrence in `text` as it stands, with the number of its user."""
         for each in self._texts:
             yield from each.find(text)
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether `in_text` finds anything."""
+        return any(each.is_in(text) for each in self._texts)
 
     def in_bytes(self, data: bytes, coded: Iterable[str] = ()) -> list[tuple[str, int]]:
         """The same for what went over the wire; once or more for each, in as many readings.

@@ -17,8 +17,7 @@ from dataclasses import asdict
 from itertools import chain
 
 from ctxsim.cell import canaries
-from ctxsim.cell.plan import Plan
-from ctxsim.cell.sights import SAFE
+from ctxsim.cell.plan import SAFE, Plan
 from ctxsim.cell.visits import Traffic
 
 _OWN = "{user.canary}"

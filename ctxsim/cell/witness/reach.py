@@ -107,6 +107,8 @@ def uncollected() -> Iterator[None]:
 class Walk:
     """Searches texts for `prefix`, and tells by `found` what they hold.
 
+    Where what is looked for has no one prefix, `likely` tells of a text, which may be many that are
+    joined by NULs, whether it is worth asking `found` of each.
     What is in `barred`, an instance of one of `barred_classes`, or ctxsim's own, is not entered; a
     deque that has a `maxlen`, and an application's `lru_cache` that has a bound, only if `bounded`.
     """
@@ -119,9 +121,11 @@ class Walk:
         barred_classes: tuple[type, ...] = (),
         *,
         bounded: bool = True,
+        likely: Callable[[str], object] | None = None,
     ) -> None:
         self._prefix = prefix
         self._found = found
+        self._likely = likely
         self._barred = list(barred)
         self._enters_bounded = bounded
         self._roles = _Roles(barred_classes, () if bounded else (deque,))
@@ -174,13 +178,19 @@ class Walk:
         # To join short texts is faster than to look into each; a long one that many refer to is
         # looked into once.
         if sum(map(len, texts)) <= _LONG * len(texts):
-            if self._prefix not in "".join(texts):
+            if not self._is_likely_in(texts):
                 return
             texts = [each for each in texts if self._prefix in each]
         for i, each in seen.remembered(texts).items():
             if self._prefix in each and (held := self._found(each)):
                 canaries[i] = held
                 yield each
+
+    def _is_likely_in(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts may hold what is looked for; raises TypeError if one is none."""
+        if self._likely is None:
+            return self._prefix in "".join(texts)
+        return bool(self._likely("\0".join(texts)))
 
     def _sorted(
         self, fresh: list[Any], hit: list[object], canaries: dict[int, list[str]]
@@ -208,17 +218,17 @@ class Walk:
         for each in nodes:
             if type(each) is dict or issubclass(type(each), dict):
                 try:
-                    is_in = prefix in "".join(dict.__iter__(each))
+                    is_in = self._is_likely_in(dict.__iter__(each))
                 except TypeError:
                     continue  # keys of other kinds are referents
                 except RuntimeError:
                     is_in = True  # it was changed meanwhile
                 if is_in:
                     keys = [key for key in list(dict.keys(each)) if prefix in key]
-                    found = {id(key): key for key in keys if self._found(key)}
-                    tree.canaries.update((i, self._found(key)) for i, key in found.items())
-                    if found:
-                        tree.children[id(each)] = list(found.values())
+                    held = {id(key): (key, found) for key in keys if (found := self._found(key))}
+                    tree.canaries.update((i, found) for i, (_, found) in held.items())
+                    if held:
+                        tree.children[id(each)] = [key for key, _ in held.values()]
                         tree.dicts.append(each)
                         yield each
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import sysconfig
@@ -21,6 +22,8 @@ _MOST_CAUSES = 2000
 # So many events of a cause count as its first ones: what is looked for at one may be gone.
 _EARLY = 30
 _OWN_FILES = str(Path(__file__).resolve().parents[2])
+# An application may make code of ever new names.
+_MOST_FILES = 10_000
 _LIBRARY_FILES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 
 
@@ -185,6 +188,7 @@ def count_as_application(module: ModuleType) -> None:
     """Count the module, or the package, that the target is in as the application's own."""
     if (file := module_file(module)) is not None:
         _TARGET.add(str(Path(file).parent) if "__path__" in vars(module) else file)
+        _is_of_application.cache_clear()
 
 
 def shown_file(file: str) -> str:
@@ -203,9 +207,13 @@ def module_file(module: object) -> str | None:
 
 def is_application_file(file: str | None) -> bool:
     """Whether a source file is the application's own: neither ours nor a library's."""
-    if file is not None and file.startswith(tuple(_TARGET)):
-        return True
-    return file is not None and not is_own_file(file) and not _of_library(file)
+    return file is not None and _is_of_application(file)
+
+
+@functools.lru_cache(_MOST_FILES)
+def _is_of_application(file: str) -> bool:
+    # Asked of each module that there is, each time that the application's are searched.
+    return file.startswith(tuple(_TARGET)) or not (is_own_file(file) or _of_library(file))
 
 
 def is_own_file(file: str) -> bool:

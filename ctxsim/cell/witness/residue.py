@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -193,12 +193,15 @@ class Residue:
         return known
 
     def _thread_locals(self) -> list[tuple[Place, Any]]:
-        names = _module_names(self._thread_local)
-        return [
-            (_local_place(local, names), local)
+        known = {id(local): (place, local) for place, local in self._locals}
+        found = [
+            local
             for local in instances(self._thread_local)
             if local is not self._ours and not _is_of_asyncio(local) and _may_be_read(local)
         ]
+        # Their names are looked for in all modules, which takes as long as to find them.
+        names = _module_names({id(local) for local in found} - known.keys())
+        return [known.get(id(local)) or (_local_place(local, names), local) for local in found]
 
 
 def _local_place(local: Any, names: dict[int, str]) -> Place:
@@ -253,12 +256,14 @@ def _may_be_read(local: object) -> bool:
     return plain or is_application_file(module_file(sys.modules.get(kind.__module__)))
 
 
-def _module_names(thread_local: type) -> dict[int, str]:
-    """The module and name by which each thread-local of a module is known."""
-    return {
-        id(value): f"{module_name}.{name}"
-        for module_name, module in list(sys.modules.items())
-        if issubclass(type(module), ModuleType)
-        for name, value in list(vars(module).items())
-        if issubclass(type(value), thread_local)
-    }
+def _module_names(wanted: Set[int]) -> dict[int, str]:
+    """The module and name by which each of the objects is known, by id; they must be alive."""
+    names: dict[int, str] = {}
+    modules = list(sys.modules.items()) if wanted else ()
+    for module_name, module in modules:
+        if issubclass(type(module), ModuleType):
+            held = list(vars(module).items())
+            # Few modules have any: to ask for all of a module's at once is fast.
+            if not wanted.isdisjoint(id(value) for _, value in held):
+                names |= {id(v): f"{module_name}.{name}" for name, v in held if id(v) in wanted}
+    return names

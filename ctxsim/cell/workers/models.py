@@ -225,7 +225,7 @@ def _wire(target: Target | AsyncTarget, plan: Plan, record: Record, marks: Marks
 
 
 def _census(plan: Plan, traffic: Traffic, record: Record, marks: Marks) -> Census | None:
-    if plan.is_remote:
+    if plan.is_remote or not plan.retention:
         return None
     return Census(plan, traffic, record, importing.resolve, marks)
 

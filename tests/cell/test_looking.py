@@ -214,6 +214,14 @@ def test_what_a_name_suggests_is_sent_in_two_ways():
     assert not [each for each in attempts(Route("GET", "/x"), ()) if each.variant == "likely"]
 
 
+def test_all_users_ask_for_the_same_by_a_query_too():
+    """Only so can a cache that forgets who asks give one what it keeps of another."""
+    route = Route("GET", "/x", (Read("query", "id"), Read("query", "user")))
+    paths = {each.variant: each.step.path for each in attempts(route, ())}
+    assert paths["same"] == "/x?id=two&user={user.canary}&tag={canary}"
+    assert paths["again"] == "/x?id=three&user={user.canary}&tag={canary}"
+
+
 @pytest.mark.parametrize(
     ("path", "names", "paths"),
     [
@@ -301,6 +309,24 @@ def look(tmp_path):
         return live(plan_of(target=target, flows=(), look=Look(**keys)))
 
     return look_at
+
+
+def test_a_body_that_must_be_json_is_sent_as_json(look):
+    """Whoever takes the body as a whole names nothing of it, and refuses a form."""
+    text = """
+import flask
+app = flask.Flask(__name__)
+@app.post("/orders")
+def orders(): return flask.jsonify(flask.request.get_json())
+"""
+    [orders] = [
+        each
+        for each in look(text, unsafe=True).finished().sight.routes
+        if each.route.name == "POST /orders"
+    ]
+    accepted = [each for each in orders.trials if each.status == 200]
+    assert [each.step.json["title"] for each in accepted] == ["{canary}"]
+    assert accepted[0].echoes
 
 
 def test_a_look_finds_routes_and_tries_what_is_safe(look):

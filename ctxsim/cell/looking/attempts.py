@@ -39,6 +39,11 @@ _MOST_WORDS = 6
 _NUMBERS = ("int", "float")
 _NO_WORDS: Mapping[Read, str] = MappingProxyType({})
 _BODIES = ("form", "json")
+# What most documents have some of.
+_MEMBERS = (
+    *(Read("json", name) for name in ("name", "title", "text", "item", "value")),
+    Read("json", "quantity", "int"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,15 @@ def attempts(route: Route, common: Iterable[Read], *, session: Iterable[str] = (
         if not any(attempt.step == each.step for each in found):
             found.append(attempt)
     return found
+
+
+def as_json(route: Route, common: Iterable[Read], *, session: Iterable[str] = ()) -> Attempt:
+    """How to send `route` where it takes JSON, and its source does not name what of it is read."""
+    known = _sendable(route, common, set(session))
+    names = {each.name for each in known}
+    members = tuple(each for each in _MEMBERS if each.name not in names)
+    reads = [replace(each, place="json") if each.place == "form" else each for each in known]
+    return Attempt("full", _step(route, (*reads, *members), "json", _credentials(known)[0]))
 
 
 def _sendable(route: Route, common: Iterable[Read], session: set[str]) -> tuple[Read, ...]:
@@ -104,7 +118,8 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
         # Two, because whoever asks first may be a visitor, of whom nothing is kept.
         for variant, number, text in _SAME:
             same = route.path.replace(NUMBER, number).replace(CANARY, text)
-            step = _step(replace(route, path=same), reads, "", _credentials(reads)[0])
+            asked = {read: text for read in others if _is_asked_for(read)}
+            step = _step(replace(route, path=same), reads, "", _credentials(reads)[0], asked)
             yield Attempt(variant, step)
     yield Attempt("bare", _step(plain, (), _bodies(route, ())[0], ""))
 
@@ -146,6 +161,11 @@ def _credentials(reads: tuple[Read, ...]) -> list[str]:
     if "header" in names:
         return ["basic", "bearer"]
     return ["basic"] if names else [""]
+
+
+def _is_asked_for(read: Read) -> bool:
+    """Whether it is a text of a query, which may name what is asked for, and not who asks."""
+    return (read.place, read.kind) == ("query", "text")
 
 
 def _tells_user(read: Read) -> bool:

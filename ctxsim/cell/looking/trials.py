@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 
-from ctxsim.cell.looking.attempts import VARS, Attempt, attempts
+from ctxsim.cell.looking.attempts import VARS, Attempt, as_json, attempts
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
@@ -30,6 +31,8 @@ class _Course:
     trials: list[Trial] = field(default_factory=list)
     why: str = ""
     fullest: Attempt | None = None
+    # Once, where a form was not what it takes.
+    as_json: Attempt | None = None
 
     def tries_again(self) -> bool:
         """Whether it is sent once more, where it did nothing but fail.
@@ -68,6 +71,8 @@ class Trials:
                 ways = attempts(course.route, common, session=session)
                 course.left.extend(ways[:1] if course.route == NO_SUCH_PAGE else ways)
                 course.fullest = ways[0]
+                if not course.route.is_safe:
+                    course.as_json = as_json(course.route, common, session=session)
         for course in [each for each in self._courses if not each.why][_MOST_ROUTES:]:
             course.why, course.left = "there are too many routes to try all of them", deque()
         lets_in = logins(routes)
@@ -126,6 +131,9 @@ class Trials:
             if jar is not None and name.lower() == "set-cookie":
                 jar.take(value)
         course.trials.append(_trial(attempt, request, response))
+        if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and course.as_json is not None:
+            course.left.append(course.as_json)
+            course.as_json = None
         if self._loops.run:
             self._looping = self._looping or course.route.name
 

@@ -102,7 +102,10 @@ def _shared(page: Page, told: dict[str, Any]) -> None:
         return
     page.add()
     if not told["looks_shared"]:
-        page.add("Nothing in the application's own source looks shared between requests.")
+        page.add(
+            "Nothing in the application's own source was seen to be shared between requests, which "
+            "is no proof; ctxsim check tells more."
+        )
         return
     page.add("What looks shared between requests (a look at the source; ctxsim check tells more):")
     for each in told["looks_shared"]:

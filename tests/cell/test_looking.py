@@ -466,6 +466,30 @@ def test_what_looks_shared_is_told_with_its_line():
     assert "Basket.things" in told[19]
 
 
+def test_an_instance_that_is_made_once_and_changes_is_told_with_its_method():
+    """Also where the class stands in another file; what only `__init__` sets belongs to all."""
+    kinds = """
+class Greeter:
+    def text(self, name):
+        self.name = name
+class Config:
+    def __init__(self):
+        self.limit = 3
+"""
+    made = "greeter: Greeter = kinds.Greeter()\nconfig = Config()\ndef f():\n    Greeter()\n"
+    files = [("kinds.py", kinds), ("made.py", made)]
+    notes = list(suspects.notes_of(sources.Source(n, ast.parse(text)) for n, text in files))
+    assert [(note.where.file, note.where.line, note.text) for note in notes] == [
+        ("made.py", 1, "one Greeter for all requests, and Greeter.text() sets name")
+    ]
+
+
+def test_of_functions_in_functions_the_innermost_is_told():
+    text = "CACHE = {}\ndef outer():\n    def inner(x):\n        CACHE[x] = 1\n    return inner\n"
+    [note] = suspects.notes_of([sources.Source("own.py", ast.parse(text))])
+    assert note.text.startswith("inner() writes into CACHE")
+
+
 def test_what_a_function_keeps_to_itself_is_not_told():
     text = "LIMIT = 3\ndef f(x):\n    own = []\n    own.append(x)\n    LIMIT = 4\n    return own\n"
     assert not list(suspects.notes_of([sources.Source("own.py", ast.parse(text))]))

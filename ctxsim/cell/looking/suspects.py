@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 from ctxsim.cell.history import Where
 from ctxsim.cell.looking.sources import Source
@@ -49,21 +50,61 @@ _DECLARED = frozenset({"__slots__", "__all__", "__match_args__"})
 
 def notes_of(sources: Iterable[Source]) -> Iterator[Note]:
     """What looks shared, file by file in the order of its lines."""
+    sources = list(sources)
+    writers = {name: how for source in sources for name, how in _writers(source.tree)}
     for source in sources:
-        found = {(note.where.line, note.text): note for note in _of(source) if note.where}
+        notes = [*_of(source), *_instances(source, writers)]
+        found = {(note.where.line, note.text): note for note in notes if note.where}
         yield from (found[each] for each in sorted(found))
+
+
+def _writers(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """The classes that have a method that writes to its instance, once that is made."""
+    for kind in ast.walk(module):
+        if isinstance(kind, ast.ClassDef):
+            for method in kind.body:
+                if isinstance(method, _Function) and not _is_dunder(method.name):
+                    written = [each.attr for each in ast.walk(method) if _is_of_self(each)]
+                    if written:
+                        yield kind.name, f"{kind.name}.{method.name}() sets {written[0]}"
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name not in ("__call__", "__enter__")
+
+
+def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
+
+
+def _instances(source: Source, writers: dict[str, str]) -> Iterator[Note]:
+    """What a module makes once of a class of the application's whose instances change."""
+    for node in source.tree.body:
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        for name, how in writers.items():
+            if _calls(value, name):
+                yield _note(source.file, node, f"one {name} for all requests, and {how}")
 
 
 def _of(source: Source) -> Iterator[Note]:
     module = source.tree
     kept = _names_kept(module)
+    # Of functions in functions the innermost is told, which comes last.
+    written: dict[tuple[ast.AST, str], Note] = {}
     for node in ast.walk(module):
         if isinstance(node, _Function):
-            yield from _in_function(node, kept, source.file)
+            yield from _in_defaults(node, source.file)
+            written |= _in_function(node, kept, source.file)
         elif isinstance(node, ast.ClassDef):
             yield from _in_class(node, source.file)
         elif isinstance(node, ast.Call):
             yield from _in_call(node, source.file)
+    yield from written.values()
     for node in module.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and _calls(node.value, "local"):
             yield _note(
@@ -84,12 +125,19 @@ def _names_kept(module: ast.Module) -> dict[str, int]:
     return names
 
 
-def _in_function(function: _Function, kept: dict[str, int], file: str) -> Iterator[Note]:
+def _in_defaults(function: _Function, file: str) -> Iterator[Note]:
     for default in [*function.args.defaults, *function.args.kw_defaults]:
         if default is not None and _is_mutable(default):
             yield _note(
                 file, default, f"a default argument of {function.name}() that all calls share"
             )
+
+
+def _in_function(
+    function: _Function, kept: dict[str, int], file: str
+) -> dict[tuple[ast.AST, str], Note]:
+    """Where a function writes to variables of its module, by node and name."""
+    found: dict[tuple[ast.AST, str], Note] = {}
     declared = {
         name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names
     }
@@ -97,7 +145,9 @@ def _in_function(function: _Function, kept: dict[str, int], file: str) -> Iterat
     for node in ast.walk(function):
         for name, how in _writes(node, declared):
             if name in declared or (name in kept and name not in own):
-                yield _note(file, node, f"{function.name}() {how} {name}, a variable of the module")
+                text = f"{function.name}() {how} {name}, a variable of the module"
+                found[node, name] = _note(file, node, text)
+    return found
 
 
 def _bound_in(function: _Function) -> set[str]:

@@ -181,3 +181,11 @@ def test_a_factory_that_is_not_called_is_told_from_an_application(application):
     assert forgotten.ending.hint == "write app:create_app() to have it called"
     called = live(plan_of("GET /?{canary}", target=replace(target, app="app:create_app()")))
     assert called.finished().findings == []
+
+
+def test_a_proxy_without_anything_behind_it_is_refused_in_words(application):
+    """It raises as soon as it is asked what it is."""
+    target = application("from flask import request as app")
+    ending = live(plan_of("GET /", target=target)).ending
+    assert ending.kind == "import"
+    assert ending.message.startswith("app:app is a LocalProxy that tells nothing of itself: Work")

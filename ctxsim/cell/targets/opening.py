@@ -45,14 +45,21 @@ def open_target(plan: TargetPlan, current: Current) -> Target | AsyncTarget:
             f"{plan.app} is {kinds.described(app)}, and no application of the runtime",
             "write kind: wsgi, or make it a ctxsim.runtime.App",
         )
-    if plan.kind == "asgi" or (plan.kind == "auto" and _may_be_asgi(app)):
+    if plan.kind == "asgi" or (plan.kind == "auto" and _may_be_asgi(app, plan)):
         return _asgi(app, plan, current, facts)
     _refuse_unless_wsgi(app, plan)
     return _wsgi(app, current, {"kind": "wsgi", **facts})
 
 
-def _may_be_asgi(app: object) -> bool:
-    return kinds.is_asgi(app) or kinds.is_asgi_2(app)
+def _may_be_asgi(app: object, plan: TargetPlan) -> bool:
+    try:
+        return kinds.is_asgi(app) or kinds.is_asgi_2(app)
+    except Exception as error:  # a proxy raises whatever it likes, where nothing stands behind it
+        said = str(error).strip().partition("\n")[0]
+        raise TargetError(
+            f"{plan.app} is a {type(app).__name__} that tells nothing of itself: {said}",
+            "name the application itself, or a factory with '()'",
+        ) from error
 
 
 def _refuse_unless_wsgi(app: object, plan: TargetPlan) -> None:

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -185,6 +185,7 @@ def count_as_application(module: ModuleType) -> None:
     """Count the module, or the package, that the target is in as the application's own."""
     if (file := module_file(module)) is not None:
         _TARGET.add(str(Path(file).parent) if "__path__" in vars(module) else file)
+        is_application_file.cache_clear()
 
 
 def shown_file(file: str) -> str:
@@ -201,6 +202,8 @@ def module_file(module: object) -> str | None:
     return file if type(file) is str else None
 
 
+# Remembered, because a search asks it of each module that there is.
+@cache
 def is_application_file(file: str | None) -> bool:
     """Whether a source file is the application's own: neither ours nor a library's."""
     if file is not None and file.startswith(tuple(_TARGET)):

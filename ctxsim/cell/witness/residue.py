@@ -193,12 +193,16 @@ class Residue:
         return known
 
     def _thread_locals(self) -> list[tuple[Place, Any]]:
-        names = _module_names(self._thread_local)
-        return [
-            (_local_place(local, names), local)
+        known = {id(local): place for place, local in self._locals}
+        found = [
+            local
             for local in instances(self._thread_local)
             if local is not self._ours and not _is_of_asyncio(local) and _may_be_read(local)
         ]
+        # To look through all modules for names takes as long as many requests do.
+        is_new = any(id(local) not in known for local in found)
+        names = _module_names(self._thread_local) if is_new else {}
+        return [(known.get(id(local)) or _local_place(local, names), local) for local in found]
 
 
 def _local_place(local: Any, names: dict[int, str]) -> Place:

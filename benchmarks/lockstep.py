@@ -73,8 +73,8 @@ def executions(case: Case, lockstep: Lockstep, until: Callable[[int], bool]) -> 
 
 
 def measured_line(case: Case, seconds: float) -> str:
-    with tracing(Selection(frozenset({case.file}), case.granularity)) as tracer:
-        lockstep = Lockstep(tracer)
+    selection = Selection(frozenset({case.file}), case.granularity)
+    with tracing(selection) as tracer, Lockstep(tracer) as lockstep:
         for call in case.calls:
             call()
         executions(case, lockstep, lambda number: number == _WARM)

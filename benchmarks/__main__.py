@@ -10,6 +10,7 @@ import flask_requests
 import in_flight
 import library
 import load
+import peers_of_searches
 import scanning
 import startup
 from measures import Measure, table
@@ -20,7 +21,16 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 def main() -> None:
     started = time.perf_counter()
     measures: list[Measure] = []
-    for module in (library, load, flask_requests, scanning, in_flight, census, startup):
+    for module in (
+        library,
+        load,
+        flask_requests,
+        scanning,
+        in_flight,
+        census,
+        peers_of_searches,
+        startup,
+    ):
         for measure in module.measure():
             print(measure, flush=True)
             measures.append(measure)

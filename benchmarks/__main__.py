@@ -10,6 +10,7 @@ import flask_requests
 import in_flight
 import library
 import load
+import lockstep
 import peers_of_searches
 import scanning
 import startup
@@ -30,6 +31,7 @@ def main() -> None:
         census,
         peers_of_searches,
         startup,
+        lockstep,
     ):
         for measure in module.measure():
             print(measure, flush=True)

@@ -40,6 +40,11 @@ def interpreter() -> Path | None:
     return named if ended.returncode == 0 else None
 
 
+def version(python: Path) -> str:
+    command = [python, "-c", "import platform; print(platform.python_version())"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def rate(python: Path, tool: str, granularity: str, executions: int) -> float:
     command = [str(python), str(TOY), tool, granularity, str(executions)]
     if tool == "frontrun":
@@ -61,6 +66,7 @@ def measure() -> Iterator[Measure]:
     if python is None:
         print("the peers of searches are missing: see benchmarks/peers_of_searches.py")
         return
+    on = f"Python {version(python)}"
     for granularity, peers in PEERS.items():
         tools = {"ctxsim": OURS, **peers}
         found = in_turns(
@@ -72,7 +78,7 @@ def measure() -> Iterator[Measure]:
                 GOAL,
                 found["ctxsim"] / found[peer],
                 " x its rate",
-                f"{found['ctxsim']:,.0f} against {found[peer]:,.0f} a second of CPU",
+                f"{found['ctxsim']:,.0f} against {found[peer]:,.0f} a second of CPU, {on}",
             )
 
 

@@ -10,6 +10,8 @@ import flask_requests
 import in_flight
 import library
 import load
+import lockstep
+import peers_of_searches
 import scanning
 import startup
 from measures import Measure, table
@@ -20,7 +22,17 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 def main() -> None:
     started = time.perf_counter()
     measures: list[Measure] = []
-    for module in (library, load, flask_requests, scanning, in_flight, census, startup):
+    for module in (
+        library,
+        load,
+        flask_requests,
+        scanning,
+        in_flight,
+        census,
+        peers_of_searches,
+        startup,
+        lockstep,
+    ):
         for measure in module.measure():
             print(measure, flush=True)
             measures.append(measure)

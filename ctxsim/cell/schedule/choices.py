@@ -10,10 +10,9 @@ because a replay then notices sooner that it went astray.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby, repeat
+from itertools import chain, groupby, repeat, starmap, zip_longest
 from typing import Any, Literal
 
 Kind = Literal["worker", "number", "deadline", "cancel"]
@@ -104,13 +103,8 @@ class Lengths:
 
     def including(self, schedule: Schedule) -> Lengths:
         """The lengths when `schedule` is counted too."""
-        counts = list(self.by_worker)
-        for worker, count in enumerate(counts_of(schedule.steps)):
-            if worker < len(counts):
-                counts[worker] = max(counts[worker], count)
-            else:
-                counts.append(count)
-        return Lengths(max(self.steps, len(schedule.steps)), tuple(counts))
+        both = zip_longest(self.by_worker, counts_of(schedule.steps), fillvalue=0)
+        return Lengths(max(self.steps, len(schedule.steps)), tuple(starmap(max, both)))
 
 
 def run_lengths(steps: Iterable[int]) -> Runs:
@@ -125,8 +119,10 @@ def unrolled(runs: Iterable[Sequence[int]]) -> tuple[int, ...]:
 
 def counts_of(steps: Sequence[int]) -> list[int]:
     """How many steps each worker has, by its number."""
-    counted = Counter(steps)
-    return [counted[worker] for worker in range(max(counted, default=-1) + 1)]
+    counts = [0] * (max(steps, default=-1) + 1)
+    for worker in steps:
+        counts[worker] += 1
+    return counts
 
 
 def of_workers(schedule: Schedule, kept: Sequence[int]) -> Schedule:

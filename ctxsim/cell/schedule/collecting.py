@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-_FULL_COLLECTION_EACH = 1_000
-_YOUNGEST, _OLDEST = 0, 2
+_YOUNGEST, _MIDDLE, _OLDEST = range(3)
+# A full collection looks at all that was ever imported, which takes longer than a thousand short
+# executions; what these leave to each other is in the middle generation.
+_MIDDLE_EACH, _OLDEST_EACH = 1_000, 20_000
 
 
 class Collecting:
-    """Counts executions, since a full collection takes longer than a short one of these does."""
+    """No collection within; what one execution made is all in the youngest generation.
+
+    Executions are counted, since any other collection takes longer than a short one of these does.
+    """
 
     def __init__(self) -> None:
         self._executions = 0
+        self._was_enabled = False
 
-    @contextmanager
-    def afterwards(self) -> Iterator[None]:
-        """No collection within; what one execution made is all in the youngest generation."""
-        was_enabled = gc.isenabled()
+    def __enter__(self) -> None:
+        self._was_enabled = gc.isenabled()
         gc.disable()
-        try:
-            yield
-        finally:
-            self._executions += 1
-            is_full = self._executions % _FULL_COLLECTION_EACH == 0
-            gc.collect(_OLDEST if is_full else _YOUNGEST)
-            if was_enabled:
-                gc.enable()
+
+    def __exit__(self, *raised: object) -> None:
+        self._executions += 1
+        gc.collect(self._generation())
+        if self._was_enabled:
+            gc.enable()
+
+    def _generation(self) -> int:
+        if self._executions % _MIDDLE_EACH:
+            return _YOUNGEST
+        return _MIDDLE if self._executions % _OLDEST_EACH else _OLDEST

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import greenlet
 
+from ctxsim.cell.schedule.carriers import Carriers
 from ctxsim.cell.schedule.choosing import Chooser, Recorder
 from ctxsim.cell.schedule.collecting import Collecting
 from ctxsim.cell.schedule.execution import (
@@ -73,6 +74,7 @@ class Run:
         self.is_ending = False
         self._failure: BaseException | None = None
         self._hub = _getcurrent()
+        self.carriers = Carriers()
         # Told who goes on, None being the hub, where something has to be exchanged with workers.
         self.on_switch: Callable[[Worker | None], None] | None = None
         self.at_end: list[Callable[[], None]] = []
@@ -112,6 +114,7 @@ class Run:
         finally:
             self._cut_off_all()
             self._tracer.end()
+            self.carriers.settle()
             for each in self.at_end:
                 each()
         if self._failure is not None:
@@ -122,9 +125,7 @@ class Run:
         """A worker that the application starts, as a thread."""
         if self.is_ending:
             raise CutOff
-        worker = self.roster.add(call, daemon=daemon)
-        self._prepare(worker)
-        return worker
+        return self.roster.add(call, daemon=daemon)
 
     def reach(self, place: Place) -> None:
         """A switch point: whoever is running may have to wait for another."""
@@ -173,11 +174,11 @@ class Run:
 
     def _begin(self, calls: list[Any]) -> None:
         self.roster.give(calls)
-        for worker in self.roster.workers:
-            self._prepare(worker)
 
-    def _prepare(self, worker: Worker) -> None:
-        worker.greenlet = greenlet.greenlet(partial(self._carry, worker), self._hub)
+    def _carry_to_end(self, worker: Worker) -> bool:
+        """Carry a worker; whether its end was its own, so that its greenlet is free."""
+        self._carry(worker)
+        return not self.is_ending
 
     def _carry(self, worker: Worker) -> None:
         self._tracer.enter_worker()
@@ -221,10 +222,14 @@ class Run:
         return None
 
     def _go_on(self) -> bool:
+        if self.roster.is_over:
+            return False
         return self.roster.pass_time() or self.outside.let_in(self.roster)
 
     def _find_deadlock(self) -> None:
-        if not self.is_ending and (waits := self.roster.waits()):
+        if self.is_ending or self.roster.is_over:
+            return
+        if waits := self.roster.waits():
             self.stopped = Deadlock(waits)
 
     def _step_limit(self) -> StepLimit | None:
@@ -236,7 +241,14 @@ class Run:
     def _start(self, number: int) -> None:
         self.current = worker = self.roster.workers[number]
         self._tell_switch()
-        worker.greenlet.switch()
+        self._go_to(worker)
+
+    def _go_to(self, worker: Worker) -> None:
+        if worker.greenlet is not None:
+            worker.greenlet.switch()
+            return
+        worker.greenlet = self.carriers.take(worker, self._hub)
+        worker.greenlet.switch(partial(self._carry_to_end, worker))
 
     def _tell_switch(self) -> None:
         if self.on_switch is not None:
@@ -248,7 +260,10 @@ class Run:
         worker.greenlet = _getcurrent()
         self.current = other = None if chosen is None else self.roster.workers[chosen]
         self._tell_switch()
-        (self._hub if other is None else other.greenlet).switch()
+        if other is None:
+            self._hub.switch()
+        else:
+            self._go_to(other)
 
     def _clean(self) -> None:
         self.cleaning += 1
@@ -309,6 +324,7 @@ class Lockstep:
     """Runs callables as simulated workers, one execution after the other.
 
     Where `time_goes_on`, each begins when the one before has ended; else all at the same time.
+    It need not be entered, but is quicker where it is: then greenlets are kept until it is left.
     """
 
     def __init__(
@@ -326,6 +342,14 @@ class Lockstep:
         self._time_goes_on = time_goes_on
         self._now_s = 0.0
         self._collecting = Collecting()
+        self._carriers = Carriers()
+
+    def __enter__(self) -> Self:
+        self._carriers.are_kept = True
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._carriers.end()
 
     def run(self, calls: Iterable[Any], chooser: Chooser, seed: int = 0) -> Execution:
         """Run the calls as workers 0, 1, ... in the order that `chooser` says.
@@ -335,7 +359,8 @@ class Lockstep:
         global _running  # noqa: PLW0603 - one execution at a time, which stand-ins have to find
         run = self._new_run(chooser, self._limits)
         run.roster.now_s = self._now_s
-        with self._collecting.afterwards():
+        run.carriers = self._carriers
+        with self._collecting:
             for surround in surroundings:
                 surround(run, seed)
             _running = run

@@ -141,6 +141,11 @@ class Roster:
             return "blocked"
         return "running" if worker is running else "ready"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all have ended, and nothing is to happen that could start another."""
+        return self.alarm is None and all(each.ended is not None for each in self.workers)
+
     def blocked(self) -> list[Worker]:
         return [each for each in self.workers if each.waiting is not None]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import starmap
 from random import Random
 
 from ctxsim.cell.history import Event, Tally
@@ -107,8 +108,9 @@ class Wish:
 class Batch:
     """What came of one batch: what it carried, and the events of its last window.
 
-    `executions` counts the windows that had a schedule; `is_seen` tells whether any request came to
-    a switch point in the selected files.
+    `script` has no windows where none of these events is of a cause that is new. `executions`
+    counts the windows that had a schedule; `is_seen` tells whether any request came to a switch
+    point in the selected files.
     """
 
     script: Script
@@ -129,9 +131,13 @@ class Batch:
 
 def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
     """Carry a batch; to be called in a copy of the process, on a stage that is entered."""
-    carried: list[Window] = []
+    carried: list[tuple[Window, Execution]] = []
     executions = steps = 0
     is_seen = False
+
+    def is_new() -> bool:
+        return any(each.cause not in wish.known for each in stage.events)
+
     for window in _windows(stage, wish):
         is_first = window.requests == 1
         if not is_first and executions >= wish.executions:
@@ -140,22 +146,17 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         execution = _execution(wish, scenes, stage, window)
         if execution is None:
             break
-        is_too_long = isinstance(execution.stopped, StepLimit)
-        # Of thousands of switches nobody reads the sites, and they take long to be counted.
-        points = points_of(execution.schedule) if is_too_long else execution.points
-        carried.append(replace(window, points=points))
+        # Only how it went: what workers ended with may keep the application's objects alive.
+        carried.append((window, replace(execution, workers=())))
         executions += not is_first
         is_seen = is_seen or stage.is_seen(execution)
         steps += len(execution.schedule.steps)
-        if (
-            execution.stopped
-            or steps > _MOST_STEPS
-            or (wish.at_once == 1 and stage.tally.requests > _MOST_IN_ORDER)
-            or any(each.cause not in wish.known for each in stage.events)
-        ):
+        is_full = wish.at_once == 1 and stage.tally.requests > _MOST_IN_ORDER
+        if execution.stopped or steps > _MOST_STEPS or is_full or is_new():
             break
     return Batch(
-        Script(wish.number, tuple(carried)),
+        # To tell the switches and their sites takes as long as a short execution does.
+        Script(wish.number, tuple(starmap(_told, carried)) if is_new() else ()),
         tuple(stage.events),
         executions,
         steps,
@@ -168,6 +169,14 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         stage.waits_in_vain,
         scenes,
     )
+
+
+def _told(window: Window, execution: Execution) -> Window:
+    """The window with the switches by which it went."""
+    is_too_long = isinstance(execution.stopped, StepLimit)
+    # Of thousands of switches nobody reads the sites, and they take long to be counted.
+    points = points_of(execution.schedule) if is_too_long else execution.points
+    return replace(window, points=points)
 
 
 def _execution(wish: Wish, scenes: Scenes, stage: Stage, window: Window) -> Execution | None:

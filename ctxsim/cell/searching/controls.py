@@ -106,8 +106,11 @@ class Threads:
     def conductor(
         self, selection: Selection, limits: Limits, watcher: Watcher | None = None
     ) -> Iterator[Conductor]:
-        with tracing(selection, watcher) as tracer:
-            yield Lockstep(tracer, limits, time_goes_on=True)
+        with (
+            tracing(selection, watcher) as tracer,
+            Lockstep(tracer, limits, time_goes_on=True) as lockstep,
+        ):
+            yield lockstep
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Callable[[], None]:
         return partial(self._carry, carrier, requests)

@@ -128,11 +128,14 @@ class Elders:
 
     def __init__(self, locals_there: list[_local]) -> None:
         self._locals = locals_there
+        # The values of those in the thread that carries the execution; found when it begins.
+        self._values: list[Values] = []
         self._kept: dict[Worker | None, list[Values]] = {}
         self._here: Worker | None = None
 
     def exchange(self, run: Run, seed: int) -> None:
         if self._locals:
+            self._values = []
             run.on_switch = self._come
             run.at_end.append(self._leave)
 
@@ -141,10 +144,11 @@ class Elders:
         self._kept.clear()
 
     def _come(self, worker: Worker | None) -> None:
-        dicts: list[Values] = [_local.__getattribute__(each, "__dict__") for each in self._locals]
-        self._kept[self._here] = [dict(values) for values in dicts]
+        if not self._values:
+            self._values = [_local.__getattribute__(each, "__dict__") for each in self._locals]
+        self._kept[self._here] = [values.copy() for values in self._values]
         known = self._kept.get(worker)
-        for at, values in enumerate(dicts):
+        for at, values in enumerate(self._values):
             values.clear()
             if known is not None:
                 values.update(known[at])

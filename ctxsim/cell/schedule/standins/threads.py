@@ -160,7 +160,7 @@ def own_threads(run: Run, seed: int) -> None:
     _count_anew(run, _threading, count(1))
     if (executor := sys.modules.get("concurrent.futures.thread")) is not None:
         _count_anew(run, executor.ThreadPoolExecutor, count())
-    run.at_end.append(partial(_forget, run, set(_threading._limbo)))
+    run.at_end.append(partial(_forget, run, frozenset(_threading._limbo)))
 
 
 def _count_anew(run: Run, namer: Any, numbers: Iterator[int]) -> None:
@@ -168,11 +168,12 @@ def _count_anew(run: Run, namer: Any, numbers: Iterator[int]) -> None:
     namer._counter = numbers.__next__
 
 
-def _forget(run: Run, starting: set[threading.Thread]) -> None:
+def _forget(run: Run, starting: frozenset[threading.Thread]) -> None:
     for worker in run.roster.workers:
         _threading._active.pop(worker.ident, None)
-    for thread in set(_threading._limbo) - starting:
-        del _threading._limbo[thread]
+    if _threading._limbo:
+        for thread in set(_threading._limbo) - starting:
+            del _threading._limbo[thread]
 
 
 def stand_ins() -> dict[object, object]:

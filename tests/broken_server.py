@@ -9,6 +9,7 @@ behind      after three answers a connection sends the last one again, and stays
 stale       now and then the body is that of the last answer on the connection
 global      the application's doing: now and then an answer holds what the last request asked
 extra       after some answers the same answer comes once more, unasked
+first       on /page: whatever comes later, the first answer is given again
 hangs_up    each connection ends with its first answer, without saying so before
 restarts    for a while, long after its start, it answers nobody
 loses_post  hangs up on a POST that is not the first request of its connection
@@ -80,6 +81,8 @@ class Connection:
         asked = f"{target} {body.strip().decode()[:300]} {headers.get('x-user', '')}"
         if self.mode == "global":
             asked, LAST["asked"] = (LAST["asked"] if COUNT["answers"] % 5 == 4 else asked), asked
+        if self.mode == "first" and target.startswith("/page"):
+            asked = LAST.setdefault("first", asked)
         COUNT["answers"] += 1
         return asked.encode()
 

@@ -318,3 +318,37 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+KEPT = """
+version: 1
+target: {{kind: http, url: "http://127.0.0.1:{port}", wait: 10s}}
+users: {{count: 4}}
+load: {{requests: 80}}
+workers: [sync]
+steps: [{{get: "{path}?tag={{canary}}"}}]
+"""
+
+
+def test_what_another_user_sent_in_an_earlier_run_is_a_doubt() -> None:
+    """A server that keeps its first answers for ever shows them to each run, and is never clean."""
+    port = free_port()
+    server = subprocess.Popen([sys.executable, str(SERVER), str(port), "first"])
+
+    def run_again(path: str, *lines: str) -> Outcome:
+        text = "\n".join([KEPT.format(port=port, path=path), *lines])
+        return simulate(Scenario.parse(text), options=Options(compare_alone=False))
+
+    try:
+        assert codes(run_again("/page")) >= {"CTX201"}
+        again = run_again("/page")
+        assert (again.verdict, again.exit_code) == ("inconclusive", 4)
+        [reason] = [each for each in again.document.reasons if "earlier run" in each]
+        assert "(GET /page)" in reason
+        shared = run_again("/page", "shared: [/page]")
+        assert not any("earlier" in each for each in shared.document.reasons)
+        # What is a request's own is none of anybody's.
+        assert [run_again("/own").exit_code for _ in range(2)] == [0, 0]
+    finally:
+        server.kill()
+        server.wait()

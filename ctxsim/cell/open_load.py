@@ -17,6 +17,24 @@ _LONGEST_WAIT_S = 0.1
 _LATE = 0.95
 
 
+class Evenly:
+    """Lets one caller, which comes again and again, go on at no more than a rate."""
+
+    def __init__(
+        self, rate_per_s: float, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self._every_s = 1 / rate_per_s
+        self._clock = clock
+        self._sleep = sleep
+        self._next = clock()
+
+    def wait(self) -> None:
+        """Return when the caller may go on."""
+        while (left_s := self._next - self._clock()) > 0:
+            self._sleep(min(left_s, _LONGEST_WAIT_S))
+        self._next = self._clock() + self._every_s
+
+
 class OpenTraffic(Traffic):
     """Traffic at a rate. `sleep` is how the workers that ask for requests wait."""
 

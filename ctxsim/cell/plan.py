@@ -228,13 +228,15 @@ class Look:
     """Look at the application, and try its routes one after the other, instead of a load.
 
     `unsafe` also tries methods that may change things; `left_out` are routes that ended an earlier
-    look; `doctor` asks for what is told of an application at rest, and tries nothing.
+    look; `doctor` asks for what is told of an application at rest, and tries nothing. `openapi` is
+    the path of the document that tells a server's routes.
     """
 
     unsafe: bool = False
     left_out: tuple[str, ...] = ()
     duration_s: float = 10.0
     doctor: bool = False
+    openapi: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,11 @@ import re
 import shlex
 
 _LISTED = re.compile(r'\b(shared|keeps): \["([^"]+)"\]')
-_NAMES = {"target.path": "--path", "load.requests": "--requests or --budget"}
+_NAMES = {
+    "target.path": "--path",
+    "load.requests": "--requests or --budget",
+    "load.rate": "--rate",
+}
 _NAMED = re.compile("|".join(map(re.escape, _NAMES)))
 
 

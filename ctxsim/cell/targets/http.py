@@ -18,6 +18,7 @@ from ctxsim.cell.targets.bodies import shaped, shapes_of
 from ctxsim.cell.targets.connections import Connection, Connections, may_be_pipelined
 from ctxsim.cell.targets.wire import ClosedError, NoResponseError, Received
 from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.inside import Inside, View
 from ctxsim.cell.witness.wire import Wire
 
@@ -50,8 +51,10 @@ class Http:
 
     view: View | None = None
     session_cookie = "session"
-    # What judges its connections; to be put here before the first request.
+    # What judges its connections, and what knows earlier runs; to be put here before the first
+    # request.
     wire: Wire
+    earlier: Earlier
 
     def __init__(self, plan: Plan, sleep: Callable[[float], None]) -> None:
         target = plan.target
@@ -92,6 +95,20 @@ class Http:
         if refused := self.wire.refused():
             told = "; ".join(refused)
             yield f"not judged, because it is answered otherwise than a plain body: {told}"
+
+    def fetch(self, path: str, accept: str) -> Received:
+        """What is answered to a GET of nobody's; raises NoResponseError and OSError."""
+        connection = self._connections.fresh()
+        try:
+            headers = [
+                ("Host", self._address.authority),
+                ("Accept", accept),
+                ("Connection", "close"),
+            ]
+            place = connection.send(bytes_of.head("GET", self._address.prefix + path, headers))
+            return connection.receive(place, "GET")
+        finally:
+            connection.close()
 
     def send(self, request: Request) -> Generator[None, None, Response]:
         # A client waits inside of its socket, which lets others run where that is patched.

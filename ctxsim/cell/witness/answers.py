@@ -15,6 +15,7 @@ from ctxsim.cell.plan import Json, Plan
 from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.alone import Examiner
+from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import plain_body, unbroken
 from ctxsim.cell.witness.record import Record
@@ -132,6 +133,7 @@ class Answers:
         session_cookie: str,
         alone: Examiner | None = None,
         wire: Wire | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self._marks = marks
         self._owner = owner
@@ -142,10 +144,13 @@ class Answers:
         self._alone = alone
         # Knows what requests to a server have to do with each other on their connections.
         self._wire = wire
+        self._earlier = earlier
 
     def examine(self, request: Request, response: Response, tally: Tally) -> bool:
         """Compare one response with its request; False where an expectation was broken."""
         body = plain_body(response.body, response.headers)
+        if self._earlier is not None and not self._owner.is_shared_route(request):
+            self._earlier.look(request, body)
         found = self._compare(request, response, body)
         compared, told = found.compared, found.told
         if self._wire is not None and self._wire.is_trial(request) and not request.faulted:

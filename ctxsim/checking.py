@@ -44,6 +44,7 @@ def check(
     keeps: Sequence[str] = (),
     openapi: str | None = None,
     rate: str | None = None,
+    ca: str | None = None,
     options: Options | None = None,
     progress: Tell | None = None,
 ) -> Outcome:
@@ -51,7 +52,8 @@ def check(
 
     `target` is `module:attribute`, `path/to/file.py:attribute`, `module:factory()`, or a module or
     file in which the application is searched for; or the URL of a server, whose `openapi` document
-    tells its routes. `budget_s` bounds the whole in seconds, and `rate` what a server is sent.
+    tells its routes. `budget_s` bounds the whole in seconds, and `rate` what a server is sent; the
+    certificates in the file `ca` are trusted, too.
     Raises UsageError, or TargetError if the target cannot be imported or reached.
     """
     wish = Wish(
@@ -67,6 +69,7 @@ def check(
         tuple(keeps),
         openapi,
         rate,
+        ca,
     )
     scenario, bounded = prepared(wish, options or Options(stall_s=STALL_S))
     return simulate(scenario, options=bounded, progress=progress)
@@ -99,6 +102,8 @@ def drafted(wish: Wish, folder: Path, options: Options) -> Draft:
     sight = look(wish, Look(unsafe=wish.unsafe), options)
     frame = _frame(wish, sight, drafting.suited(sight))
     if wish.is_server:
+        if wish.ca is not None:
+            frame = replace(frame, ca=os.path.relpath(wish.ca, folder))
         made = drafting.draft(sight, frame)
         # Whoever writes a scenario by hand needs no document.
         return replace(made, sent=sight.undocumented.partition("\n")[0] or made.sent)
@@ -165,7 +170,7 @@ def _target_words(wish: Wish) -> Iterator[str]:
     """The options without which the target, or its routes, would not be found."""
     if wish.path != ".":
         yield from ("--path", wish.path)
-    for option, value in (("--openapi", wish.openapi), ("--rate", wish.rate)):
+    for option, value in (("--openapi", wish.openapi), ("--rate", wish.rate), ("--ca", wish.ca)):
         if value is not None:
             yield from (option, value)
 

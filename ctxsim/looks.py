@@ -39,7 +39,7 @@ class Wish:
 
     `path` is put before the import path; `shared` and `keeps` are as in a scenario. Of a server,
     `target` is the URL and `openapi` the path of the document that tells its routes; one on another
-    machine is sent no more than `rate` (`20/s`).
+    machine is sent no more than `rate` (`20/s`). Certificates in the file `ca` are trusted, too.
     """
 
     target: str
@@ -54,6 +54,7 @@ class Wish:
     keeps: tuple[str, ...] = ()
     openapi: str | None = None
     rate: str | None = None
+    ca: str | None = None
 
     @property
     def is_server(self) -> bool:
@@ -195,7 +196,7 @@ def _refuse_of_application(wish: Wish) -> None:
 
 
 def _refuse_of_server(wish: Wish) -> None:
-    for option, value in (("--openapi", wish.openapi), ("--rate", wish.rate)):
+    for option, value in (("--openapi", wish.openapi), ("--rate", wish.rate), ("--ca", wish.ca)):
         if value is not None:
             raise UsageError(
                 f"{option} is for servers, and {wish.target} is imported\n"
@@ -210,6 +211,7 @@ def of_server(wish: Wish, workers: tuple[str, ...], requests: int = 1000) -> Fra
         workers=workers,
         requests=requests,
         rate=wish.rate,
+        ca=wish.ca,
         # Of what the look leaves, a part is for what is carried alone before and after.
         duration_s=max(1.0, wish.budget_s / 3),
         shared=wish.shared,

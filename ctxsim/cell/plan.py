@@ -102,13 +102,16 @@ class Workers:
 class Address:
     """Where a server listens. `prefix` comes before the path of each step; it may be empty.
 
-    Where it is `loopback_only`, nothing is sent to what the host's name may mean besides.
+    Where it is `loopback_only`, nothing is sent to what the host's name may mean besides. By `tls`
+    all is encrypted, and the certificates in the file `ca` are trusted besides the system's.
     """
 
     host: str
     port: int
     prefix: str = ""
     loopback_only: bool = True
+    tls: bool = False
+    ca: str = ""
 
     @property
     def authority(self) -> str:

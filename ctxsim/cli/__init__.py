@@ -158,6 +158,7 @@ _OPENAPI = click.option(
 _RATE = click.option(
     "--rate", metavar="RATE", help="How much a server is sent at most, such as 20/s."
 )
+_CA = click.option("--ca", metavar="FILE", help="Trust a server by these certificates as well.")
 _UNSAFE = click.option(
     "--unsafe", is_flag=True, help="Also send POST, PUT, PATCH and DELETE, which may change things."
 )
@@ -174,6 +175,7 @@ _UNSAFE = click.option(
 @click.option("--keeps", multiple=True, metavar="WORD", help="An object meant to keep values.")
 @_OPENAPI
 @_RATE
+@_CA
 @_with_options
 def check(target: str, **given: Any) -> int:
     """Find an application's routes, and say what leaks; no file is needed.
@@ -195,6 +197,7 @@ def check(target: str, **given: Any) -> int:
 @_PYTHON
 @_OPENAPI
 @_RATE
+@_CA
 @_OPTIONS["--allow-host"]
 def init(target: str, **given: Any) -> int:
     """Write a commented scenario that runs as it is, from a target's routes."""

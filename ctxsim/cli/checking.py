@@ -17,7 +17,7 @@ from ctxsim.looks import Wish
 from ctxsim.scenario import Scenario
 
 _STDOUT = "-"
-_OWN = ("budget", "unsafe", "path", "shared", "keeps", "openapi", "rate")
+_OWN = ("budget", "unsafe", "path", "shared", "keeps", "openapi", "rate", "ca")
 # Where no file is named: a name that `ctxsim run FOLDER` and pytest find.
 _DEFAULT_NAME = "{}.ctxsim.yaml"
 
@@ -41,6 +41,7 @@ def check(target: str, given: Mapping[str, Any]) -> int:
         keeps=own["keeps"],
         openapi=own["openapi"],
         rate=own["rate"],
+        ca=own["ca"],
     )
     reports = [running.report_of(each) for each in words.reports]
     halt = Halt()

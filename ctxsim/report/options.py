@@ -10,6 +10,7 @@ _NAMES = {
     "target.path": "--path",
     "load.requests": "--requests or --budget",
     "load.rate": "--rate",
+    "target.ca": "--ca",
 }
 _NAMED = re.compile("|".join(map(re.escape, _NAMES)))
 

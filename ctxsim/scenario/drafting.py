@@ -55,6 +55,7 @@ class Frame:
     keeps: tuple[str, ...] = ()
     url: str = ""
     rate: str | None = None
+    ca: str | None = None
     duration_s: float = 0.0
 
     @property
@@ -323,6 +324,8 @@ def _target(frame: Frame) -> Iterator[str]:
     if frame.url:
         yield "  kind: http             # to have it started for each run, add  start: COMMAND"
         yield f"  url: {_text(frame.url)}"
+        if frame.ca is not None:
+            yield f"  ca: {_text(frame.ca)}"
         return
     yield f"  app: {_text(frame.app)}"
     yield f"  path: [{_text(frame.path)}]"

@@ -10,6 +10,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ctxsim.cell.plan import Address
@@ -31,8 +32,13 @@ Place = tuple[Any, ...]
 class Connection:
     """One connection, whose requests are answered in the order in which they were sent.
 
-    `users` counts the requests that hold it; it is changed by `Connections` alone.
+    `users` counts the requests that hold it; it is changed by `Connections` alone. `nothing_yet`
+    are the errors by which a socket says that there is nothing to read, `ended` those by which it
+    says that the other side has hung up.
     """
+
+    nothing_yet: tuple[type[OSError], ...] = (BlockingIOError,)
+    ended: tuple[type[OSError], ...] = ()
 
     def __init__(self, sock: socket.socket, reader: Reader) -> None:
         self.sock = sock
@@ -51,7 +57,10 @@ class Connection:
             place = self._sent
             self._sent += 1
             self.used += 1
-            self.sock.sendall(data)
+            try:
+                self.sock.sendall(data)
+            except self.ended as error:
+                raise ConnectionResetError(str(error)) from error
         return place
 
     def receive(self, place: int, method: str, *, slow: bool = False) -> Received:
@@ -101,6 +110,8 @@ class Connection:
         self.sock.setblocking(False)
         try:
             return self.sock.recv(65536)
+        except self.nothing_yet:
+            return None
         except OSError:
             return b""
 
@@ -112,6 +123,9 @@ class Connections:
         self, address: Address, timeout_s: float, pause: Callable[[], object], told: str
     ) -> None:
         self._places = _resolved(address, told)
+        self._address = address
+        self._told = told
+        self._tls = _tls(address, told)
         self._timeout_s = timeout_s
         self._pause = pause
         self._idle: deque[Connection] = deque()
@@ -132,7 +146,24 @@ class Connections:
                 break
         else:
             sock = self._connected(*self._places[-1])
-        return Connection(sock, Reader(sock, self._timeout_s, self._pause))
+        connection = Connection(sock, Reader(sock, self._timeout_s, self._pause))
+        if self._tls is not None:
+            module, _ = self._tls
+            connection.nothing_yet, connection.ended = module.NOTHING_YET, module.ENDED
+        return connection
+
+    def greet(self) -> None:
+        """See whether the server is one to be trusted; raises TargetError where it is not.
+
+        Whether it can be reached at all is another question.
+        """
+        if self._tls is None:
+            return
+        try:
+            self.fresh().close()
+        except OSError as error:
+            if (refused := self._tls[0].refused(error, self._told)) is not None:
+                raise refused from error
 
     def _connected(self, family: socket.AddressFamily, place: Place) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -141,6 +172,9 @@ class Connections:
             sock.connect(place)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(self._timeout_s)
+            if self._tls is not None:
+                module, context = self._tls
+                sock = module.secured(sock, context, self._address.host)
         except BaseException:
             sock.close()
             raise
@@ -200,6 +234,15 @@ class Connections:
     def _hold(self, connection: Connection) -> None:
         with self._lock:
             self._busy[connection] = None
+
+
+def _tls(address: Address, told: str) -> tuple[ModuleType, Any] | None:
+    """What encrypts, and with which trust; None where nothing does."""
+    if not address.tls:
+        return None
+    from ctxsim.cell.targets import tls  # noqa: PLC0415 - sockets have to be patched before
+
+    return tls, tls.context_of(address, told)
 
 
 def may_be_pipelined(request: Request) -> bool:

@@ -65,6 +65,9 @@ class Http:
         self._ways = frozenset(target.connections)
         self._shares = not alone and "shared" in self._ways
         self._pipelines = self._shares and "pipelined" in self._ways and plan.workers.in_flight > 1
+        # One thread cannot send on an encrypted connection while another one reads from it.
+        self._unpipelined = self._pipelines and self._address.tls
+        self._pipelines = self._pipelines and not self._address.tls
         # How many requests were answered that were sent behind another one; how many were not.
         self.pipelined = self._unanswered = 0
         # How many requests were lost with a shared connection.
@@ -77,6 +80,7 @@ class Http:
             self._address, timeout_s, partial(sleep, _SIP_PAUSE_S), target.app
         )
         self._connections.on_unasked = lambda data: self.wire.unasked(data)
+        self._connections.greet()
 
     def watch(self, inside: Inside) -> None:
         """Nothing can be told of the inside of another process."""
@@ -85,6 +89,8 @@ class Http:
         """Close what is idle, and see whether more came than was asked for; gives remarks."""
         self._connections.close()
         self.wire.finish()
+        if self._unpipelined:
+            yield "by https no requests were pipelined"
         if self._unanswered and not self.pipelined:
             yield "the server answers no pipelined requests; they were sent again"
         if self.lost:

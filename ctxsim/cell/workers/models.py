@@ -32,7 +32,7 @@ from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.witness.wire import Wire
-from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.carry import Crew, waited
 from ctxsim.cell.workers.ended import Ended
 from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
 from ctxsim.errors import UnsuitedError
@@ -91,6 +91,7 @@ def carry_all(crew: Crew, model: Model) -> None:
 def finish(crew: Crew) -> Iterator[str]:
     """End what a load has left open, once all was sent; gives what is to be told of it."""
     if isinstance(crew.traffic, OpenTraffic):
+        crew.tallies.append(waited(crew.traffic.unsent_s()))
         yield from crew.traffic.missed()
     if isinstance(crew.target, Http):
         yield from crew.target.close()

@@ -113,6 +113,17 @@ def test_bodies_that_a_server_does_not_take_are_no_finding(run, mode: str) -> No
     assert any("POST /note as" in note for note in outcome.document.notes)
 
 
+def test_pipelined_requests_that_get_no_answer_are_sent_again(run) -> None:
+    """After a few of them no more are pipelined, since each is waited for."""
+    outcome = run("mute", "faults: none", "workers: ['threads:20']")
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("clean", 0, set())
+    assert outcome.cells[0].failed == 0
+    [told] = [each for each in outcome.document.notes if "pipelined" in each]
+    [left] = [int(word) for word in told.split() if word.isdigit()][:1]
+    # Four of them end it, beside those that wait already.
+    assert 4 <= left < 4 + 20
+
+
 def test_requests_that_are_lost_with_their_connections_are_a_doubt(run) -> None:
     """They may have been carried out, so they are not sent again; most were judged nowhere."""
     outcome = run("loses_post", "load: {requests: 500}")

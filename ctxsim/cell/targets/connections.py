@@ -63,8 +63,13 @@ class Connection:
                 raise ConnectionResetError(str(error)) from error
         return place
 
-    def receive(self, place: int, method: str, *, slow: bool = False) -> Received:
-        """The answer to the request at `place`, after the answers to those before it."""
+    def receive(
+        self, place: int, method: str, *, slow: bool = False, timeout_s: float | None = None
+    ) -> Received:
+        """The answer to the request at `place`, after the answers to those before it.
+
+        `timeout_s` counts from when it is the next one to be answered.
+        """
         with self._turn:
             while self._received < place and not self.broken:
                 self._turn.wait()
@@ -72,7 +77,7 @@ class Connection:
         if not is_next:
             raise ClosedError(begun=False)
         try:
-            received = self.reader.response(method, slow=slow)
+            received = self.reader.response(method, slow=slow, timeout_s=timeout_s)
         except BaseException:
             self.give_up()
             raise

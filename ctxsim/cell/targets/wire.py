@@ -77,12 +77,15 @@ class Reader:
         if not self._kept:
             self._more()
 
-    def response(self, method: str, *, slow: bool = False) -> Received:
+    def response(
+        self, method: str, *, slow: bool = False, timeout_s: float | None = None
+    ) -> Received:
         """The response to the oldest request that has none yet, which was sent with `method`.
 
-        Raises NoResponseError, and OSError as sockets do (TimeoutError after the timeout).
+        Raises NoResponseError, and OSError as sockets do (TimeoutError after the timeout, which is
+        the reader's own unless another one is given).
         """
-        self._begin(slow=slow)
+        self._begin(slow=slow, timeout_s=timeout_s)
         # What comes before the head and after the body is for the client as well.
         besides: list[tuple[str, str]] = []
         while True:
@@ -102,15 +105,15 @@ class Reader:
             body, stays = self._rest(), False
         return Received(status, reason, [*headers, *_named(besides)], body, stays)
 
-    def _begin(self, *, slow: bool) -> None:
-        self._deadline = self._clock() + self._timeout_s
+    def _begin(self, *, slow: bool, timeout_s: float | None = None) -> None:
+        self._deadline = self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
         self._sips = _SIPS if slow else 0
 
     def _more(self) -> None:
         """Take what comes next; raises ClosedError at the end."""
         left_s = self._deadline - self._clock()
         if left_s <= 0:
-            raise TimeoutError(f"no whole response within {self._timeout_s:g} s")
+            raise TimeoutError("no whole response in time")
         self._sock.settimeout(left_s)
         wanted = _CHUNK_BYTES
         if self._sips:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import contextlib
 import html
 import json
 import re
@@ -25,6 +26,9 @@ _SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _USUAL_CHARSET = "; charset=utf-8"
 _ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out which
+_NO_HEADER = -15
+# What is called deflate is in zlib's format (RFC 9110, 8.4.1.2); some servers leave that out.
+_FORMATS = {"gzip": (_ANY_ZLIB_HEADER,), "deflate": (_ANY_ZLIB_HEADER, _NO_HEADER)}
 _MOST_INFLATED = 64 * 1024 * 1024
 
 
@@ -103,18 +107,19 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
     for name, value in headers:
         kind = name.lower()
         if kind == "content-encoding" and value.lower() in ("gzip", "deflate"):
-            body = _inflated(body)
+            body = _inflated(body, *_FORMATS[value.lower()])
         elif kind == "content-type" and not value.endswith(_USUAL_CHARSET):
             charset = _CHARSET.search(value)
             body = body if charset is None else _in_utf8(body, charset[1])
     return body
 
 
-def _inflated(body: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(_ANY_ZLIB_HEADER).decompress(body, _MOST_INFLATED)
-    except zlib.error:
-        return body
+def _inflated(body: bytes, *formats: int) -> bytes:
+    """A body as the first of zlib's formats reads it; as it is where none does."""
+    for each in formats:
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(each).decompress(body, _MOST_INFLATED)
+    return body
 
 
 def _in_utf8(body: bytes, charset: str) -> bytes:

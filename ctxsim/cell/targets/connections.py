@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import select
 import socket
 import struct
 import threading
@@ -49,7 +48,7 @@ class Connection:
         # Whether others may send on it before the last answer has come, and whether it has ended.
         self.is_open = self.broken = False
         self._turn = threading.Condition()
-        self._sent = self._received = 0
+        self._sent = self._received = self._waiting = 0
 
     def send(self, data: bytes) -> int:
         """Send one whole request; gives its place among those of the connection."""
@@ -70,22 +69,29 @@ class Connection:
 
         `timeout_s` counts from when it is the next one to be answered.
         """
-        with self._turn:
-            while self._received < place and not self.broken:
-                self._turn.wait()
-            is_next = self._received == place
-        if not is_next:
-            raise ClosedError(begun=False)
+        if self._received != place:
+            self._wait_for(place)
         try:
             received = self.reader.response(method, slow=slow, timeout_s=timeout_s)
         except BaseException:
             self.give_up()
             raise
-        with self._turn:
-            self._received += 1
-            self.broken = self.broken or not received.stays
-            self._turn.notify_all()
+        self.broken = self.broken or not received.stays
+        self._received += 1
+        # Who waits has said so before looking at how many were received: none is forgotten.
+        if self._waiting:
+            with self._turn:
+                self._turn.notify_all()
         return received
+
+    def _wait_for(self, place: int) -> None:
+        with self._turn:
+            self._waiting += 1
+            while self._received < place and not self.broken:
+                self._turn.wait()
+            self._waiting -= 1
+        if self._received != place:
+            raise ClosedError(begun=False)
 
     def give_up(self) -> None:
         """Nothing more is sent on it; who waits for an earlier answer may still get it.
@@ -108,10 +114,6 @@ class Connection:
         """What came on it while no answer was awaited; None where it can be used again."""
         if self.reader.unread:
             return self.reader.unread
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        if not poll.poll(0):
-            return None
         self.sock.setblocking(False)
         try:
             return self.sock.recv(65536)

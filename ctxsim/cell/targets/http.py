@@ -28,7 +28,7 @@ _TIMEOUT_S = 20.0
 _SIP_PAUSE_S = 0.001
 # Of 256 requests, so many...
 _OF = 256
-_PIPELINED, _ALONE, _SLOW, _SHAPED = 64, 96, 12, 80
+_PIPELINED, _ALONE, _SLOW, _SHAPED = 64, 32, 12, 80
 # Draws once more from what was drawn (Knuth's multiplicative hashing).
 _SPREAD = 2654435761
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})

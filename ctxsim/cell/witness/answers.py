@@ -34,6 +34,8 @@ _USUAL_TYPES = frozenset(
     for charset in ("", "; charset=utf-8")
 )
 _REQUEST_ID = "header x-request-id"
+# Neither a word nor base64 goes on across it.
+_APART = b" \n "
 _MISSING = object()
 _CODED_SESSION = re.compile(rb"\.?[A-Za-z0-9_-]{4,}")
 
@@ -194,7 +196,7 @@ class Answers:
         compared = told = gave_back = False
         every: list[Mark] = []
         foreign: list[tuple[Mark, str, bytes]] = []
-        for place, data in self._pieces(response, body):
+        for place, data in self._pieces(response, body, own):
             others, has_own = self._marks.beside(data, own)
             if request.tagged and place.lower() == _REQUEST_ID:
                 # What only sends a header back says nothing of the answer.
@@ -223,9 +225,19 @@ class Answers:
             note()
         return _Compared(compared or misplaced, told or misplaced, misplaced, gave_back)
 
-    def _pieces(self, response: Response, body: bytes) -> Iterator[tuple[str, bytes]]:
+    def _pieces(self, response: Response, body: bytes, own: str) -> Iterator[tuple[str, bytes]]:
+        """Where marks may be: the body, and of the head what holds any."""
         if body:
             yield "body", unbroken(body)
+        head = list(self._of_head(response))
+        if len(head) > 1:
+            # Most heads hold nothing, which one look at all of them together tells.
+            others, has_own = self._marks.beside(_APART.join([data for _, data in head]), own)
+            if not others and not has_own:
+                return
+        yield from head
+
+    def _of_head(self, response: Response) -> Iterator[tuple[str, bytes]]:
         if response.reason:
             yield "status line", response.reason.encode("latin-1", "replace")
         for name, value in response.headers:

@@ -23,6 +23,7 @@ _DIGITS_AS_A = bytes(ord("a" if chr(byte) in _CODED_DIGITS else " ") for byte in
 _RUN = b"a" * 20
 _SOFT = (b"<wbr", b"&shy;", b"&#173;", b"&#8203;", b"\xc2\xad", b"\xe2\x80\x8b")
 _SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8b")
+_FIRST_OF_SOFT = re.compile(rb"[<&\xc2\xe2]")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _USUAL_CHARSET = "; charset=utf-8"
 _ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out which
@@ -74,7 +75,8 @@ def unbroken(body: bytes) -> bytes:
 
     A reader does not see them: `<wbr>`, soft hyphens, and spaces without a width.
     """
-    if not any(each in body for each in _SOFT):
+    # Most bodies have none of the letters that these begin with, and are looked through in C alone.
+    if _FIRST_OF_SOFT.search(body) is None or not any(each in body for each in _SOFT):
         return body
     return body + b"\n" + _SOFT_BREAK.sub(b"", body)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import census
 import flask_requests
+import http_clients
 import in_flight
 import library
 import load
@@ -16,23 +17,15 @@ import scanning
 import startup
 from measures import Measure, table
 
+MODULES = [library, load, flask_requests, scanning]
+MODULES += [http_clients, in_flight, census, startup, lockstep, peers_of_searches]
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
 def main() -> None:
     started = time.perf_counter()
     measures: list[Measure] = []
-    for module in (
-        library,
-        load,
-        flask_requests,
-        scanning,
-        in_flight,
-        census,
-        peers_of_searches,
-        startup,
-        lockstep,
-    ):
+    for module in MODULES:
         for measure in module.measure():
             print(measure, flush=True)
             measures.append(measure)

@@ -163,7 +163,10 @@ def run(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[C
     """
     if not any(job.server for job in jobs):
         return _run_cells(jobs, options, pace, tell)
-    return [_with_server(job, options, pace, tell) for job in jobs]
+    return [
+        _with_server(job, options, pace.for_next(len(jobs) - number), tell)
+        for number, job in enumerate(jobs)
+    ]
 
 
 def _run_cells(jobs: Sequence[Job], options: Options, pace: Pace, tell: Tell) -> list[CellOutcome]:

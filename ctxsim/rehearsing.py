@@ -313,7 +313,9 @@ def _other_processes_s(pace: Pace) -> float:
 def _needed_s(job: Job, history: History) -> float:
     """How long a cell needs to be carried alone, by how long its requests took under load."""
     tally, load = history.tally, job.plan.load
-    mean_s = sum(us * n for us, n in tally.latency_us.items()) / max(1, tally.requests) / 1e6
+    # There are also latencies of requests that were never sent.
+    known = max(1, sum(tally.latency_us.values()))
+    mean_s = sum(us * n for us, n in tally.latency_us.items()) / known / 1e6
     return min(_LONGEST_S, max(load.least_s, mean_s * (load.requests or 0)))
 
 

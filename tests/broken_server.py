@@ -9,6 +9,8 @@ behind      after three answers a connection sends the last one again, and stays
 stale       now and then the body is that of the last answer on the connection
 global      the application's doing: now and then an answer holds what the last request asked
 extra       after some answers the same answer comes once more, unasked
+first       on /page: whatever comes later, the first answer is given again
+mute        where more comes while it works on a request, that is never answered, every other time
 hangs_up    each connection ends with its first answer, without saying so before
 restarts    for a while, long after its start, it answers nobody
 loses_post  hangs up on a POST that is not the first request of its connection
@@ -27,13 +29,14 @@ import sys
 import threading
 
 LAST = {"asked": "nobody"}
-COUNT = {"answers": 0, "asked": 0}
+COUNT = {"answers": 0, "asked": 0, "behind": 0}
 
 
 class Connection:
     def __init__(self, sock: socket.socket, mode: str) -> None:
         self.sock = sock
         self.mode = mode
+        self.moment_s = 0.05 if mode == "mute" else 0.003
         self.kept = b""
         self.answered = 0
         self.last = b""
@@ -80,6 +83,8 @@ class Connection:
         asked = f"{target} {body.strip().decode()[:300]} {headers.get('x-user', '')}"
         if self.mode == "global":
             asked, LAST["asked"] = (LAST["asked"] if COUNT["answers"] % 5 == 4 else asked), asked
+        if self.mode == "first" and target.startswith("/page"):
+            asked = LAST.setdefault("first", asked)
         COUNT["answers"] += 1
         return asked.encode()
 
@@ -102,24 +107,31 @@ class Connection:
         head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode()
         return head + text
 
+    def is_more_there(self) -> bool:
+        self.sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            self.more()
+        self.sock.setblocking(True)
+        return bool(self.kept)
+
+    def is_left_alone(self, body: bytes) -> bool:
+        if self.mode == "restarts":
+            return 200 < COUNT["asked"] <= 240
+        return self.mode == "loses_post" and self.answered > 0 and bool(body)
+
     def serve(self) -> None:
         before = b""
         while True:
             requests = [self.request()]
             COUNT["asked"] += 1
-            if self.mode == "restarts" and 200 < COUNT["asked"] <= 240:
-                return
-            if self.mode == "loses_post" and self.answered and requests[0][2]:
+            if self.is_left_alone(requests[0][2]):
                 return
             # A moment in which more may come on this connection.
-            select.select([], [], [], 0.003)
-            if self.mode == "swapped":
-                self.sock.setblocking(False)
-                with contextlib.suppress(BlockingIOError):
-                    self.more()
-                self.sock.setblocking(True)
-                if self.kept:
+            select.select([self.sock] if self.mode == "mute" else [], [], [], self.moment_s)
+            if self.mode in ("swapped", "mute") and self.is_more_there():
+                if self.mode == "swapped":
                     requests.append(self.request())
+                COUNT["behind"] += 1
             answers = [self.answer(each) for each in requests]
             for answer in reversed(answers):
                 sent = answer
@@ -131,6 +143,8 @@ class Connection:
                     self.sock.sendall(sent)
             if self.mode in ("hangs_up", "until_close"):
                 return
+            while self.mode == "mute" and self.kept and COUNT["behind"] % 2:
+                self.more()
 
 
 def serve(sock: socket.socket, mode: str) -> None:

@@ -113,6 +113,17 @@ def test_bodies_that_a_server_does_not_take_are_no_finding(run, mode: str) -> No
     assert any("POST /note as" in note for note in outcome.document.notes)
 
 
+def test_pipelined_requests_that_get_no_answer_are_sent_again(run) -> None:
+    """After a few of them no more are pipelined, since each is waited for."""
+    outcome = run("mute", "faults: none", "workers: ['threads:20']")
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("clean", 0, set())
+    assert outcome.cells[0].failed == 0
+    [told] = [each for each in outcome.document.notes if "pipelined" in each]
+    [left] = [int(word) for word in told.split() if word.isdigit()][:1]
+    # Four of them end it, beside those that wait already.
+    assert 4 <= left < 4 + 20
+
+
 def test_requests_that_are_lost_with_their_connections_are_a_doubt(run) -> None:
     """They may have been carried out, so they are not sent again; most were judged nowhere."""
     outcome = run("loses_post", "load: {requests: 500}")
@@ -286,8 +297,11 @@ def test_a_load_at_a_rate_counts_latencies_from_when_requests_were_due(run) -> N
     fast = run("right", *keys, "load: {rate: 1000/s, duration: 2s}")
     [cell] = fast.cells
     assert cell.timing.latency_s is not None
-    assert cell.timing.latency_s.max > 0.5
     assert any("became due" in note for note in fast.document.notes)
+    # Most of the 2,000 were never sent, and waited for all the time between.
+    assert cell.requests < 1000
+    assert cell.timing.latency_s.max > 0.5
+    assert cell.timing.latency_s.p50 > 0.5
 
 
 def test_an_interruption_ends_the_server(tmp_path: Path) -> None:
@@ -318,3 +332,37 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+KEPT = """
+version: 1
+target: {{kind: http, url: "http://127.0.0.1:{port}", wait: 10s}}
+users: {{count: 4}}
+load: {{requests: 80}}
+workers: [sync]
+steps: [{{get: "{path}?tag={{canary}}"}}]
+"""
+
+
+def test_what_another_user_sent_in_an_earlier_run_is_a_doubt() -> None:
+    """A server that keeps its first answers for ever shows them to each run, and is never clean."""
+    port = free_port()
+    server = subprocess.Popen([sys.executable, str(SERVER), str(port), "first"])
+
+    def run_again(path: str, *lines: str) -> Outcome:
+        text = "\n".join([KEPT.format(port=port, path=path), *lines])
+        return simulate(Scenario.parse(text), options=Options(compare_alone=False))
+
+    try:
+        assert codes(run_again("/page")) >= {"CTX201"}
+        again = run_again("/page")
+        assert (again.verdict, again.exit_code) == ("inconclusive", 4)
+        [reason] = [each for each in again.document.reasons if "earlier run" in each]
+        assert "(GET /page)" in reason
+        shared = run_again("/page", "shared: [/page]")
+        assert not any("earlier" in each for each in shared.document.reasons)
+        # What is a request's own is none of anybody's.
+        assert [run_again("/own").exit_code for _ in range(2)] == [0, 0]
+    finally:
+        server.kill()
+        server.wait()

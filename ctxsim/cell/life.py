@@ -80,14 +80,14 @@ def _carry_out(
     if plan.look is not None:
         from ctxsim.cell import looking  # noqa: PLC0415 - most cells carry, and none must be slow
 
-        plan = looking.settled(plan)
+        plan = plan if plan.is_remote else looking.settled(plan)
     crew = _crew(plan, channel, native, model)
     models.follow_live(crew)
     carry = _search(crew, channel) if plan.search else partial(models.carry_all, crew, model)
     channel.say({"say": "ready", "target": crew.target.facts})
     looker = None
     if plan.look is not None:
-        looker = looking.Looking(plan, crew, channel.say)
+        looker = looking.Looking(plan, crew, channel.say, model.pause(native))
         crew.traffic = looker.trials
         carry = partial(models.carry_all, crew, looking.model_for(crew))
     _leave_last_words(ticker)

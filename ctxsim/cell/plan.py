@@ -106,13 +106,16 @@ class Workers:
 class Address:
     """Where a server listens. `prefix` comes before the path of each step; it may be empty.
 
-    Where it is `loopback_only`, nothing is sent to what the host's name may mean besides.
+    Where it is `loopback_only`, nothing is sent to what the host's name may mean besides. By `tls`
+    all is encrypted, and the certificates in the file `ca` are trusted besides the system's.
     """
 
     host: str
     port: int
     prefix: str = ""
     loopback_only: bool = True
+    tls: bool = False
+    ca: str = ""
 
     @property
     def authority(self) -> str:
@@ -232,13 +235,15 @@ class Look:
     """Look at the application, and try its routes one after the other, instead of a load.
 
     `unsafe` also tries methods that may change things; `left_out` are routes that ended an earlier
-    look; `doctor` asks for what is told of an application at rest, and tries nothing.
+    look; `doctor` asks for what is told of an application at rest, and tries nothing. `openapi` is
+    the path of the document that tells a server's routes.
     """
 
     unsafe: bool = False
     left_out: tuple[str, ...] = ()
     duration_s: float = 10.0
     doctor: bool = False
+    openapi: str = ""
 
 
 @dataclass(frozen=True, slots=True)

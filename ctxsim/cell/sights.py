@@ -19,12 +19,13 @@ class Read:
     """A name that source code reads from a request; `kind` is what it makes of the text.
 
     `words` are the texts that it compares it with: each may lead to another answer. A "choice" can
-    be nothing but one of them.
+    be nothing but one of them. A "value" is sent as the JSON that its one word is, which may hold
+    placeholders.
     """
 
     place: Place
     name: str
-    kind: Literal["text", "int", "float", "bool", "choice"] = "text"
+    kind: Literal["text", "int", "float", "bool", "choice", "value"] = "text"
     words: tuple[str, ...] = ()
 
 
@@ -105,6 +106,7 @@ class Sight:
     """All that a look saw. `app` is the target as it was settled, `chosen` how it was found.
 
     `looping` is a route that ran an event loop of its own in a synchronous application, '' if none.
+    `undocumented` says why nothing tells the routes of a server, '' where something does.
     """
 
     app: str
@@ -112,6 +114,7 @@ class Sight:
     framework: str
     chosen: str = ""
     looping: str = ""
+    undocumented: str = ""
     routes: tuple[Tried, ...] = ()
     notes: tuple[Note, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()

@@ -54,6 +54,13 @@ class Pace:
         """The pace of cells whose loads may take this share of the time that is left."""
         return replace(self, loads_until=time.monotonic() + share * self.left_s)
 
+    def for_next(self, cells: int) -> Pace:
+        """The pace of the next of so many cells that are not started together."""
+        if math.isinf(self.loads_until):
+            return self
+        now = time.monotonic()
+        return replace(self, loads_until=now + (self.loads_until - now) / max(1, cells))
+
     def each_s(self, cells: int) -> float:
         """How long each of so many cells may send; not above zero where there is no time."""
         return self._share_s(self.until, cells) - self.start_s

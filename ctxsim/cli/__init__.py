@@ -152,6 +152,13 @@ _PATH = click.option(
     "--path", metavar="DIR", default=".", help="Put before the import path.  [default: here]"
 )
 _PYTHON = click.option("--python", metavar="PATH", help="The application's interpreter.")
+_OPENAPI = click.option(
+    "--openapi", metavar="PATH", help="A server's OpenAPI document.  [default: /openapi.json]"
+)
+_RATE = click.option(
+    "--rate", metavar="RATE", help="How much a server is sent at most, such as 20/s."
+)
+_CA = click.option("--ca", metavar="FILE", help="Trust a server by these certificates as well.")
 _UNSAFE = click.option(
     "--unsafe", is_flag=True, help="Also send POST, PUT, PATCH and DELETE, which may change things."
 )
@@ -166,12 +173,15 @@ _UNSAFE = click.option(
 @_PATH
 @click.option("--shared", multiple=True, metavar="WORD", help="A route or object that all share.")
 @click.option("--keeps", multiple=True, metavar="WORD", help="An object meant to keep values.")
+@_OPENAPI
+@_RATE
+@_CA
 @_with_options
 def check(target: str, **given: Any) -> int:
     """Find an application's routes, and say what leaks; no file is needed.
 
     TARGET is module:attribute, path/to/file.py:attribute or module:factory(), or a module or file
-    in which the application is searched for.
+    in which the application is searched for; or the URL of a server that has an OpenAPI document.
     """
     from ctxsim.cli import checking  # noqa: PLC0415 - brings pydantic and a YAML parser
 
@@ -185,8 +195,12 @@ def check(target: str, **given: Any) -> int:
 @_UNSAFE
 @_PATH
 @_PYTHON
+@_OPENAPI
+@_RATE
+@_CA
+@_OPTIONS["--allow-host"]
 def init(target: str, **given: Any) -> int:
-    """Write a commented scenario that runs as it is, from an application's routes."""
+    """Write a commented scenario that runs as it is, from a target's routes."""
     from ctxsim.cli import checking  # noqa: PLC0415 - brings pydantic and a YAML parser
 
     return checking.init(target, **given)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ctxsim import checking
 from ctxsim.cells import Halt
-from ctxsim.checking import Wish
 from ctxsim.cli import running
 from ctxsim.cli.streams import complain, result
 from ctxsim.errors import ExitCode, UsageError
+from ctxsim.jobs import Options
+from ctxsim.looks import Wish
 from ctxsim.scenario import Scenario
 
 _STDOUT = "-"
-_OWN = ("budget", "unsafe", "path", "shared", "keeps")
+_OWN = ("budget", "unsafe", "path", "shared", "keeps", "openapi", "rate", "ca")
 # Where no file is named: a name that `ctxsim run FOLDER` and pytest find.
 _DEFAULT_NAME = "{}.ctxsim.yaml"
 
@@ -37,6 +39,9 @@ def check(target: str, given: Mapping[str, Any]) -> int:
         budget_s=running.seconds_of("--budget", own["budget"]),
         shared=own["shared"],
         keeps=own["keeps"],
+        openapi=own["openapi"],
+        rate=own["rate"],
+        ca=own["ca"],
     )
     reports = [running.report_of(each) for each in words.reports]
     halt = Halt()
@@ -46,15 +51,20 @@ def check(target: str, given: Mapping[str, Any]) -> int:
 
 
 def init(
-    target: str, *, output: str | None, force: bool, unsafe: bool, path: str, python: str | None
+    target: str,
+    *,
+    output: str | None,
+    force: bool,
+    allowed_hosts: Sequence[str],
+    **given: Any,
 ) -> int:
-    """Write a scenario for the application; a file that is there is left alone."""
+    """Write a scenario for the target; a file that is there is left alone."""
     file = Path(output or _DEFAULT_NAME.format(_stem(target)))
     to_stdout = output == _STDOUT
     if not to_stdout:
         _refuse(file, force=force)
-    wish = Wish(target, path=path, python=python, unsafe=unsafe)
-    draft = checking.drafted(wish, Path() if to_stdout else file.parent)
+    options = Options(allowed_hosts=tuple(allowed_hosts))
+    draft = checking.drafted(Wish(target, **given), Path() if to_stdout else file.parent, options)
     # What is written must load: better to fail here than in the hands of whoever runs it.
     Scenario.parse(draft.text, str(file))
     for line in (draft.sent, *draft.notes, *draft.not_covered):
@@ -71,6 +81,8 @@ def init(
 
 
 def _stem(target: str) -> str:
+    if "://" in target:
+        return urlsplit(target).hostname or "server"
     place = target.partition(":")[0] if not target.endswith(".py") else target
     return Path(place).stem if ".py" in place else place.partition(".")[0] or "ctxsim"
 

@@ -135,7 +135,8 @@ def _of_ours() -> dict[str, Any]:
 
 def _of_target(target: str, path: str, python: str | None) -> dict[str, Any]:
     # Here, because it brings pydantic and a YAML parser, which the other commands do not need.
-    from ctxsim.checking import Wish, examined  # noqa: PLC0415 - as just said
+    from ctxsim.checking import examined  # noqa: PLC0415 - as just said
+    from ctxsim.looks import Wish  # noqa: PLC0415 - as just said
 
     sight = examined(Wish(target, path=path, python=python))
     shared = [

@@ -6,7 +6,12 @@ import re
 import shlex
 
 _LISTED = re.compile(r'\b(shared|keeps): \["([^"]+)"\]')
-_NAMES = {"target.path": "--path", "load.requests": "--requests or --budget"}
+_NAMES = {
+    "target.path": "--path",
+    "load.requests": "--requests or --budget",
+    "load.rate": "--rate",
+    "target.ca": "--ca",
+}
 _NAMED = re.compile("|".join(map(re.escape, _NAMES)))
 
 

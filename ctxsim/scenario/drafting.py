@@ -15,6 +15,8 @@ WSGI_WORKERS = (
     "tasks:20:to_thread", "tasks:20:executor",
 )  # fmt: skip
 ASGI_WORKERS = ("tasks:50", "tasks:50:empty")
+# Clients: how requests are served is the server's matter. One by one, the order alone decides.
+HTTP_WORKERS = ("sync", "greenlets:50")
 _DJANGO, _INLINE, _GREENLETS = "Django", "tasks:20", "greenlets:50"
 
 # Longer visits would seldom come to their end within a cell's requests.
@@ -31,19 +33,34 @@ _NO_ROUTES = (
     "If it does, `ctxsim init TARGET` writes a scenario with a place for requests, and "
     "`ctxsim run` sends them"
 )
+_NO_ROUTES_OF_SERVER = (
+    "the OpenAPI document tells no routes, so nothing was sent; `ctxsim init TARGET` writes a "
+    "scenario with a place for requests, and `ctxsim run` sends them"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a drafted scenario says besides its requests."""
+    """What a drafted scenario says besides its requests.
 
-    app: str
+    Of a server there is the `url` in place of an `app`; with a `rate`, its load lasts `duration_s`.
+    """
+
+    app: str = ""
     path: str = "."
     python: str | None = None
     workers: tuple[str, ...] = ()
     requests: int = 1000
     shared: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    url: str = ""
+    rate: str | None = None
+    ca: str | None = None
+    duration_s: float = 0.0
+
+    @property
+    def target(self) -> str:
+        return self.url or self.app
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +85,17 @@ class _Flow:
 
 
 def suited(sight: Sight) -> tuple[str, ...]:
-    """The workers under which an application such as this is served."""
+    """The workers under which an application such as this is served, or that are its clients."""
     if sight.kind == "asgi":
         return ASGI_WORKERS
+    if sight.kind == "http":
+        return HTTP_WORKERS
     return tuple(word for word in WSGI_WORKERS if word not in unserved(sight))
 
 
 def unserved(sight: Sight) -> dict[str, str]:
     """The workers that would do for others of its kind, and why not for this one."""
-    if sight.kind == "asgi":
+    if sight.kind in ("asgi", "http"):
         return {}
     reasons = {}
     if sight.framework == _DJANGO:
@@ -98,8 +117,12 @@ def draft(sight: Sight, frame: Frame) -> Draft:
         sent=_sent(known),
         notes=tuple(_notes(known)),
         not_covered=tuple(_not_covered(known)),
-        nothing=_NO_ROUTES if not known and _answers_nothing(sight) else "",
+        nothing=_nothing(sight) if not known and _answers_nothing(sight) else "",
     )
+
+
+def _nothing(sight: Sight) -> str:
+    return _NO_ROUTES_OF_SERVER if sight.kind == "http" else _NO_ROUTES
 
 
 def _answers_nothing(sight: Sight) -> bool:
@@ -261,33 +284,49 @@ def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
     for tried in known:
         if not tried.trials:
             yield f"{tried.route.name} was not sent: {tried.why}"
-        elif not any(trial.status < _FIRST_ERROR for trial in tried.trials):
-            statuses = sorted({trial.status for trial in tried.trials})
-            told = " or ".join(map(str, statuses))
+        elif not any(0 < trial.status < _FIRST_ERROR for trial in tried.trials):
+            told = " or ".join(sorted({_answer(trial) for trial in tried.trials}))
             yield f"{tried.route.name} answered {told}, however it was sent"
 
 
+def _answer(trial: Trial) -> str:
+    return str(trial.status or f"nothing ({trial.error})")
+
+
 def _lines(sight: Sight, frame: Frame, flows: list[_Flow]) -> Iterator[str]:
-    yield f"# A scenario for {_comment(frame.app)}, drafted from its routes and its source."
+    source = "its OpenAPI document" if frame.url else "its routes and its source"
+    yield f"# A scenario for {_comment(frame.target)}, drafted from {source}."
     yield "# It runs as it is; what only you know makes it better: names and passwords that can"
     yield "# log in, `expect` for what an answer must hold, `mine` for texts that are a user's."
     yield "version: 1"
-    yield f"name: {_text(frame.app)}"
+    yield f"name: {_text(frame.target)}"
     yield from _target(frame)
     yield "users:"
     yield "  visitor: true          # every flow is also sent without credentials"
     yield f"  vars: {_mapping(VARS)}"
     yield from _flow_lines(flows)
     yield f"workers: {json.dumps(list(frame.workers or suited(sight)))}"
-    yield f"load: {{requests: {frame.requests}}}"
+    yield f"load: {_load(frame)}"
     for key, values in (("shared", frame.shared), ("keeps", frame.keeps)):
         if values:
             yield f"{key}: {json.dumps(list(values))}"
     yield "expect: clean"
 
 
+def _load(frame: Frame) -> str:
+    if frame.rate is None:
+        return f"{{requests: {frame.requests}}}"
+    return f"{{rate: {_text(frame.rate)}, duration: {frame.duration_s:g}s}}"
+
+
 def _target(frame: Frame) -> Iterator[str]:
     yield "target:"
+    if frame.url:
+        yield "  kind: http             # to have it started for each run, add  start: COMMAND"
+        yield f"  url: {_text(frame.url)}"
+        if frame.ca is not None:
+            yield f"  ca: {_text(frame.ca)}"
+        return
     yield f"  app: {_text(frame.app)}"
     yield f"  path: [{_text(frame.path)}]"
     if frame.python is not None:

@@ -242,7 +242,14 @@ def _target(scenario: Scenario, cell: Cell) -> plans.Target:
     target = scenario.target
     if target.url is not None:
         host, port, prefix = server_words.place_of(target.url)
-        address = plans.Address(host, port, prefix, loopback_only=is_loopback(host))
+        address = plans.Address(
+            host,
+            port,
+            prefix,
+            loopback_only=is_loopback(host),
+            tls=server_words.is_https(target.url),
+            ca=str(_within(scenario, target.ca)) if target.ca is not None else "",
+        )
         return plans.Target(target.url, "http", address=address, connections=scenario.connections)
     own = cell.storage in (OWN_STORAGE, UNKNOWN_STORAGE)
     return plans.Target(

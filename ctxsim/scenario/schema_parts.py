@@ -68,7 +68,7 @@ SHARE_LIMIT: Schema = _text(r"\s*[<>]=?\s*[0-9]{1,3}(\.[0-9]{1,9})?\s*%\s*")
 SHARED: Schema = _text(rf"/[\s\S]*|{_DOTTED}:{_DOTTED}")
 PROBE: Schema = _text(rf"{_DOTTED}:{_DOTTED}")
 KEPT: Schema = _text(rf"{_DOTTED}(:{_DOTTED})?")
-URL: Schema = _text(r"\s*http://[^\s\u0000-\u001f\u007f]+\s*")
+URL: Schema = _text(r"\s*https?://[^\s\u0000-\u001f\u007f]+\s*")
 START: Schema = _text(r"[\s\S]*\S[\s\S]*")
 RATE: Schema = _text(r"\s*[0-9]{1,7}(\.[0-9]{1,6})?\s*/\s*(s|m)\s*")
 CONNECTION: Schema = {"enum": list(CONNECTIONS)}

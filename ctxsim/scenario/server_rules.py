@@ -9,7 +9,7 @@ from ctxsim.scenario import words
 from ctxsim.scenario.nodes import Mapping, Node, Place, Scalar, child, items_of
 from ctxsim.scenario.problems import at
 
-_OF_SERVER = ("url", "start", "wait")
+_OF_SERVER = ("url", "ca", "start", "wait")
 _OF_APPLICATION = ("app", "python", "path")
 _NO_FAULT = ("0", "0%")
 
@@ -62,6 +62,10 @@ def _of_server(root: Mapping, target: Mapping) -> Iterator[Problem]:
             "'target.env' is for what ctxsim starts; this server runs already",
             "remove it, or add  start: ...",
         )
+    url = target.values.get("url")
+    if "ca" in target.values and not (isinstance(url, Scalar) and url.text.startswith("https:")):
+        message = "'target.ca' is for servers that encrypt"
+        yield at(target.keys["ca"], message, "write  url: https://127.0.0.1:8443")
     for key in ("probes", "keeps"):
         if key in root.values:
             message = f"'{key}' is for what ctxsim imports: a server cannot be looked into"

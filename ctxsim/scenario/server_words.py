@@ -15,21 +15,19 @@ from ctxsim.scenario.words import CONTROL, WordError, clipped, did_you_mean, sho
 RATE = re.compile(r"(\d{1,7}(?:\.\d{1,6})?)\s*/\s*(s|m)")
 _SECONDS = {"s": 1.0, "m": 60.0}
 _HIGHEST_RATE = 1_000_000.0
-_DEFAULT_PORT = 80
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 # What a shell would read as its own; `start` is given to none.
 _OF_SHELL = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
 
 
 def url(value: object) -> str:
-    """Where a server listens: http, a host, perhaps a port and a path that all steps go below."""
+    """Where a server listens: a host, perhaps a port and a path that all steps go below."""
     split = _split(value)
     if split is None or split.scheme not in ("http", "https") or not split.hostname:
         raise WordError(
             f"must be the URL of a server, not {shown(value)}", "write http://127.0.0.1:8000"
         )
-    if split.scheme == "https":
-        raise WordError("cannot be https in this version", "name the server behind the proxy")
     if split.query or split.fragment or split.username is not None:
         raise WordError("can hold a host, a port and a path, no more", "write the rest in steps")
     return str(value).strip()
@@ -50,7 +48,13 @@ def _split(value: object) -> SplitResult | None:
 def place_of(text: str) -> tuple[str, int, str]:
     """Host, port and path prefix of a URL that `url` has read."""
     split = urlsplit(text)
-    return split.hostname or "", split.port or _DEFAULT_PORT, split.path.rstrip("/")
+    port = split.port or _DEFAULT_PORTS[split.scheme]
+    return split.hostname or "", port, split.path.rstrip("/")
+
+
+def is_https(text: str) -> bool:
+    """Whether a URL that `url` has read asks for encryption."""
+    return urlsplit(text).scheme == "https"
 
 
 def start(value: object) -> str:

@@ -74,8 +74,14 @@ class Target(Part):
     url: Url | None = Field(
         default=None,
         description="Where the server listens, for `kind: http`: a host of this machine, a port, "
-        "and perhaps a path that all steps go below.",
+        "and perhaps a path that all steps go below; `https://` where it encrypts.",
         examples=["http://127.0.0.1:8000"],
+    )
+    ca: Filled | None = Field(
+        default=None,
+        description="A file of certificates (PEM) that are trusted besides the system's, for an "
+        "`https` URL.",
+        examples=["./ca.pem"],
     )
     start: Command | None = Field(
         default=None,

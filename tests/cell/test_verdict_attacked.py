@@ -336,7 +336,8 @@ def app(environ, start_response):
     tag = environ["QUERY_STRING"].encode()
     known, last[0] = last[0], tag
     name = environ["PATH_INFO"].strip("/")
-    headers = [("Content-Encoding", name)] if name in ("gzip", "deflate") else []
+    coding = name.removeprefix("raw-")
+    headers = [("Content-Encoding", coding)] if coding in ("gzip", "deflate") else []
     start_response("200 OK", headers)
     return [WAYS[name](known)]
 
@@ -349,11 +350,12 @@ WAYS = {
     "torn": lambda tag: tag[:12] + b"0" + tag[13:],
     "gzip": lambda tag: gzip.compress(tag),
     "deflate": lambda tag: zlib.compress(tag),
+    "raw-deflate": lambda tag: zlib.compress(tag)[2:-4],
 }
 """
 
 
-@pytest.mark.parametrize("way", ["gzip", "deflate"])
+@pytest.mark.parametrize("way", ["gzip", "deflate", "raw-deflate"])
 def test_a_value_is_found_in_a_compressed_body(application, way):
     """As its Content-Encoding says."""
     lived = live(

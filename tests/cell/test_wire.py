@@ -131,6 +131,9 @@ def test_who_waits_too_long_gives_up() -> None:
         theirs.send(b"HTTP/1.1 200 OK\r\n")
         with pytest.raises(TimeoutError):
             Reader(ours, 0.05, nothing).response("GET")
+        # Who can be asked again is given less time than its connection.
+        with pytest.raises(TimeoutError):
+            Reader(ours, 3600.0, nothing).response("GET", timeout_s=0.05)
 
 
 def test_a_request_is_written_line_by_line() -> None:

@@ -57,7 +57,8 @@ def test_check_writes_json_also_where_the_target_is_missing(call):
 @pytest.mark.parametrize(
     "words",
     [
-        ("check", "http://localhost:8000"),
+        ("doctor", "http://localhost:8000"),
+        ("check", "http://shop.invalid"),
         ("check", "shown:app", "--budget", "soon"),
         ("check", "shown:app", "--report", "paper=x"),
         ("check",),

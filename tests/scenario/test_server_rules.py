@@ -48,7 +48,8 @@ def test_what_needs_an_import_is_refused(line: str) -> None:
 
 TARGETS = {
     "{kind: http}": "'target.url' is missing",
-    "{kind: http, url: 'https://localhost'}": "cannot be https in this version",
+    "{kind: http, url: 'http://localhost', ca: ca.pem}": "is for servers that encrypt",
+    "{app: 'shop:app', ca: ca.pem}": "'target.ca' is for servers",
     "{kind: http, url: 'ftp://localhost'}": "must be the URL of a server",
     "{kind: http, url: '127.0.0.1:80'}": "must be the URL of a server",
     "{kind: http, url: 'http://localhost:99999'}": "must be the URL of a server",
@@ -119,6 +120,7 @@ def test_a_command_line_cannot_ask_for_what_a_file_cannot_say() -> None:
     [
         ("http://127.0.0.1:8000", ("127.0.0.1", 8000, "")),
         ("http://localhost", ("localhost", 80, "")),
+        ("https://localhost", ("localhost", 443, "")),
         ("http://[::1]:81/shop/", ("::1", 81, "/shop")),
     ],
 )

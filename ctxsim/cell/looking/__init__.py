@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from ctxsim.cell.history import Where
-from ctxsim.cell.looking import finding
+from ctxsim.cell.looking import finding, served
 from ctxsim.cell.looking.found import Found
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.paths import is_filled, likely_paths
@@ -24,8 +24,10 @@ from ctxsim.cell.looking.surroundings import facts
 from ctxsim.cell.looking.suspects import notes_of
 from ctxsim.cell.looking.trials import Trials
 from ctxsim.cell.messages import Message
+from ctxsim.cell.open_load import Evenly
 from ctxsim.cell.plan import Look, Plan, Workers
 from ctxsim.cell.sights import NO_SUCH_PAGE, Note, Read, Route, Sight
+from ctxsim.cell.targets.http import Http
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers import models
 from ctxsim.cell.workers.carry import Crew
@@ -46,31 +48,25 @@ def settled(plan: Plan) -> Plan:
 class Looking:
     """One look: it takes the place of the crew's traffic, and knows what it saw at the end."""
 
-    def __init__(self, plan: Plan, crew: Crew, say: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        crew: Crew,
+        say: Callable[[Message], None],
+        sleep: Callable[[float], None],
+    ) -> None:
         assert plan.look is not None
-        sources = application_sources()
-        framework, found = found_routes()
-        names = Names(sources)
-        told = _routes(found, names)
-        if told:
-            routes = [*told, *_besides(told, sources)]
-        else:
-            routes = [*_pages(plan, names), *_guessed(sources, plan.look)]
-        common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
-        kind = crew.target.facts["kind"]
         loops = Loops()
-        # An asynchronous application is itself carried by a loop.
-        if kind != "asgi":
-            loops.watch()
-        self._seen = Sight(
-            plan.target.app,
-            kind,
-            framework,
-            notes=_notes(sources) if plan.look.doctor else (),
-            facts=tuple(facts(crew.target.facts).items()) if plan.look.doctor else (),
-        )
+        if isinstance(crew.target, Http):
+            self._seen, routes, common = _of_server(plan, plan.look, crew.target)
+        else:
+            self._seen, routes, common = _of_application(plan, plan.look, crew)
+            # An asynchronous application is itself carried by a loop.
+            if self._seen.kind != "asgi":
+                loops.watch()
+        rate_per_s = plan.load.rate_per_s
         self.trials = Trials(
-            [] if plan.look.doctor else [*routes, NO_SUCH_PAGE],
+            [] if plan.look.doctor or self._seen.undocumented else [*routes, NO_SUCH_PAGE],
             common,
             plan.look,
             session=(crew.target.session_cookie, *_OWN_COOKIES),
@@ -78,10 +74,41 @@ class Looking:
             loops=loops,
             clock=crew.clock,
             say=say,
+            pace=None if rate_per_s is None else Evenly(rate_per_s, crew.clock, sleep),
         )
 
     def sight(self) -> dict[str, Any]:
         return self.trials.sight(self._seen)
+
+
+def _of_server(plan: Plan, look: Look, target: Http) -> tuple[Sight, list[Route], Iterable[Read]]:
+    """What is known of a server before it is tried: what its document tells."""
+    described = served.described(target, plan, look)
+    sight = Sight(plan.target.app, "http", "OpenAPI", undocumented=described.missing)
+    return sight, list(described.routes), []
+
+
+def _of_application(
+    plan: Plan, look: Look, crew: Crew
+) -> tuple[Sight, list[Route], Iterable[Read]]:
+    """What is known of an application before it is tried, and what all its routes read."""
+    sources = application_sources()
+    framework, found = found_routes()
+    names = Names(sources)
+    told = _routes(found, names)
+    if told:
+        routes = [*told, *_besides(told, sources)]
+    else:
+        routes = [*_pages(plan, names), *_guessed(sources, look)]
+    common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
+    sight = Sight(
+        plan.target.app,
+        crew.target.facts["kind"],
+        framework,
+        notes=_notes(sources) if look.doctor else (),
+        facts=tuple(facts(crew.target.facts).items()) if look.doctor else (),
+    )
+    return sight, [] if look.doctor else routes, common
 
 
 def _notes(sources: list[Source]) -> tuple[Note, ...]:

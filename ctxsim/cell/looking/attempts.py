@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from ctxsim.cell.sights import Read, Route
 USER, NUMBER, CANARY = "{user.canary}", "{user.number}", "{canary}"
 # The variables that these steps need.
 VARS = (("number", "{n}"),)
-_UUID = "00000000-0000-4000-8000-000000000001"
+UUID = "00000000-0000-4000-8000-000000000001"
 _OF_USER = re.compile(
     r"(^|[-_. ])(x-)?(user|username|name|login|e?mail|tenant|account|uid|owner|who|customer|member"
     r"|client|org|organi[sz]ation|company|subject|identity|principal|actor|author|team"
@@ -126,7 +127,8 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
 
 def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
     """The route with each text that its source compares with, in a read or in its path."""
-    for one, word in [(read, word) for read in reads for word in read.words][:_MOST_WORDS]:
+    compared = [read for read in reads if read.kind != "value"]
+    for one, word in [(read, word) for read in compared for word in read.words][:_MOST_WORDS]:
         if (_CHOICE if one.kind == "choice" else _NAME).fullmatch(word):
             yield _step(route, reads, body or _body_of(one), auth, {one: word})
     if CANARY in route.path:
@@ -137,7 +139,8 @@ def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> 
 
 def _with_likely(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
     """The route with all the texts that names suggest, in its reads and in its path."""
-    suggested = {read: texts for read in reads if (texts := likely(read.name))}
+    free = [read for read in reads if read.kind != "value"]
+    suggested = {read: texts for read in free if (texts := likely(read.name))}
     paths = route.likely or (route.path,) * HOW_MANY
     if suggested or route.likely:
         for nth, path in enumerate(paths):
@@ -185,7 +188,7 @@ def _step(
         return words[read] if read in words else _text(read)
 
     query = [(read.name, text(read)) for read in reads if read.place == "query"]
-    path = route.path.replace("{user.uuid}", _UUID)
+    path = route.path.replace("{user.uuid}", UUID)
     cookies = [f"{read.name}={text(read)}" for read in reads if read.place == "cookie"]
     headers = [(read.name, text(read)) for read in reads if read.place == "header"]
     if not any(name.lower() == _TRACE[0].lower() for name, _ in headers):
@@ -196,9 +199,9 @@ def _step(
         headers.append(("Authorization", f"Bearer {USER}"))
     inside = [read for read in reads if read.place == body]
     fields = {read.name: text(read) for read in inside}
-    members = {read.name: words.get(read, _value(read)) for read in inside}
+    members = {read.name: words.get(read, value_of(read)) for read in inside}
     holds_canary = CANARY in path or any(value == CANARY for _, value in query)
-    if not holds_canary and not any(_value(read) == CANARY for read in inside):
+    if not holds_canary and not any(value_of(read) == CANARY for read in inside):
         query.append((_TAG, CANARY))
     return Step(
         name="",
@@ -216,7 +219,11 @@ def _query(pairs: list[tuple[str, str]]) -> str:
     return "?" + "&".join(f"{quote_plus(name)}={value}" for name, value in pairs) if pairs else ""
 
 
-def _value(read: Read) -> Json:
+def value_of(read: Read) -> Json:
+    """What is sent for a name that may be anything of its kind; placeholders are still in it."""
+    if read.kind == "value":
+        known: Json = json.loads(read.words[0])
+        return known
     if read.kind == "choice":
         return read.words[0]
     if read.kind != "text":
@@ -231,5 +238,7 @@ def _value(read: Read) -> Json:
 def _text(read: Read) -> str:
     if read.kind == "int" and _tells_user(read):
         return NUMBER
-    value = _value(read)
+    value = value_of(read)
+    if isinstance(value, list | dict):
+        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,6 +12,7 @@ from ctxsim.cell.looking.attempts import VARS, Attempt, as_json, attempts
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
+from ctxsim.cell.open_load import Evenly
 from ctxsim.cell.plan import Look
 from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
@@ -61,6 +62,7 @@ class Trials:
         loops: Loops,
         clock: Callable[[], float],
         say: Callable[[Message], None],
+        pace: Evenly | None = None,
     ) -> None:
         common = tuple(common)
         self._look = look
@@ -81,6 +83,7 @@ class Trials:
         self._loops = loops
         self._looping = ""
         self._clock = clock
+        self._pace = pace
         self._deadline = float("inf")
         self._say = say
         self._under_way: dict[int, tuple[_Course, Attempt]] = {}
@@ -111,6 +114,8 @@ class Trials:
         """The next attempt as a request; None when all were sent, or when the time is over."""
         course = next((each for each in self._order if each.left), None)
         course = course or next((each for each in self._order if each.tries_again()), None)
+        if course is not None and self._pace is not None:
+            self._pace.wait()
         if course is None or self._clock() >= self._deadline:
             return None
         attempt = course.left.popleft()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import select
 import socket
 import struct
 import threading
 from collections import deque
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ctxsim.cell.plan import Address
@@ -31,8 +31,13 @@ Place = tuple[Any, ...]
 class Connection:
     """One connection, whose requests are answered in the order in which they were sent.
 
-    `users` counts the requests that hold it; it is changed by `Connections` alone.
+    `users` counts the requests that hold it; it is changed by `Connections` alone. `nothing_yet`
+    are the errors by which a socket says that there is nothing to read, `ended` those by which it
+    says that the other side has hung up.
     """
+
+    nothing_yet: tuple[type[OSError], ...] = (BlockingIOError,)
+    ended: tuple[type[OSError], ...] = ()
 
     def __init__(self, sock: socket.socket, reader: Reader) -> None:
         self.sock = sock
@@ -43,7 +48,7 @@ class Connection:
         # Whether others may send on it before the last answer has come, and whether it has ended.
         self.is_open = self.broken = False
         self._turn = threading.Condition()
-        self._sent = self._received = 0
+        self._sent = self._received = self._waiting = 0
 
     def send(self, data: bytes) -> int:
         """Send one whole request; gives its place among those of the connection."""
@@ -51,27 +56,42 @@ class Connection:
             place = self._sent
             self._sent += 1
             self.used += 1
-            self.sock.sendall(data)
+            try:
+                self.sock.sendall(data)
+            except self.ended as error:
+                raise ConnectionResetError(str(error)) from error
         return place
 
-    def receive(self, place: int, method: str, *, slow: bool = False) -> Received:
-        """The answer to the request at `place`, after the answers to those before it."""
-        with self._turn:
-            while self._received < place and not self.broken:
-                self._turn.wait()
-            is_next = self._received == place
-        if not is_next:
-            raise ClosedError(begun=False)
+    def receive(
+        self, place: int, method: str, *, slow: bool = False, timeout_s: float | None = None
+    ) -> Received:
+        """The answer to the request at `place`, after the answers to those before it.
+
+        `timeout_s` counts from when it is the next one to be answered.
+        """
+        if self._received != place:
+            self._wait_for(place)
         try:
-            received = self.reader.response(method, slow=slow)
+            received = self.reader.response(method, slow=slow, timeout_s=timeout_s)
         except BaseException:
             self.give_up()
             raise
-        with self._turn:
-            self._received += 1
-            self.broken = self.broken or not received.stays
-            self._turn.notify_all()
+        self.broken = self.broken or not received.stays
+        self._received += 1
+        # Who waits has said so before looking at how many were received: none is forgotten.
+        if self._waiting:
+            with self._turn:
+                self._turn.notify_all()
         return received
+
+    def _wait_for(self, place: int) -> None:
+        with self._turn:
+            self._waiting += 1
+            while self._received < place and not self.broken:
+                self._turn.wait()
+            self._waiting -= 1
+        if self._received != place:
+            raise ClosedError(begun=False)
 
     def give_up(self) -> None:
         """Nothing more is sent on it; who waits for an earlier answer may still get it.
@@ -94,13 +114,11 @@ class Connection:
         """What came on it while no answer was awaited; None where it can be used again."""
         if self.reader.unread:
             return self.reader.unread
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        if not poll.poll(0):
-            return None
         self.sock.setblocking(False)
         try:
             return self.sock.recv(65536)
+        except self.nothing_yet:
+            return None
         except OSError:
             return b""
 
@@ -112,6 +130,9 @@ class Connections:
         self, address: Address, timeout_s: float, pause: Callable[[], object], told: str
     ) -> None:
         self._places = _resolved(address, told)
+        self._address = address
+        self._told = told
+        self._tls = _tls(address, told)
         self._timeout_s = timeout_s
         self._pause = pause
         self._idle: deque[Connection] = deque()
@@ -132,7 +153,24 @@ class Connections:
                 break
         else:
             sock = self._connected(*self._places[-1])
-        return Connection(sock, Reader(sock, self._timeout_s, self._pause))
+        connection = Connection(sock, Reader(sock, self._timeout_s, self._pause))
+        if self._tls is not None:
+            module, _ = self._tls
+            connection.nothing_yet, connection.ended = module.NOTHING_YET, module.ENDED
+        return connection
+
+    def greet(self) -> None:
+        """See whether the server is one to be trusted; raises TargetError where it is not.
+
+        Whether it can be reached at all is another question.
+        """
+        if self._tls is None:
+            return
+        try:
+            self.fresh().close()
+        except OSError as error:
+            if (refused := self._tls[0].refused(error, self._told)) is not None:
+                raise refused from error
 
     def _connected(self, family: socket.AddressFamily, place: Place) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -141,6 +179,9 @@ class Connections:
             sock.connect(place)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(self._timeout_s)
+            if self._tls is not None:
+                module, context = self._tls
+                sock = module.secured(sock, context, self._address.host)
         except BaseException:
             sock.close()
             raise
@@ -200,6 +241,15 @@ class Connections:
     def _hold(self, connection: Connection) -> None:
         with self._lock:
             self._busy[connection] = None
+
+
+def _tls(address: Address, told: str) -> tuple[ModuleType, Any] | None:
+    """What encrypts, and with which trust; None where nothing does."""
+    if not address.tls:
+        return None
+    from ctxsim.cell.targets import tls  # noqa: PLC0415 - sockets have to be patched before
+
+    return tls, tls.context_of(address, told)
 
 
 def may_be_pipelined(request: Request) -> bool:

@@ -7,6 +7,7 @@ shapes, and clients leave. What is carried alone goes by a connection of its own
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -18,6 +19,7 @@ from ctxsim.cell.targets.bodies import shaped, shapes_of
 from ctxsim.cell.targets.connections import Connection, Connections, may_be_pipelined
 from ctxsim.cell.targets.wire import ClosedError, NoResponseError, Received
 from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.inside import Inside, View
 from ctxsim.cell.witness.wire import Wire
 
@@ -26,7 +28,7 @@ _TIMEOUT_S = 20.0
 _SIP_PAUSE_S = 0.001
 # Of 256 requests, so many...
 _OF = 256
-_PIPELINED, _ALONE, _SLOW, _SHAPED = 64, 96, 12, 80
+_PIPELINED, _ALONE, _SLOW, _SHAPED = 64, 32, 12, 80
 # Draws once more from what was drawn (Knuth's multiplicative hashing).
 _SPREAD = 2654435761
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -39,6 +41,9 @@ _AMID, _BEFORE, _WITHIN, _AFTER = range(4)
 _OURS = frozenset({"content-length", "transfer-encoding", "connection"})
 # So often does a server leave pipelined requests unanswered before no more are sent.
 _PATIENCE = 4
+# A pipelined request can be sent again. So it is given up after so many times what the slowest
+# answer took, and not sooner than after a second.
+_SLOWER, _LEAST_S = 10, 1.0
 
 
 class LostError(Exception):
@@ -50,8 +55,10 @@ class Http:
 
     view: View | None = None
     session_cookie = "session"
-    # What judges its connections; to be put here before the first request.
+    # What judges its connections, and what knows earlier runs; to be put here before the first
+    # request.
     wire: Wire
+    earlier: Earlier
 
     def __init__(self, plan: Plan, sleep: Callable[[float], None]) -> None:
         target = plan.target
@@ -62,18 +69,27 @@ class Http:
         self._ways = frozenset(target.connections)
         self._shares = not alone and "shared" in self._ways
         self._pipelines = self._shares and "pipelined" in self._ways and plan.workers.in_flight > 1
+        # One thread cannot send on an encrypted connection while another one reads from it.
+        self._clock = time.perf_counter
+        self._unpipelined = self._pipelines and self._address.tls
+        self._pipelines = self._pipelines and not self._address.tls
         # How many requests were answered that were sent behind another one; how many were not.
         self.pipelined = self._unanswered = 0
+        # How many were not answered, though their connections stayed.
+        self._silent = 0
+        # How long the slowest answer took to a request that waited behind no other one.
+        self._slowest_s = 0.0
         # How many requests were lost with a shared connection.
         self.lost = 0
         # Why requests got no answer at all, and how many.
         self.unanswered: Counter[str] = Counter()
         self.facts = {"kind": "http", "app": target.app}
-        timeout_s = min(_TIMEOUT_S, max(1.0, plan.stall_s * 2 / 3))
+        self._timeout_s = min(_TIMEOUT_S, max(1.0, plan.stall_s * 2 / 3))
         self._connections = Connections(
-            self._address, timeout_s, partial(sleep, _SIP_PAUSE_S), target.app
+            self._address, self._timeout_s, partial(sleep, _SIP_PAUSE_S), target.app
         )
         self._connections.on_unasked = lambda data: self.wire.unasked(data)
+        self._connections.greet()
 
     def watch(self, inside: Inside) -> None:
         """Nothing can be told of the inside of another process."""
@@ -82,8 +98,15 @@ class Http:
         """Close what is idle, and see whether more came than was asked for; gives remarks."""
         self._connections.close()
         self.wire.finish()
+        if self._unpipelined:
+            yield "by https no requests were pipelined"
         if self._unanswered and not self.pipelined:
             yield "the server answers no pipelined requests; they were sent again"
+        elif self._silent:
+            yield (
+                f"the server left {self._silent:,} of {self._silent + self.pipelined:,} pipelined "
+                "requests without an answer; they were sent again"
+            )
         if self.lost:
             yield (
                 f"{self.lost:,} requests got no answer, because the server had ended a connection "
@@ -92,6 +115,20 @@ class Http:
         if refused := self.wire.refused():
             told = "; ".join(refused)
             yield f"not judged, because it is answered otherwise than a plain body: {told}"
+
+    def fetch(self, path: str, accept: str) -> Received:
+        """What is answered to a GET of nobody's; raises NoResponseError and OSError."""
+        connection = self._connections.fresh()
+        try:
+            headers = [
+                ("Host", self._address.authority),
+                ("Accept", accept),
+                ("Connection", "close"),
+            ]
+            place = connection.send(bytes_of.head("GET", self._address.prefix + path, headers))
+            return connection.receive(place, "GET")
+        finally:
+            connection.close()
 
     def send(self, request: Request) -> Generator[None, None, Response]:
         # A client waits inside of its socket, which lets others run where that is patched.
@@ -185,20 +222,31 @@ class Http:
                 raise LostError from error
             raise ClosedError(begun=False) from error
         connection.is_open = not request.shape and not slow
-        return connection.receive(place, request.prepared.step.method, slow=slow)
+        started = self._clock()
+        received = connection.receive(place, request.prepared.step.method, slow=slow)
+        if (elapsed_s := self._clock() - started) > self._slowest_s:
+            self._slowest_s = elapsed_s
+        return received
+
+    @property
+    def _patience_s(self) -> float:
+        """How long a pipelined request may wait, once those before it have their answers."""
+        return min(self._timeout_s, max(_LEAST_S, _SLOWER * self._slowest_s))
 
     def _pipelined(self, request: Request) -> Received | None:
         """Behind a request that has no answer yet; None where there is none, or it failed."""
-        if not self.pipelined and self._unanswered >= _PATIENCE:
+        if self._silent >= _PATIENCE or (not self.pipelined and self._unanswered >= _PATIENCE):
             self._pipelines = False
         if not self.wire.knows(request) or (connection := self._connections.joined()) is None:
             return None
         connection.line.send(request)
         try:
             place = connection.send(self._data(request, close=False))
-            received = connection.receive(place, request.prepared.step.method)
+            method, timeout_s = request.prepared.step.method, self._patience_s
+            received = connection.receive(place, method, timeout_s=timeout_s)
         except (ClosedError, OSError) as error:
             connection.give_up()
+            self._silent += isinstance(error, TimeoutError)
             if isinstance(error, ClosedError) and error.begun:
                 raise
             # The connection ended with the answer before: whoever pipelines has to send again.

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _CHUNK_BYTES = 64 * 1024
 # What a slow reader takes at a time, so many times; then it reads on as others do.
@@ -41,6 +42,18 @@ class Received:
     reason: str
     headers: list[tuple[str, str]]
     body: bytes
+    stays: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a response, and what it says of how long the response is."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    is_chunked: bool
+    length: str | None
     stays: bool
 
 
@@ -77,40 +90,43 @@ class Reader:
         if not self._kept:
             self._more()
 
-    def response(self, method: str, *, slow: bool = False) -> Received:
+    def response(
+        self, method: str, *, slow: bool = False, timeout_s: float | None = None
+    ) -> Received:
         """The response to the oldest request that has none yet, which was sent with `method`.
 
-        Raises NoResponseError, and OSError as sockets do (TimeoutError after the timeout).
+        Raises NoResponseError, and OSError as sockets do (TimeoutError after the timeout, which is
+        the reader's own unless another one is given).
         """
-        self._begin(slow=slow)
+        self._begin(slow=slow, timeout_s=timeout_s)
         # What comes before the head and after the body is for the client as well.
         besides: list[tuple[str, str]] = []
         while True:
-            version, status, reason, headers = self._head()
-            if status // 100 != _INFORMATIONAL or status == _SWITCHING:
+            head = self._head()
+            if head.status // 100 != _INFORMATIONAL or head.status == _SWITCHING:
                 break
-            besides += headers
-        fields = _fields(headers)
-        stays = _stays(version, fields.get("connection", ""))
-        if method == "HEAD" or status in _WITHOUT_BODY:
-            return Received(status, reason, [*headers, *_named(besides)], b"", stays)
-        if "chunked" in fields.get("transfer-encoding", "").lower():
+            besides += head.headers
+        stays = head.stays
+        if method == "HEAD" or head.status in _WITHOUT_BODY:
+            body = b""
+        elif head.is_chunked:
             body = self._chunked(besides)
-        elif "content-length" in fields:
-            body = self._take(_length(fields["content-length"]))
+        elif head.length is not None:
+            body = self._take(_length(head.length))
         else:
             body, stays = self._rest(), False
-        return Received(status, reason, [*headers, *_named(besides)], body, stays)
+        headers = [*head.headers, *_named(besides)]
+        return Received(head.status, head.reason, headers, body, stays)
 
-    def _begin(self, *, slow: bool) -> None:
-        self._deadline = self._clock() + self._timeout_s
+    def _begin(self, *, slow: bool, timeout_s: float | None = None) -> None:
+        self._deadline = self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
         self._sips = _SIPS if slow else 0
 
     def _more(self) -> None:
         """Take what comes next; raises ClosedError at the end."""
         left_s = self._deadline - self._clock()
         if left_s <= 0:
-            raise TimeoutError(f"no whole response within {self._timeout_s:g} s")
+            raise TimeoutError("no whole response in time")
         self._sock.settimeout(left_s)
         wanted = _CHUNK_BYTES
         if self._sips:
@@ -125,24 +141,14 @@ class Reader:
             raise ClosedError(begun=bool(self._kept))
         self._kept += data
 
-    def _head(self) -> tuple[str, int, str, list[tuple[str, str]]]:
+    def _head(self) -> Head:
         while (end := self._kept.find(b"\r\n\r\n")) < 0:
             if len(self._kept) > _LONGEST_HEAD:
                 raise NoResponseError("the head of a response has no end")
             self._more()
-        first, *lines = self._kept[:end].decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
-        number, _, reason = rest.partition(" ")
-        if not version.startswith("HTTP/1.") or not (number.isdigit() and len(number) == 3):  # noqa: PLR2004 - three digits, RFC 9112, 4
-            raise NoResponseError(_BAD_LINE.format(first[:60]))
-        headers = []
-        for line in lines:
-            name, colon, value = line.partition(":")
-            if not colon or not name:
-                raise NoResponseError(_BAD_LINE.format(line[:60]))
-            headers.append((name, value.strip(" \t")))
+        head = read_head(bytes(self._kept[:end]))
         del self._kept[: end + 4]
-        return version, int(number), reason, headers
+        return head
 
     def _line(self) -> bytes:
         while (end := self._kept.find(b"\r\n")) < 0:
@@ -205,6 +211,32 @@ class Reader:
             self._more()
         except ClosedError:
             raise ClosedError(begun=True) from None
+
+
+# Most heads of a server are the same, but for the time, which changes once in a second.
+@lru_cache(maxsize=64)
+def read_head(data: bytes) -> Head:
+    """The head of a response, without the empty line at its end; raises NoResponseError."""
+    first, *lines = data.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    number, _, reason = rest.partition(" ")
+    if not version.startswith("HTTP/1.") or not (number.isdigit() and len(number) == 3):  # noqa: PLR2004 - three digits, RFC 9112, 4
+        raise NoResponseError(_BAD_LINE.format(first[:60]))
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name:
+            raise NoResponseError(_BAD_LINE.format(line[:60]))
+        headers.append((name, value.strip(" \t")))
+    fields = _fields(headers)
+    return Head(
+        int(number),
+        reason,
+        tuple(headers),
+        is_chunked="chunked" in fields.get("transfer-encoding", "").lower(),
+        length=fields.get("content-length"),
+        stays=_stays(version, fields.get("connection", "")),
+    )
 
 
 def _fields(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

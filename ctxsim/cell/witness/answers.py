@@ -15,6 +15,7 @@ from ctxsim.cell.plan import Json, Plan
 from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.alone import Examiner
+from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import plain_body, unbroken
 from ctxsim.cell.witness.record import Record
@@ -33,6 +34,8 @@ _USUAL_TYPES = frozenset(
     for charset in ("", "; charset=utf-8")
 )
 _REQUEST_ID = "header x-request-id"
+# Neither a word nor base64 goes on across it.
+_APART = b" \n "
 _MISSING = object()
 _CODED_SESSION = re.compile(rb"\.?[A-Za-z0-9_-]{4,}")
 
@@ -131,6 +134,7 @@ class Answers:
         session_cookie: str,
         alone: Examiner | None = None,
         wire: Wire | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self._marks = marks
         self._owner = owner
@@ -141,10 +145,13 @@ class Answers:
         self._alone = alone
         # Knows what requests to a server have to do with each other on their connections.
         self._wire = wire
+        self._earlier = earlier
 
     def examine(self, request: Request, response: Response, tally: Tally) -> bool:
         """Compare one response with its request; False where an expectation was broken."""
         body = plain_body(response.body, response.headers)
+        if self._earlier is not None and not self._owner.is_shared_route(request):
+            self._earlier.look(request, body)
         found = self._compare(request, response, body)
         compared, told = found.compared, found.told
         if self._wire is not None and self._wire.is_trial(request) and not request.faulted:
@@ -188,7 +195,7 @@ class Answers:
         compared = told = gave_back = False
         every: list[Mark] = []
         foreign: list[tuple[Mark, str, bytes]] = []
-        for place, data in self._pieces(response, body):
+        for place, data in self._pieces(response, body, own):
             others, has_own = self._marks.beside(data, own)
             if request.tagged and place.lower() == _REQUEST_ID:
                 # What only sends a header back says nothing of the answer.
@@ -217,9 +224,19 @@ class Answers:
             note()
         return _Compared(compared or misplaced, told or misplaced, misplaced, gave_back)
 
-    def _pieces(self, response: Response, body: bytes) -> Iterator[tuple[str, bytes]]:
+    def _pieces(self, response: Response, body: bytes, own: str) -> Iterator[tuple[str, bytes]]:
+        """Where marks may be: the body, and of the head what holds any."""
         if body:
             yield "body", unbroken(body)
+        head = list(self._of_head(response))
+        if len(head) > 1:
+            # Most heads hold nothing, which one look at all of them together tells.
+            others, has_own = self._marks.beside(_APART.join([data for _, data in head]), own)
+            if not others and not has_own:
+                return
+        yield from head
+
+    def _of_head(self, response: Response) -> Iterator[tuple[str, bytes]]:
         if response.reason:
             yield "status line", response.reason.encode("latin-1", "replace")
         for name, value in response.headers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import contextlib
 import html
 import json
 import re
@@ -22,9 +23,13 @@ _DIGITS_AS_A = bytes(ord("a" if chr(byte) in _CODED_DIGITS else " ") for byte in
 _RUN = b"a" * 20
 _SOFT = (b"<wbr", b"&shy;", b"&#173;", b"&#8203;", b"\xc2\xad", b"\xe2\x80\x8b")
 _SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8b")
+_FIRST_OF_SOFT = re.compile(rb"[<&\xc2\xe2]")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _USUAL_CHARSET = "; charset=utf-8"
 _ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out which
+_NO_HEADER = -15
+# What is called deflate is in zlib's format (RFC 9110, 8.4.1.2); some servers leave that out.
+_FORMATS = {"gzip": (_ANY_ZLIB_HEADER,), "deflate": (_ANY_ZLIB_HEADER, _NO_HEADER)}
 _MOST_INFLATED = 64 * 1024 * 1024
 
 
@@ -93,7 +98,8 @@ def unbroken(body: bytes) -> bytes:
 
     A reader does not see them: `<wbr>`, soft hyphens, and spaces without a width.
     """
-    if not any(each in body for each in _SOFT):
+    # Most bodies have none of the letters that these begin with, and are looked through in C alone.
+    if _FIRST_OF_SOFT.search(body) is None or not any(each in body for each in _SOFT):
         return body
     return body + b"\n" + _SOFT_BREAK.sub(b"", body)
 
@@ -126,18 +132,19 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
     for name, value in headers:
         kind = name.lower()
         if kind == "content-encoding" and value.lower() in ("gzip", "deflate"):
-            body = _inflated(body)
+            body = _inflated(body, *_FORMATS[value.lower()])
         elif kind == "content-type" and not value.endswith(_USUAL_CHARSET):
             charset = _CHARSET.search(value)
             body = body if charset is None else _in_utf8(body, charset[1])
     return body
 
 
-def _inflated(body: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(_ANY_ZLIB_HEADER).decompress(body, _MOST_INFLATED)
-    except zlib.error:
-        return body
+def _inflated(body: bytes, *formats: int) -> bytes:
+    """A body as the first of zlib's formats reads it; as it is where none does."""
+    for each in formats:
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(each).decompress(body, _MOST_INFLATED)
+    return body
 
 
 def _in_utf8(body: bytes, charset: str) -> bytes:

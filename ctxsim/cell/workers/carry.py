@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -193,12 +193,26 @@ class Carrier:
                     carried.throw(killed)
 
     def _count_latency(self, seconds: float) -> None:
-        us = int(seconds * 1e6)
-        if us >= _FINE_US:
-            digits = len(str(us)) - 3
-            us -= us % 10**digits
+        us = _rounded_us(seconds)
         latency = self.tally.latency_us
         latency[us] = latency.get(us, 0) + 1
+
+
+def _rounded_us(seconds: float) -> int:
+    us = int(seconds * 1e6)
+    return us if us < _FINE_US else us - us % 10 ** (len(str(us)) - 3)
+
+
+def waited(waits_s: Iterable[tuple[float, int]]) -> Tally:
+    """A tally of requests that were never sent: nothing is known of them but how long they waited.
+
+    Each wait, in seconds, stands beside the number of those who waited for so long.
+    """
+    tally = Tally()
+    for seconds, count in waits_s:
+        us = _rounded_us(max(0.0, seconds))
+        tally.latency_us[us] = tally.latency_us.get(us, 0) + count
+    return tally
 
 
 def new_baseline() -> Context:

@@ -21,6 +21,7 @@ from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.background import Background
 from ctxsim.cell.witness.census import Census
+from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.escapes import Escapes
 from ctxsim.cell.witness.inside import Inside
 from ctxsim.cell.witness.learning import Learner
@@ -31,7 +32,7 @@ from ctxsim.cell.witness.probes import Probes
 from ctxsim.cell.witness.record import Current, Record
 from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.witness.wire import Wire
-from ctxsim.cell.workers.carry import Crew
+from ctxsim.cell.workers.carry import Crew, waited
 from ctxsim.cell.workers.ended import Ended
 from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
 from ctxsim.errors import UnsuitedError
@@ -90,6 +91,7 @@ def carry_all(crew: Crew, model: Model) -> None:
 def finish(crew: Crew) -> Iterator[str]:
     """End what a load has left open, once all was sent; gives what is to be told of it."""
     if isinstance(crew.traffic, OpenTraffic):
+        crew.tallies.append(waited(crew.traffic.unsent_s()))
         yield from crew.traffic.missed()
     if isinstance(crew.target, Http):
         yield from crew.target.close()
@@ -99,6 +101,7 @@ def doubts(crew: Crew) -> Iterator[str]:
     """Why what was sent to a server tells too little."""
     if not isinstance(crew.target, Http):
         return
+    yield from crew.target.earlier.doubts()
     sent = sum(each.requests for each in crew.tallies)
     if crew.target.lost > _MOST_LOST * sent:
         yield f"{crew.target.lost:,} of {sent:,} requests were lost with connections that ended"
@@ -155,7 +158,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     traffic = _traffic(plan, model.pause(native), is_asgi=is_asynchronous(target))
     marks = Marks(plan, len(traffic.users), lambda: traffic.latest)
     record = Record(channel.say, native.allocate_lock())
-    wire = _wire(target, plan, record, marks)
+    wire, earlier = _wire(target, plan, record, marks), _earlier(target, plan)
     origins = Origins(plan, marks, record, current, native.allocate_lock)
     record.on_early = record.on_early if plan.is_remote else origins.search
     owner = Owner(plan, traffic, marks, importing.resolve)
@@ -180,7 +183,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         plan=plan,
         target=target,
         traffic=traffic,
-        answers=Answers(marks, owner, record, target.session_cookie, examiner, wire),
+        answers=Answers(marks, owner, record, target.session_cookie, examiner, wire, earlier),
         residue=residue,
         origins=origins,
         census=_census(plan, traffic, record, marks),
@@ -222,6 +225,14 @@ def _wire(target: Target | AsyncTarget, plan: Plan, record: Record, marks: Marks
         return None
     target.wire = Wire(record, marks, [each.route for each in plan.steps])
     return target.wire
+
+
+def _earlier(target: Target | AsyncTarget, plan: Plan) -> Earlier | None:
+    """What knows values of earlier runs; None where nothing outlives a run."""
+    if not isinstance(target, Http):
+        return None
+    target.earlier = Earlier(plan)
+    return target.earlier
 
 
 def _census(plan: Plan, traffic: Traffic, record: Record, marks: Marks) -> Census | None:

@@ -1,0 +1,112 @@
+"""Validated HTTP requests for each second of the client's CPU, beside Locust's FastHttpUser.
+
+By CPU time, since that is what a client costs: how fast the server answers plays no part in it, nor
+what else the machine does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from measures import Measure, at_least, in_turns
+
+HERE = Path(__file__).parent
+PORT = 18903
+URL = f"http://127.0.0.1:{PORT}"
+# What is measured is the difference: neither starts nor lessons count.
+FEW, MANY = 2_000, 17_000
+SHORT_S, LONG_S = 4, 12
+GOALS = {"run": 0.9, "locust": 0.8}
+
+
+def ctxsim_per_s() -> float:
+    """Requests per CPU-second of `ctxsim run`, with all checks, its harness and its cell."""
+    return (MANY - FEW) / (_cpu_s(MANY) - _cpu_s(FEW))
+
+
+def _cpu_s(requests: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        return _ran(folder, "run", str(HERE / "echo.yaml"), "--requests", str(requests), "-q")
+
+
+def under_locust_per_s() -> float:
+    """Requests per CPU-second of `ctxsim locust`: Locust's process, the harness and its cells."""
+    (few, few_s), (many, many_s) = (_under_locust(seconds) for seconds in (SHORT_S, LONG_S))
+    return (many - few) / (many_s - few_s)
+
+
+def _under_locust(seconds: int) -> tuple[int, float]:
+    load = ["--headless", "--only-summary", "-u", "100", "-r", "100", "-t", f"{seconds}s"]
+    with tempfile.TemporaryDirectory() as folder:
+        used_s = _ran(folder, "locust", str(HERE / "echo.yaml"), *load)
+        document = json.loads(Path(folder, ".ctxsim", "last.json").read_text())
+    return sum(cell["requests"] for cell in document["cells"]), used_s
+
+
+def _ran(folder: str, *words: str) -> float:
+    """The seconds of CPU that a command and all its processes have used."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ctxsim", *words],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"ctxsim {words[0]} ended with {process.returncode}"
+    return used.ru_utime + used.ru_stime
+
+
+def locust_per_s() -> float:
+    """Requests per CPU-second of FastHttpUser, of which nothing but the status is looked at."""
+    command = [sys.executable, str(HERE / "locust_http.py"), URL]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    per_s, failures = ended.stdout.split()
+    assert failures == "0", f"{failures} requests failed"
+    return float(per_s)
+
+
+@contextmanager
+def serving() -> Iterator[None]:
+    """A server that gives back what it is asked."""
+    with socket.create_server(("127.0.0.1", PORT)) as listening:
+        words = ["-m", "uvicorn", "--log-level", "critical", "--fd", str(listening.fileno())]
+        command = [sys.executable, *words, "--no-access-log", "echo_server:app"]
+        server = subprocess.Popen(command, cwd=HERE, pass_fds=[listening.fileno()])
+        try:
+            yield
+        finally:
+            server.kill()
+            server.wait()
+
+
+def measure() -> list[Measure]:
+    """100 clients each, one server."""
+    with serving():
+        found = in_turns(
+            {"run": ctxsim_per_s, "locust": under_locust_per_s, "FastHttpUser": locust_per_s}
+        )
+    theirs = found["FastHttpUser"]
+    return [
+        at_least(
+            f"validated HTTP requests of `ctxsim {name}`, beside Locust's FastHttpUser",
+            goal,
+            found[name] / theirs,
+            " x its rate",
+            f"{found[name]:,.0f} against {theirs:,.0f}, not validated, per second of CPU",
+        )
+        for name, goal in GOALS.items()
+    ]
+
+
+if __name__ == "__main__":
+    for each in measure():
+        print(each)

@@ -13,7 +13,7 @@ from ctxsim.cell import plan as plans
 from ctxsim.cell.checks import TITLES, Finding
 from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.checks.verdict import judge
-from ctxsim.cell.history import History
+from ctxsim.cell.history import Case, History
 from ctxsim.cell.learnt import Learnt
 from ctxsim.cells import Job, Pace
 from ctxsim.errors import CtxsimError, TargetError
@@ -51,7 +51,18 @@ def replay(case: CaseFile, times: int, options: Options | None = None) -> Replay
     Raises ScenarioError if its scenario cannot be read any more, and TargetError if the target
     cannot be started.
     """
-    history = _replayed(case, times, options or Options())
+    return _told(case, times, _replayed(case, times, options or Options()))
+
+
+def replayed_with_legs(
+    case: CaseFile, times: int, options: Options
+) -> tuple[Replayed, Case | None]:
+    """The same, with what was carried in the end, if it showed, and by which lines that went."""
+    history = _replayed(case, times, options, tells_legs=True)
+    return _told(case, times, history), history.cases.get(case.cause)
+
+
+def _told(case: CaseFile, times: int, history: History) -> Replayed:
     shown, remarks = history.cases.get(case.cause), tuple(history.remarks)
     if shown is None:
         return Replayed(0, times, (), remarks=remarks)
@@ -141,28 +152,30 @@ def shown_again(
     replayed = replay(case, _TIMES)
     if replayed.times:
         return replayed.story
-    history = _carried(case, replace(_search(case), executions=executions), Options())
+    history = carried(case, replace(search_of(case), executions=executions), Options())
     found = (each for each in judge(history, None, [case.code]) if each.code == case.code)
     return next((each.story for each in found), ())
 
 
-def _replayed(case: CaseFile, times: int, options: Options) -> History:
+def _replayed(case: CaseFile, times: int, options: Options, *, tells_legs: bool = False) -> History:
     search = replace(
-        _search(case),
+        search_of(case),
         script=dict(case.script),
         cause=case.cause,
         selection=case.selection,
         times=times,
         recorded=None if case.recorded is None else dict(case.recorded),
+        tells_legs=tells_legs,
     )
-    return _carried(case, search, options)
+    return carried(case, search, options)
 
 
-def _search(case: CaseFile) -> plans.Search:
+def search_of(case: CaseFile) -> plans.Search:
+    """How the switch points of a case were chosen, as the search that it was found by."""
     return plans.Search(**{**case.search, "select": tuple(case.search["select"])})
 
 
-def _carried(case: CaseFile, search: plans.Search, options: Options) -> History:
+def carried(case: CaseFile, search: plans.Search, options: Options) -> History:
     """What came of the case's cell with that search; raises ScenarioError and TargetError."""
     place = Path(case.scenario["folder"], Path(case.scenario["file"]).name)
     scenario = Scenario.parse(case.scenario["text"], str(place))
@@ -172,12 +185,12 @@ def _carried(case: CaseFile, search: plans.Search, options: Options) -> History:
     job = replace(job, plan=replace(job.plan, search=search, learnt=learnt))
     if case.python:
         job = replace(job, python=case.python)
-    [carried] = run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
-    refuse_unstarted([carried])
-    ending = carried.history.ending
+    [outcome] = run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
+    refuse_unstarted([outcome])
+    ending = outcome.history.ending
     if ending is not None:
         raise TargetError(mask(f"the replay ended early: {ending.kind}: {ending.message}"))
-    return carried.history
+    return outcome.history
 
 
 def cases_of(

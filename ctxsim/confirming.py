@@ -38,10 +38,10 @@ def confirm(
     """
     options = options or Options()
     native = native_word(case)
-    replayed, shown = replayed_with_legs(case, times, options)
+    replayed, now, shown = replayed_with_legs(case, times, options)
     if shown is None or options.halt.asked:
         return replayed, None
-    return replayed, _confirmed(case, shown, native, times, options)
+    return replayed, _confirmed(now, shown, native, times, options)
 
 
 def native_word(case: CaseFile) -> str:

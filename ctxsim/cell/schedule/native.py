@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, wraps
+from types import FrameType
 from typing import Any, Final, Self
 
 from ctxsim.cell.schedule.choices import Schedule
@@ -253,7 +254,8 @@ class Window:
         frames = sys._current_frames()
         for each in self._threads:
             frame = frames.get(each.ident)
-            if each.ended is None and frame is not None:
+            # One that sleeps goes on some time.
+            if each.ended is None and frame is not None and not _is_asleep(frame):
                 called = called_in_library(frame) or "a call"
                 yield Wait(each.number, called, site_of((application_place(frame),)), 0)
 
@@ -296,6 +298,12 @@ def held_after(sleep: Callable[..., None]) -> Callable[..., None]:
         slept()
 
     return sleeping
+
+
+def _is_asleep(frame: FrameType) -> bool:
+    """Whether a thread whose innermost frame this is, is in such a function."""
+    code = frame.f_code
+    return code.co_name == "sleeping" and code.co_filename == __file__
 
 
 class Native:

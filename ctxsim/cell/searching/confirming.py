@@ -13,7 +13,7 @@ from itertools import islice, permutations
 from typing import Any
 
 from ctxsim.cell.checks.alone import is_difference
-from ctxsim.cell.history import AS_ANOTHER, Event
+from ctxsim.cell.history import AS_ANOTHER, Event, in_what
 from ctxsim.cell.schedule.execution import Deadlock, Limits
 from ctxsim.cell.schedule.legs import Legs, Noted, legs_of, variants
 from ctxsim.cell.schedule.tracing import Selection
@@ -33,10 +33,10 @@ _SAME, _NEAR, _MOST_S = 3, 40, 60.0
 # More orders of requests one by one are too many to be tried.
 _MOST_ORDERED = 3
 # How long requests that wait for each other stand still; others may sleep for longer, and go on.
-STILL_S, STILL_OTHERWISE_S = 2.0, 8.0
+STILL_S, STILL_OTHERWISE_S = 1.0, 8.0
 UNENDED = ("deadlock", "endless")
-# The causes that are told by a place which is the same wherever they show.
-_ROUTED = ("answer.", "expectation.", "teardown.", "context.left", "value.", "session.")
+# What has one cause for each route. The place says where it was seen, which may differ.
+_OF_A_ROUTE = ("answer.", "expectation.", "teardown.", "context.left")
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -115,6 +115,9 @@ class Confirming:
             first = first or trial
             if trial.shown:
                 return self._again(script, cause, legs, times)
+            if trial.stood_still:
+                # So do all that are near, and each takes long.
+                break
         assert first is not None
         self._remark(_reason(first))
         return 0, tried
@@ -167,7 +170,7 @@ class Confirming:
                 carried = stage.carry(window)
                 shown = any(is_shown_by(each, cause) for each in stage.events)
                 if carried.execution.stopped is not None:
-                    stood_still = _places(carried)
+                    stood_still = _where_still(carried)
                     shown = shown or stands_still(carried, cause)
                     break
                 if shown:
@@ -184,10 +187,13 @@ def is_shown_by(event: Event, cause: Cause) -> bool:
     kind, route, place, relation = cause
     if kind in UNENDED or (event.kind, event.relation) != (kind, relation):
         return False
-    if not kind.startswith(_ROUTED):
+    if not kind.startswith(_OF_A_ROUTE):
         return event.place == place
-    same_answer = (event.place == AS_ANOTHER) == (place == AS_ANOTHER)
-    return same_answer and (event.victim.route == route or not route)
+    if is_difference(cause) or is_difference(event.cause):
+        both = (event.place, place)
+        if in_what(event.place) != in_what(place) or (AS_ANOTHER in both and len({*both}) > 1):
+            return False
+    return event.victim.route == route
 
 
 def stands_still(carried: Carried, cause: Cause) -> bool:
@@ -203,15 +209,18 @@ def stands_still(carried: Carried, cause: Cause) -> bool:
     return {each.rpartition(" at ")[2] for each in place.split("; ")} <= standing
 
 
-def _places(carried: Carried) -> str:
+def _where_still(carried: Carried) -> str:
     stopped = carried.execution.stopped
     assert isinstance(stopped, Deadlock)
-    return ", ".join(dict.fromkeys(told_site(each.site) for each in stopped.waits))
+    if not stopped.waits:
+        return f"one slept for more than {STILL_OTHERWISE_S:g} s, and time is real there"
+    places = dict.fromkeys(told_site(each.site) for each in stopped.waits)
+    return f"its requests stood still there, at {', '.join(places)}"
 
 
 def _reason(trial: _Trial) -> str:
     if trial.stood_still:
-        return f"its requests stood still on native threads, at {trial.stood_still}"
+        return trial.stood_still
     if trial.strayed:
         return f"native threads could not be led by that schedule: {trial.strayed[0]}"
     return "native threads took the same turns, line by line, and it did not show"

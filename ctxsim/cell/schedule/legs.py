@@ -113,19 +113,19 @@ def _has_ended(execution: Execution, worker: int) -> bool:
     return worker < len(execution.workers) and not execution.workers[worker].cut_off
 
 
+def _before(legs: Legs, *stops: Stop) -> Legs:
+    """The legs, where those with such stops end before the line that has the call."""
+    return tuple(
+        replace(each, stop="line") if each.stop in stops and each.lines else each for each in legs
+    )
+
+
 def variants(legs: Legs) -> Iterator[Legs]:
     """Legs that come as near: the same; with each call not begun; with each stop moved a little.
 
     A native thread is not held amid a call, but before the line that has it or before the next one.
     """
-    yield legs
-    for kinds in (("call",), ("call", "wait")):
-        before = tuple(
-            replace(each, stop="line") if each.stop in kinds and each.lines else each
-            for each in legs
-        )
-        if before != legs:
-            yield before
+    yield from dict.fromkeys((legs, _before(legs, "call"), _before(legs, "call", "wait")))
     for away in range(1, _FARTHEST + 1):
         for at, leg in enumerate(legs):
             for lines in (leg.lines + away, leg.lines - away):

@@ -31,7 +31,7 @@ from ctxsim.cell.schedule.tracing import Tracer
 _LOOK_S = 0.005
 # For how many looks a thread stands still before it is taken to wait: where the schedule had it
 # wait too, and where it had not; and all of them, before nobody is thought to go on any more.
-_EXPECTED, _UNEXPECTED = 4, 200
+_EXPECTED, _UNEXPECTED = 4, 600
 # However busy a thread is: it may run in circles, in code in which it is not held.
 _MOST_LOOKS = 2_000
 # What starts threads has another name, and another signature, from Python 3.13 on.

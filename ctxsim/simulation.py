@@ -126,18 +126,14 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     if options.origin is not None and options.origin.nothing:
         case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
         return Gathered(case)
-    before = FoundBefore()
-    if any(job.plan.search for job in jobs):
-        before = found_before(scenario, _places(jobs), (), options)
+    before, jobs = _found_first(scenario, jobs, options)
     unlearnt: tuple[str, ...] = ()
     pace = Pace(at_once(scenario, options), options.until, options.at_latest)
 
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
         return run(these, options, pace, lambda _: None)
 
-    if options.fail_fast and _differ(scenario, before):
-        options.halt.enough()
-    elif options.compare_alone and _ALONE in codes(scenario):
+    if options.compare_alone and not options.halt.asked and _ALONE in codes(scenario):
         jobs, unlearnt = learn(jobs, run_alone, pace)
     carried = _carry(scenario, jobs, options, pace.for_loads(_LOAD_SHARE), progress)
     jobs, carried = _suited(scenario, jobs, carried)
@@ -199,12 +195,34 @@ def _ids(scenario: Scenario, cells: Sequence[JudgedCell]) -> frozenset[str]:
     )
 
 
+def _found_first(
+    scenario: Scenario, jobs: list[Job], options: Options
+) -> tuple[FoundBefore, list[Job]]:
+    """What was found before and still shows, where the jobs search; it may be enough to know."""
+    if not any(job.plan.search for job in jobs):
+        return FoundBefore(), jobs
+    before = found_before(scenario, _places(jobs), (), options)
+    if options.fail_fast and _differ(scenario, before):
+        options.halt.enough()
+        # No import will tell where contexts are kept: what was found before did.
+        kind = _kind(before.still[0][0])
+        jobs = [replace(job, cell=named(job.cell, kind)) for job in jobs]
+    return before, jobs
+
+
 def _differ(scenario: Scenario, before: FoundBefore) -> bool:
     """Whether a case that still shows is no finding that its cell is expected to have."""
-    return any(
-        finding.code not in _expected(scenario, Cell(case.storage, Workers.parse(case.workers)))
-        for case, finding in before.still
-    )
+    for case, finding in before.still:
+        cell = Cell(case.storage, Workers.parse(case.workers))
+        if finding.code not in _expected(scenario, named(cell, _kind(case))):
+            return True
+    return False
+
+
+def _kind(case: CaseFile) -> str | None:
+    """What kind of application it was found in."""
+    kind: str | None = case.environment.get("target", {}).get("kind")
+    return kind
 
 
 def _carry(
@@ -223,7 +241,9 @@ def _carry(
 
 def _differs(scenario: Scenario, now: Progress) -> bool:
     found = judge(now.history, None, codes(scenario))
-    return not {finding.code for finding in found} <= _expected(scenario, now.job.cell)
+    return not {finding.code for finding in found} <= _expected(
+        scenario, named(now.job.cell, now.kind)
+    )
 
 
 def _expected(scenario: Scenario, cell: Cell) -> frozenset[str]:

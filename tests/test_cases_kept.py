@@ -88,7 +88,8 @@ def test_what_was_found_before_is_carried_first_and_may_be_enough(scenario, tmp_
     outcome = simulate(scenario, options=options)
     assert [finding.id for finding in outcome.findings] == [case.id]
     assert outcome.exit_code == ExitCode.FINDINGS
-    assert sum(cell.requests for cell in outcome.cells) == 0
+    [cell] = outcome.cells
+    assert (cell.storage, cell.requests) == ("app", 0)
     # Where it was mended, the search is carried out after all.
     (tmp_path / "served.py").write_text(FIXED)
     outcome = simulate(scenario, options=options)
@@ -97,7 +98,7 @@ def test_what_was_found_before_is_carried_first_and_may_be_enough(scenario, tmp_
 
 
 def test_a_case_that_is_expected_ends_no_search(scenario, tmp_path):
-    (tmp_path / "kept.yaml").write_text(KEYS + "expect: [CTX201]\n")
+    (tmp_path / "kept.yaml").write_text(KEYS + "expect: {'app/threads:4': [CTX201]}\n")
     known = Scenario.load(tmp_path / "kept.yaml")
     [case] = searched(known).cases
     options = Options(compare_alone=False, cases=(case,), fail_fast=True)

@@ -88,6 +88,15 @@ def answer(tag, v=""):
     return "hello " + kept.name
 """
 ACROSS_AN_HOUR = ACROSS_A_SLEEP.replace("0.01", "3600")
+BUSY = """
+busy = []
+
+def answer(tag, v=""):
+    busy.append(tag)
+    word = "busy" if len(busy) > 1 else "free"
+    busy.remove(tag)
+    return word
+"""
 STEPS = 'steps: [{get: "/who?tag={canary}"}, {get: "/who?v=1&tag={canary}"}]'
 
 
@@ -110,9 +119,9 @@ def scenario(tmp_path, monkeypatch):
 
 @pytest.fixture
 def found(scenario):
-    def find(source, workers, code, keys="", *, first=True):
+    def find(source, workers, code, keys="", *, first=True, alone=False):
         chosen = scenario(source, workers, keys)
-        outcome = simulate(chosen, options=Options(compare_alone=False, fail_fast=first))
+        outcome = simulate(chosen, options=Options(compare_alone=alone, fail_fast=first))
         return next(case for case in outcome.cases if case.code == code)
 
     return find
@@ -140,6 +149,14 @@ def test_what_native_threads_can_show_they_confirm(found, source, workers, code,
     assert confirmed.times > 0, confirmed.reason
     assert confirmed.on == (workers if "greenlets" not in workers else "threads:4")
     assert confirmed.reason == ""
+
+
+def test_an_answer_that_is_otherwise_because_of_turns_is_confirmed(found):
+    case = found(BUSY, "threads:4", "CTX208", first=False, alone=True)
+    replayed, confirmed = confirm(case, 1)
+    assert replayed.times == 1
+    # However few were asked for: chance must not be the reason.
+    assert (confirmed.times, confirmed.of, confirmed.reason) == (3, 3, "")
 
 
 @pytest.mark.parametrize(

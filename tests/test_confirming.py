@@ -60,6 +60,20 @@ def answer(tag, v=""):
     thread.join()
     return current["name"]
 """
+OF_A_POOL = """
+from concurrent.futures import ThreadPoolExecutor
+pools = []
+
+def put(tag):
+    current["name"] = tag
+
+def answer(tag, v=""):
+    if not pools:
+        pools.append(ThreadPoolExecutor(1))
+    pools[0].submit(put, tag).result()
+    time.sleep(0.01)
+    return current["name"]
+"""
 OF_THE_ONE_BEFORE = """
 def answer(tag, v=""):
     if v:
@@ -136,6 +150,7 @@ def found(scenario):
         (BEHIND_A_LOCK, "threads:4", "CTX201", ""),
         (OF_A_STARTED_THREAD, "threads:4", "CTX201", ""),
         (ACROSS_A_SLEEP, "greenlets:4", "CTX201", ""),
+        (OF_A_POOL, "greenlets:4", "CTX201", ""),
         (OF_THE_ONE_BEFORE, "sync", "CTX201", ""),
         (DEADLOCK, "threads:4", "CTX501", ""),
         (DEADLOCK, "greenlets:4", "CTX501", ""),

@@ -53,7 +53,8 @@ def windows_legs(
         traffic.vary(script.variation)
         with Stage(crew, control, selection, Limits(), noted=noted) as stage:
             carried = [stage.carry(window) for window in _to_carry(stage, script)]
-        windows = zip(carried, noted.windows, strict=True)
+        # Greenlets that requests left are ended by one execution more.
+        windows = zip(carried, noted.windows, strict=False)
         at_lines = control.at_lines
         return tuple(
             tuple(legs_of(each.execution, notes, at_lines=at_lines)) for each, notes in windows

@@ -55,6 +55,18 @@ class _Thread:
         self.gate = allocate_lock()
         self.gate.acquire()
         self._clock: int | None = None
+        self._native: threading.Thread | None = None
+
+    def start(self, carry: Callable[[_Thread], None]) -> None:
+        """Start it when it is its turn, as a server does when a request comes."""
+        if self.call is not None and self._native is None:
+            self._native = threading.Thread(target=carry, args=(self,), daemon=True)
+            self._native.start()
+
+    def join(self) -> None:
+        """Of one that has ended: its number may be the next one's, as it may be in production."""
+        if self._native is not None:
+            self._native.join()
 
     def begin(self) -> None:
         self.ident = get_ident()
@@ -103,8 +115,6 @@ class Window:
         self._given = len(calls)
         self._tracer.begin(self.reach)
         try:
-            for each in list(self._threads):
-                threading.Thread(target=self._carry, args=(each,), daemon=True).start()
             for leg in self._legs:
                 self._take(leg)
             self._finish()
@@ -194,6 +204,7 @@ class Window:
         self._await(thread, leg)
 
     def _grant(self, thread: _Thread, lines: float = math.inf, slept: float = math.inf) -> None:
+        thread.start(self._carry)
         with self._lock:
             self._holder, self._until_lines, self._until_slept = thread, lines, slept
             if thread.is_held:
@@ -203,7 +214,10 @@ class Window:
     def _await(self, thread: _Thread, leg: Leg) -> None:
         waits = leg.stop == "wait" and thread.lines >= leg.lines
         for still in self._looks([thread]):
-            if thread.is_held or thread.ended is not None:
+            if thread.ended is not None:
+                thread.join()
+                return
+            if thread.is_held:
                 return
             waits = leg.stop == "wait" and thread.lines >= leg.lines
             if still >= (_EXPECTED if waits else _UNEXPECTED):
@@ -232,6 +246,8 @@ class Window:
                 for still in self._looks([held]):
                     if held.is_held or held.ended is not None or still >= _EXPECTED:
                         break
+                if held.ended is not None:
+                    held.join()
             elif not self._wait_for_one():
                 return
 

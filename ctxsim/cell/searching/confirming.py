@@ -29,7 +29,7 @@ from ctxsim.cell.workers.carry import Crew
 
 # How often the same is tried on native threads, of which not all is controlled; how many others
 # that are near; and for how long. A request may really sleep.
-_SAME, _NEAR, _MOST_S = 3, 40, 60.0
+_SAME, _NEAR, _MOST_S = 6, 40, 60.0
 # In so many executions at least, and in each, an answer has to be otherwise than alone.
 _LEAST_OF_DIFFERENCE = 3
 # More orders of requests one by one are too many to be tried.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ctxsim.cell import plan as plans
 from ctxsim.cell.checks import TITLES, Finding
 from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.checks.verdict import judge
-from ctxsim.cell.history import History
+from ctxsim.cell.history import Case, History
 from ctxsim.cell.learnt import Learnt
 from ctxsim.cells import Job, Pace
 from ctxsim.errors import CtxsimError, TargetError
@@ -29,6 +29,10 @@ from ctxsim.scenario.plans import UNKNOWN_STORAGE
 _TIMES = 3
 # How many cases that were found before are carried again with a run, and until when one is begun.
 _MOST_AGAIN, _MOST_S = 5, 10.0
+
+
+# A cell's storage, and its workers by their word.
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,23 @@ def replay(case: CaseFile, times: int, options: Options | None = None) -> Replay
     Raises ScenarioError if its scenario cannot be read any more, and TargetError if the target
     cannot be started.
     """
-    history = _replayed(case, times, options or Options())
+    return _told(case, times, _replayed(case, times, options or Options()))
+
+
+def replayed_with_legs(
+    case: CaseFile, times: int, options: Options
+) -> tuple[Replayed, CaseFile, Case | None]:
+    """The same, with what was carried in the end, if it showed, and by which lines that went.
+
+    The case has the cause that it has now: where the application was edited, lines have moved.
+    """
+    history = _replayed(case, times, options, tells_legs=True)
+    causes = (event.cause for event in history.events if event.kind == case.cause[0])
+    now = replace(case, cause=next(causes, case.cause))
+    return _told(case, times, history), now, history.cases.get(case.cause)
+
+
+def _told(case: CaseFile, times: int, history: History) -> Replayed:
     shown, remarks = history.cases.get(case.cause), tuple(history.remarks)
     if shown is None:
         return Replayed(0, times, (), remarks=remarks)
@@ -60,54 +80,94 @@ def replay(case: CaseFile, times: int, options: Options | None = None) -> Replay
 
 @dataclass(frozen=True, slots=True)
 class FoundBefore:
-    """What cases that were kept came to: cells with what still shows, and what is to be noted."""
+    """What cases that were kept came to.
 
-    judged: tuple[JudgedCell, ...]
-    notes: tuple[str, ...] = ()
+    `still` are those that show, each with its finding; `not_carried` says why others, by their ids,
+    were not carried again. What is in neither, of those that were `looked_at`, shows no more.
+    """
+
+    still: tuple[tuple[CaseFile, Finding], ...] = ()
+    not_carried: Mapping[str, str] = field(default_factory=dict)
+    looked_at: frozenset[str] = frozenset()
+
+    @property
+    def carried(self) -> frozenset[str]:
+        """The ids of those that were."""
+        return self.looked_at.difference(self.not_carried)
+
+    @property
+    def causes(self) -> tuple[tuple[str, ...], ...]:
+        """Those of the events that show."""
+        return tuple(case.cause for case, _ in self.still)
+
+    def added_to(
+        self, judged: Sequence[JudgedCell], known: Collection[str]
+    ) -> tuple[JudgedCell, ...]:
+        """The cells with what still shows besides what is known, by its ids, to have been found."""
+        cells = list(judged)
+        for case, finding in self.still:
+            places = ((n, (cell.storage, cell.workers)) for n, cell in enumerate(cells))
+            at = next((n for n, place in places if _is_of(case, place)), None)
+            if at is not None and case.id not in known:
+                cells[at] = replace(cells[at], findings=(*cells[at].findings, finding))
+        return tuple(cells)
+
+    def notes(self, known: Collection[str]) -> tuple[str, ...]:
+        """What was not carried again, and not found otherwise."""
+        return tuple(text for id_, text in self.not_carried.items() if id_ not in known)
 
 
 def found_before(
-    scenario: Scenario, judged: Sequence[JudgedCell], known: Collection[str], options: Options
+    scenario: Scenario,
+    places: Collection[Place],
+    known: Collection[str],
+    options: Options,
+    most_s: float = _MOST_S,
 ) -> FoundBefore:
-    """Carry again what was found before in these cells of this scenario, and was not found anew.
+    """Carry again what was found before in these places of this scenario, and is not known by now.
 
-    `known` are the ids of what was. Cases of another text of the scenario are no matter of this
-    one: what it allows or looks for may be other now.
+    `known` are ids. Cases of another text of the scenario are no matter of this one: what it allows
+    or looks for may be other now. None is begun after so many seconds.
     """
-    cells, notes = list(judged), list[str]()
+    still, not_carried = list[tuple[CaseFile, Finding]](), dict[str, str]()
     cases = [
         case
         for case in options.cases
         if case.scenario["text"] == scenario.text and case.id not in known
+        if any(_is_of(case, place) for place in places)
     ]
-    until = min(time.monotonic() + _MOST_S, options.until)
+    until = min(time.monotonic() + most_s, options.until)
     for number, case in enumerate(cases):
-        at = _cell_of(case, cells)
-        if at is None:
-            continue
         if number >= _MOST_AGAIN or time.monotonic() > until or options.halt.asked:
-            notes.append(f"{case.id}, found before, was not carried again; ctxsim replay {case.id}")
+            told = f"was not carried again; ctxsim replay {case.id}"
+            not_carried[case.id] = f"{case.id}, found before, {told}"
             continue
         try:
             finding = _still_found(case, options)
         except CtxsimError as error:
-            notes.append(f"{case.id}, found before, could not be carried again: {error.args[0]}")
+            told = f"could not be carried again: {error.args[0]}"
+            not_carried[case.id] = f"{case.id}, found before, {told}"
             continue
         if finding is not None:
-            cells[at] = replace(cells[at], findings=(*cells[at].findings, finding))
-    return FoundBefore(tuple(cells), tuple(notes))
+            still.append((case, finding))
+    return FoundBefore(tuple(still), not_carried, frozenset(case.id for case in cases))
 
 
-def _cell_of(case: CaseFile, cells: Sequence[JudgedCell]) -> int | None:
-    # An application's own storage has no name before it is imported.
-    return next(
-        (
-            at
-            for at, cell in enumerate(cells)
-            if cell.workers == case.workers and case.storage in (cell.storage, UNKNOWN_STORAGE)
-        ),
-        None,
+def both(one: FoundBefore, other: FoundBefore) -> FoundBefore:
+    """What came first, and what was carried later of what had been left out."""
+    left = {id_: text for id_, text in one.not_carried.items() if id_ not in other.looked_at}
+    return FoundBefore(
+        (*one.still, *other.still),
+        {**left, **other.not_carried},
+        one.looked_at | other.looked_at,
     )
+
+
+def _is_of(case: CaseFile, place: Place) -> bool:
+    storage, workers = place
+    # An application's own storage has no name before it is imported.
+    is_there = UNKNOWN_STORAGE in (storage, case.storage) or storage == case.storage
+    return is_there and workers == case.workers
 
 
 def _still_found(case: CaseFile, options: Options) -> Finding | None:
@@ -141,28 +201,30 @@ def shown_again(
     replayed = replay(case, _TIMES)
     if replayed.times:
         return replayed.story
-    history = _carried(case, replace(_search(case), executions=executions), Options())
+    history = carried(case, replace(search_of(case), executions=executions), Options())
     found = (each for each in judge(history, None, [case.code]) if each.code == case.code)
     return next((each.story for each in found), ())
 
 
-def _replayed(case: CaseFile, times: int, options: Options) -> History:
+def _replayed(case: CaseFile, times: int, options: Options, *, tells_legs: bool = False) -> History:
     search = replace(
-        _search(case),
+        search_of(case),
         script=dict(case.script),
         cause=case.cause,
         selection=case.selection,
         times=times,
         recorded=None if case.recorded is None else dict(case.recorded),
+        tells_legs=tells_legs,
     )
-    return _carried(case, search, options)
+    return carried(case, search, options)
 
 
-def _search(case: CaseFile) -> plans.Search:
+def search_of(case: CaseFile) -> plans.Search:
+    """How the switch points of a case were chosen, as the search that it was found by."""
     return plans.Search(**{**case.search, "select": tuple(case.search["select"])})
 
 
-def _carried(case: CaseFile, search: plans.Search, options: Options) -> History:
+def carried(case: CaseFile, search: plans.Search, options: Options) -> History:
     """What came of the case's cell with that search; raises ScenarioError and TargetError."""
     place = Path(case.scenario["folder"], Path(case.scenario["file"]).name)
     scenario = Scenario.parse(case.scenario["text"], str(place))
@@ -172,12 +234,12 @@ def _carried(case: CaseFile, search: plans.Search, options: Options) -> History:
     job = replace(job, plan=replace(job.plan, search=search, learnt=learnt))
     if case.python:
         job = replace(job, python=case.python)
-    [carried] = run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
-    refuse_unstarted([carried])
-    ending = carried.history.ending
+    [outcome] = run([job], options, Pace(1, math.inf, math.inf), lambda _: None)
+    refuse_unstarted([outcome])
+    ending = outcome.history.ending
     if ending is not None:
         raise TargetError(mask(f"the replay ended early: {ending.kind}: {ending.message}"))
-    return carried.history
+    return outcome.history
 
 
 def cases_of(

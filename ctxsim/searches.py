@@ -36,11 +36,16 @@ class Searches:
 
 
 def following(
-    jobs: Sequence[Job], judged: Sequence[JudgedCell], first: int, pace: Pace
+    jobs: Sequence[Job],
+    judged: Sequence[JudgedCell],
+    first: int,
+    pace: Pace,
+    known: tuple[tuple[str, ...], ...] = (),
 ) -> Searches:
     """A search for one cell of each worker model that a schedule can control, as long as it may be.
 
-    `first` is the number of the first one's process.
+    `first` is the number of the first one's process; `known` are causes of events besides those of
+    the loads, which are no news.
     """
     chosen = _chosen(jobs, judged)
     if not chosen:
@@ -50,9 +55,9 @@ def following(
     if each_s < _LEAST_S:
         words = ", ".join(jobs[number].plan.workers.word for number in chosen)
         return Searches(left_out=(f"no time was left to search for unlucky orders in {words}",))
-    known = tuple(_known(judged))
+    no_news = (*_known(judged), *known)
     searching = (
-        _search(jobs[number], process, each_s, known)
+        _search(jobs[number], process, each_s, no_news)
         for process, number in enumerate(chosen, first)
     )
     return Searches(tuple(searching), tuple(chosen))

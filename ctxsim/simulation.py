@@ -14,6 +14,7 @@ from typing import Any
 import ctxsim
 from ctxsim.cell.checks import OF_THE_INSIDE, TITLES
 from ctxsim.cell.checks.verdict import judge
+from ctxsim.cell.plan import Workers
 from ctxsim.cells import CellOutcome, Job, Pace, Progress, Tell
 from ctxsim.cells.interpreter import interpreter
 from ctxsim.errors import UnsuitedError
@@ -28,7 +29,7 @@ from ctxsim.jobs import (
     seed_of,
 )
 from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
-from ctxsim.replaying import FoundBefore, cases_of, found_before
+from ctxsim.replaying import FoundBefore, Place, both, cases_of, found_before
 from ctxsim.report.cases import CaseFile
 from ctxsim.report.conclusion import Case, JudgedCell, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts, finding_id
@@ -47,6 +48,8 @@ from ctxsim.searches import Further, following
 
 _RUNTIME_STORAGE = "contextvar"
 _ALONE, _RETENTION = "CTX208", "CTX402"
+# What of the time that is left after loads goes to cases that were found before, at most.
+_SHARE_BEFORE = 0.3
 # What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
 _LOAD_SHARE = 0.6
 _OUTSIDE = (
@@ -123,13 +126,14 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     if options.origin is not None and options.origin.nothing:
         case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
         return Gathered(case)
+    before, jobs = _found_first(scenario, jobs, options)
     unlearnt: tuple[str, ...] = ()
     pace = Pace(at_once(scenario, options), options.until, options.at_latest)
 
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
         return run(these, options, pace, lambda _: None)
 
-    if options.compare_alone and _ALONE in codes(scenario):
+    if options.compare_alone and not options.halt.asked and _ALONE in codes(scenario):
         jobs, unlearnt = learn(jobs, run_alone, pace)
     carried = _carry(scenario, jobs, options, pace.for_loads(_LOAD_SHARE), progress)
     jobs, carried = _suited(scenario, jobs, carried)
@@ -144,22 +148,34 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     ]
     further = Further()
     if options.searches and not options.halt.asked:
-        further = _search(scenario, jobs, judged, run_alone, pace)
-    before = _before(scenario, further.added_to(judged), options, jobs)
+        most_s = _SHARE_BEFORE * pace.left_s
+        before = found_before(scenario, _places(jobs), _ids(scenario, judged), options, most_s)
+        further = _search(scenario, jobs, judged, before, run_alone, pace)
+    told = further.added_to(judged)
+    known = _ids(scenario, told)
+    if options.searches or any(job.plan.search for job in jobs):
+        left = found_before(scenario, _places(jobs), known | before.carried, options)
+        before = both(before, left)
     case = _case(scenario, jobs[0], carried, options, time.monotonic() - started)
     case = replace(
         case,
-        notes=(*case.notes, *further.notes, *before.notes),
+        notes=(*case.notes, *further.notes, *before.notes(known)),
         not_covered=(*case.not_covered, *unlearnt, *further.not_covered),
     )
-    return Gathered(case, tuple(judged), before.judged, tuple(carried), tuple(jobs), further)
+    shown = before.added_to(told, known)
+    return Gathered(case, tuple(judged), shown, tuple(carried), tuple(jobs), further)
 
 
 def _search(
-    scenario: Scenario, jobs: list[Job], judged: list[JudgedCell], run_alone: Run, pace: Pace
+    scenario: Scenario,
+    jobs: list[Job],
+    judged: list[JudgedCell],
+    before: FoundBefore,
+    run_alone: Run,
+    pace: Pace,
 ) -> Further:
-    """What schedules show that are searched for after the loads."""
-    searches = following(jobs, judged, last_process(jobs) + 1, pace)
+    """What schedules show that are searched for after the loads, and was not found before."""
+    searches = following(jobs, judged, last_process(jobs) + 1, pace, before.causes)
     carried = [_renamed(outcome) for outcome in run_alone(searches.jobs)]
     if not carried:
         return Further(searches)
@@ -168,14 +184,45 @@ def _search(
     return Further(searches, tuple(_judge(scenario, job, each, alone) for job, each in cells))
 
 
-def _before(
-    scenario: Scenario, cells: list[JudgedCell], options: Options, jobs: Sequence[Job]
-) -> FoundBefore:
-    """What was found before and still shows, where schedules are searched."""
-    if not options.cases or not (options.searches or any(job.plan.search for job in jobs)):
-        return FoundBefore(tuple(cells))
-    known = {finding_id(scenario.name, each.cause) for cell in cells for each in cell.findings}
-    return found_before(scenario, cells, known, options)
+def _places(jobs: Sequence[Job]) -> list[Place]:
+    return [(job.cell.storage, job.plan.workers.word) for job in jobs]
+
+
+def _ids(scenario: Scenario, cells: Sequence[JudgedCell]) -> frozenset[str]:
+    """Those of what was found."""
+    return frozenset(
+        finding_id(scenario.name, each.cause) for cell in cells for each in cell.findings
+    )
+
+
+def _found_first(
+    scenario: Scenario, jobs: list[Job], options: Options
+) -> tuple[FoundBefore, list[Job]]:
+    """What was found before and still shows, where the jobs search; it may be enough to know."""
+    if not any(job.plan.search for job in jobs):
+        return FoundBefore(), jobs
+    before = found_before(scenario, _places(jobs), (), options)
+    if options.fail_fast and _differ(scenario, before):
+        options.halt.enough()
+        # No import will tell where contexts are kept: what was found before did.
+        kind = _kind(before.still[0][0])
+        jobs = [replace(job, cell=named(job.cell, kind)) for job in jobs]
+    return before, jobs
+
+
+def _differ(scenario: Scenario, before: FoundBefore) -> bool:
+    """Whether a case that still shows is no finding that its cell is expected to have."""
+    for case, finding in before.still:
+        cell = Cell(case.storage, Workers.parse(case.workers))
+        if finding.code not in _expected(scenario, named(cell, _kind(case))):
+            return True
+    return False
+
+
+def _kind(case: CaseFile) -> str | None:
+    """What kind of application it was found in."""
+    kind: str | None = case.environment.get("target", {}).get("kind")
+    return kind
 
 
 def _carry(
@@ -194,7 +241,9 @@ def _carry(
 
 def _differs(scenario: Scenario, now: Progress) -> bool:
     found = judge(now.history, None, codes(scenario))
-    return not {finding.code for finding in found} <= _expected(scenario, now.job.cell)
+    return not {finding.code for finding in found} <= _expected(
+        scenario, named(now.job.cell, now.kind)
+    )
 
 
 def _expected(scenario: Scenario, cell: Cell) -> frozenset[str]:

@@ -80,3 +80,28 @@ def test_the_command_carries_what_is_kept_here_unless_it_is_told_not_to(scenario
     run = ["run", "kept.yaml", "-q", "--seed", "9", "--budget", "1"]
     assert main(run) == ExitCode.FINDINGS
     assert main([*run, "--no-cases"]) != ExitCode.FINDINGS
+
+
+def test_what_was_found_before_is_carried_first_and_may_be_enough(scenario, tmp_path):
+    [case] = searched(scenario).cases
+    options = Options(compare_alone=False, cases=(case,), fail_fast=True)
+    outcome = simulate(scenario, options=options)
+    assert [finding.id for finding in outcome.findings] == [case.id]
+    assert outcome.exit_code == ExitCode.FINDINGS
+    [cell] = outcome.cells
+    assert (cell.storage, cell.requests) == ("app", 0)
+    # Where it was mended, the search is carried out after all.
+    (tmp_path / "served.py").write_text(FIXED)
+    outcome = simulate(scenario, options=options)
+    assert (outcome.verdict, outcome.exit_code) == ("clean", ExitCode.OK)
+    assert sum(cell.compared for cell in outcome.cells) > 20
+
+
+def test_a_case_that_is_expected_ends_no_search(scenario, tmp_path):
+    (tmp_path / "kept.yaml").write_text(KEYS + "expect: {'app/threads:4': [CTX201]}\n")
+    known = Scenario.load(tmp_path / "kept.yaml")
+    [case] = searched(known).cases
+    options = Options(compare_alone=False, cases=(case,), fail_fast=True)
+    outcome = simulate(known, options=options)
+    assert outcome.exit_code == ExitCode.OK
+    assert sum(cell.requests for cell in outcome.cells) > 0

@@ -155,6 +155,8 @@ class Case:
     is_by_turns: bool = False
     recorded: dict[str, Any] | None = None
     rung: str = ""
+    # By which lines each of its windows went, where that was asked for.
+    legs: list[Any] | None = None
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Case:

@@ -124,8 +124,11 @@ def _put_in_place(plan: Plan, native: patching.Native) -> models.Model:
         # Before anything is patched: it binds what is native.
         from ctxsim.cell import searching  # noqa: PLC0415 - only a search needs greenlet for it
 
-        searching.prepare(plan.workers, native)
-        model = replace(model, runner=searching.runner)
+        if plan.search.legs is not None:
+            searching.prepare_native(native)
+        else:
+            searching.prepare(plan.workers, native)
+            model = replace(model, runner=searching.runner)
     patching.patch_before(plan.workers)
     return model
 

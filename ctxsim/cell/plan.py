@@ -271,6 +271,9 @@ class Search:
     selection: int = 0
     times: int = 0
     recorded: dict[str, Json] | None = None
+    # Of a replay: tell by which lines it went; carry it by these, on native threads.
+    tells_legs: bool = False
+    legs: Json = None
 
 
 @dataclass(frozen=True, slots=True)

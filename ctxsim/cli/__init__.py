@@ -264,15 +264,23 @@ def run(scenarios: Sequence[str], **given: Any) -> int:
     metavar="PATH",
     help="Write a test for pytest there, which fails as long as the case can be shown.",
 )
-def replay(case: str, times: int, emit_test: str | None) -> int:
+@click.option(
+    "--confirm",
+    type=click.Choice(["threads"]),
+    help="Carry it on native threads too, held at the same lines.",
+)
+def replay(case: str, times: int, emit_test: str | None, confirm: str | None) -> int:
     """Carry a case again that a search found: it shows each time, or not.
 
     The id stands beside the finding; a file is one of those in .ctxsim/cases. The exit code is 1 if
-    it shows each time, 0 if it never does, and 4 if it does so sometimes.
+    it shows each time, 0 if it never does, and 4 if it does so sometimes. With --confirm it is 1 if
+    it shows on native threads, and 4 if it shows but not there.
     """
     from ctxsim.cli import replaying  # noqa: PLC0415 - brings pydantic and a YAML parser
 
-    return replaying.replay_case(case, times=times, emit_test=emit_test)
+    return replaying.replay_case(
+        case, times=times, emit_test=emit_test, on_threads=confirm is not None
+    )
 
 
 @cli.command()

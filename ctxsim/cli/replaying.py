@@ -9,6 +9,7 @@ from pathlib import Path
 from ctxsim.cells import Halt
 from ctxsim.cli import running
 from ctxsim.cli.streams import complain, result, shows_unicode, width_of
+from ctxsim.confirming import Confirmed, confirm, native_word
 from ctxsim.errors import ExitCode, UsageError
 from ctxsim.jobs import Options
 from ctxsim.replaying import Replayed, replay
@@ -20,20 +21,31 @@ from ctxsim.report.text import show_story
 from ctxsim.scenario.loading import IN_MEMORY
 
 
-def replay_case(name: str, *, times: int, emit_test: str | None = None) -> int:
+def replay_case(
+    name: str, *, times: int, emit_test: str | None = None, on_threads: bool = False
+) -> int:
     """Replay the case and return the exit code: 1 if it shows each time, 0 if it never does.
 
-    `emit_test` names a file that is written as a test for pytest; raises UsageError.
+    `emit_test` names a file that is written as a test for pytest. With `on_threads` it is carried
+    on native threads besides, whose word counts where it shows at all. Raises UsageError.
     """
     case = read_case(name)
+    if on_threads:
+        native_word(case)
     if emit_test is not None:
         _emit(case, Path(emit_test))
     halt = Halt()
     with running.stopped_by_signals(halt):
-        replayed = replay(case, times, Options(halt=halt))
+        options, confirmed = Options(halt=halt), None
+        if on_threads:
+            replayed, confirmed = confirm(case, times, options)
+        else:
+            replayed = replay(case, times, options)
     if halt.interrupted:
         return ExitCode.INTERRUPTED
-    result(_told(case, replayed))
+    result(_told(case, replayed, confirmed))
+    if confirmed is not None:
+        return ExitCode.FINDINGS if confirmed.times else ExitCode.INCONCLUSIVE
     if replayed.times == replayed.of:
         return ExitCode.FINDINGS
     return ExitCode.OK if replayed.times == 0 else ExitCode.INCONCLUSIVE
@@ -49,7 +61,7 @@ def _emit(case: CaseFile, path: Path) -> None:
     complain(f"{path}: written; it fails as long as this shows")
 
 
-def _told(case: CaseFile, replayed: Replayed) -> str:
+def _told(case: CaseFile, replayed: Replayed, confirmed: Confirmed | None) -> str:
     page = Page(unicode=shows_unicode(sys.stdout), width=width_of(sys.stdout))
     page.add(f"{case.code}  {case.title}", hanging=8)
     page.add(f"{_named(case)}, {case.workers}, seed {case.seed}; {case.id}", indent=2)
@@ -59,7 +71,17 @@ def _told(case: CaseFile, replayed: Replayed) -> str:
     page.add(f"shown by {replayed.times} of {replayed.of} replays{_meaning(replayed)}")
     if replayed.rung:
         page.add(f"carried {replayed.rung}")
+    if confirmed is not None:
+        page.add(mask(_confirmation(case, confirmed)))
     return page.text
+
+
+def _confirmation(case: CaseFile, confirmed: Confirmed) -> str:
+    found = f"found under {case.workers}"
+    if confirmed.times:
+        shown = f"shown by {confirmed.times} of {confirmed.of} executions"
+        return f"{found}, confirmed on native threads ({confirmed.on}): {shown}"
+    return f"{found}, not confirmed on native threads ({confirmed.on}): {confirmed.reason}"
 
 
 def _named(case: CaseFile) -> str:

@@ -65,6 +65,16 @@ def tracing(selection: Selection, watcher: Watcher | None = None) -> Tracer:
     return Settrace(selection, watcher)
 
 
+def tracing_threads(selection: Selection) -> Tracer:
+    """The same for native threads: each that has called `enter_worker` is called back in."""
+    if not selection.files:
+        return Untraced()
+    if sys.version_info >= (3, 12):
+        return MonitoringThreads(selection)
+    # It counts for the thread that sets it, whichever that is.
+    return Settrace(selection)
+
+
 def can_trace() -> bool:
     """Whether nobody else has taken what tracing needs: a debugger, coverage, a profiler."""
     if sys.version_info >= (3, 12):
@@ -266,6 +276,23 @@ if sys.version_info >= (3, 12):
                 reach()
             if comes and lines is not None:
                 lines.entered(frame)
+
+    class MonitoringThreads(Monitoring):
+        """Calls back in whichever thread comes by; whose that is, is looked up there."""
+
+        def _at_line(self, code: CodeType, line: int) -> Any:
+            if code.co_filename not in self._files or _is_in_its_line(code):
+                return _DISABLE
+            if (reach := self._reach) is not None:
+                reach((code, line))
+            return None
+
+        def _at_instruction(self, code: CodeType, offset: int) -> Any:
+            if code.co_filename not in self._files:
+                return _DISABLE
+            if (reach := self._reach) is not None:
+                reach((code, _line_at(code, offset)))
+            return None
 
     def _free_tool() -> int:
         for tool in _TOOL_IDS:

@@ -12,20 +12,31 @@ import sys
 import threading
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.plan import Search
+from ctxsim.cell.schedule import legs
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
-from ctxsim.cell.searching.controls import control_of, prepare
+from ctxsim.cell.searching.confirming import (
+    STILL_OTHERWISE_S,
+    STILL_S,
+    UNENDED,
+    Confirming,
+    noted_in,
+    windows_legs,
+)
+from ctxsim.cell.searching.controls import Control, control_of, prepare
 from ctxsim.cell.searching.courses import Recorded
 from ctxsim.cell.searching.endless import one_alone, waits_on
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.ladder import climb
+from ctxsim.cell.searching.native import NativeThreads
+from ctxsim.cell.searching.native import prepare as prepare_native
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.parting import nondeterminism, parting
 from ctxsim.cell.searching.plays import Asked, Plays, Say
@@ -62,7 +73,6 @@ _MORE_TIME = 0.25
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
-_UNENDED = ("deadlock", "endless")
 # To see whether the same choices give the same, and where they do not.
 _REPLAYS, _COMPARED = 20, 6
 _THREADS = "a thread that an earlier request had started"
@@ -70,7 +80,7 @@ _OUTSIDE = (
     "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
     "memcache", "pymemcache",
 )  # fmt: skip
-__all__ = ["Searching", "prepare"]
+__all__ = ["Searching", "prepare", "prepare_native"]
 
 
 def runner() -> Runner:
@@ -93,7 +103,7 @@ class Searching:
         self._traffic: Traffic = crew.traffic
         self._tally = Tally()
         crew.tallies.append(self._tally)
-        self._control = control_of(crew)
+        self._control = self._control_of(crew)
         self._selections = self._control.selections(self._search)
         self._plays = [Plays(crew, self._control, each, say) for each in self._selections]
         self._scenes: list[Scenes] = [{} for _ in self._selections]
@@ -131,7 +141,11 @@ class Searching:
     def run(self) -> None:
         """Search until the budget is spent or the harness has enough; or replay."""
         if self._search.script is not None:
-            self._replay(Script.from_json(dict(self._search.script)))
+            script = Script.from_json(dict(self._search.script))
+            if self._search.legs is None:
+                self._replay(script)
+            else:
+                self._confirm(script)
             return
         duration_s = self._search.duration_s
         if duration_s is not None:
@@ -184,6 +198,22 @@ class Searching:
         climbed = climb(script, cause, recorded, plays, self._search.times)
         if climbed is not None:
             self._tell(climbed.settled, cause, at, rung=climbed.rung)
+
+    def _control_of(self, crew: Crew) -> Control:
+        if self._search.legs is None:
+            return control_of(crew)
+        is_unended = self._search.cause[0] in UNENDED
+        return NativeThreads(crew, STILL_S if is_unended else STILL_OTHERWISE_S)
+
+    def _confirm(self, script: Script) -> None:
+        """Carry a case on native threads, and say how often it showed."""
+        assert isinstance(self._control, NativeThreads)
+        cause, at = self._search.cause, min(self._search.selection, len(self._selections) - 1)
+        windows = legs.from_json(cast(Any, self._search.legs))
+        confirming = Confirming(self._crew, self._control, self._selections[at], self._say)
+        times, of = confirming.confirm(script, cause, windows, self._search.times)
+        case = {"script": script.as_json(), "selection": at, "story": [], "found_at": 0}
+        self._say({"say": "case", "cause": list(cause), "case": {**case, "times": times, "of": of}})
 
     def _next(self, left: int | None) -> None:
         self._next_of(self._wish(left), self._turn(left))
@@ -284,7 +314,7 @@ class Searching:
             self._look_for_parting(script if settled is None else settled.script, cause, at)
         elif by_turns and not is_by_turns(settled.script, cause, play):
             self._dismiss(cause)
-        elif cause[0] not in _UNENDED or self._stays(settled, cause, at):
+        elif cause[0] not in UNENDED or self._stays(settled, cause, at):
             self._tell(settled, cause, at, is_by_turns=by_turns)
 
     def _stays(self, settled: Settled, cause: Cause, at: int) -> bool:
@@ -339,6 +369,11 @@ class Searching:
         self, settled: Settled, cause: Cause, at: int, *, is_by_turns: bool = False, rung: str = ""
     ) -> None:
         case = {**self._case(settled, cause, at), "is_by_turns": is_by_turns, "rung": rung}
+        if self._search.tells_legs:
+            selection = noted_in(self._selections[at])
+            case["legs"] = legs.as_json(
+                windows_legs(self._crew, self._control, selection, settled.script)
+            )
         self._note(settled.event)
         self._say({"say": "case", "cause": list(cause), "case": case})
 

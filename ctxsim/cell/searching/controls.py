@@ -14,6 +14,7 @@ from ctxsim.cell.patching import Native
 from ctxsim.cell.plan import Search, Workers
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Execution, Limits
+from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.standins.clocks import sleep
@@ -52,9 +53,16 @@ class Control(Protocol):
         """In which files' lines workers can be made to wait, the narrowest first."""
 
     def conductor(
-        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+        self,
+        selection: Selection,
+        limits: Limits,
+        watcher: Watcher | None = None,
+        noted: Noted | None = None,
     ) -> AbstractContextManager[Conductor]:
-        """What runs workers; to be entered in a copy of the process. A `watcher` is shown lines."""
+        """What runs workers; to be entered in a copy of the process. A `watcher` is shown lines.
+
+        In `noted` it is kept at which steps workers come to lines.
+        """
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Any:
         """What the conductor is given for a worker that carries these, one after the other."""
@@ -104,10 +112,14 @@ class Threads:
 
     @contextmanager
     def conductor(
-        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+        self,
+        selection: Selection,
+        limits: Limits,
+        watcher: Watcher | None = None,
+        noted: Noted | None = None,
     ) -> Iterator[Conductor]:
         with (
-            tracing(selection, watcher) as tracer,
+            noting(tracing(selection, watcher), noted) as tracer,
             Lockstep(tracer, limits, time_goes_on=True) as lockstep,
         ):
             yield lockstep

@@ -12,6 +12,7 @@ from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.greenlets.hub import Greenlets as Hub
 from ctxsim.cell.schedule.greenlets.hub import bring_to_rest, going_on
+from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.tracing import Selection, tracing
 from ctxsim.cell.schedule.watching import Watcher
@@ -49,9 +50,16 @@ class Greenlets:
 
     @contextmanager
     def conductor(
-        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+        self,
+        selection: Selection,
+        limits: Limits,
+        watcher: Watcher | None = None,
+        noted: Noted | None = None,
     ) -> Iterator[Lockstep]:
-        with tracing(selection, watcher) as tracer, Hub(limits, self._kind, tracer) as hub:
+        with (
+            noting(tracing(selection, watcher), noted) as tracer,
+            Hub(limits, self._kind, tracer) as hub,
+        ):
             yield hub
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Callable[[], None]:

@@ -88,7 +88,7 @@ def smaller(script: Script, cause: Cause, play: Play, most: int) -> Script:
 
 def shows_one_by_one(script: Script, cause: Cause, play: Play) -> bool:
     """Whether the same requests show it without a schedule, one after the other."""
-    return play(_one_by_one(script, script.windows[-1].lanes), cause) is not None
+    return play(one_by_one(script, script.windows[-1].lanes), cause) is not None
 
 
 def is_by_turns(script: Script, cause: Cause, play: Play) -> bool:
@@ -100,12 +100,12 @@ def is_by_turns(script: Script, cause: Cause, play: Play) -> bool:
     # One worker alone took no turns; of many there are too many orders.
     if not 1 < len(workers) <= _MOST_ORDERED:
         return False
-    if any(play(_one_by_one(script, order), cause) for order in permutations(workers)):
+    if any(play(one_by_one(script, order), cause) for order in permutations(workers)):
         return False
     return all(play(_drawn(script, number), cause) for number in range(1, _DRAWS + 1))
 
 
-def _one_by_one(script: Script, workers: tuple[tuple[int, ...], ...]) -> Script:
+def one_by_one(script: Script, workers: tuple[tuple[int, ...], ...]) -> Script:
     """The script's requests one after the other, those of its last window in this order."""
     *before, last = script.windows
     alone: list[Window] = []

@@ -18,6 +18,7 @@ from ctxsim.cell.schedule.execution import (
     UncontrolledBlock,
     Wait,
 )
+from ctxsim.cell.schedule.legs import Noted
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.points import Points, Site, Switch
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
@@ -59,8 +60,12 @@ class Stage:
         selection: Selection,
         limits: Limits,
         watch: Watch | None = None,
+        noted: Noted | None = None,
     ) -> None:
-        """A `watch` is shown the lines of the application's own that are carried out."""
+        """A `watch` is shown the lines of the application's own that are carried out.
+
+        In `noted` it is kept by which lines workers come, at which steps.
+        """
         assert isinstance(crew.traffic, Traffic)
         self.events: list[Event] = []
         self._crew = crew
@@ -68,7 +73,7 @@ class Stage:
         self._traffic = crew.traffic
         self.lanes = len(crew.traffic.lanes)
         self._files = selection.files
-        self._conductor = control.conductor(selection, limits, watch)
+        self._conductor = control.conductor(selection, limits, watch, noted)
         if watch is not None:
             watch.request_of = self._request_of
         self._watchdog = Watchdog(_PATIENCE_S)
@@ -218,7 +223,7 @@ class Stage:
             cycle = deadlock.waits
         waits = [each for each in cycle if each.worker < len(self._carried)]
         who = [self._carried[each.worker][-1].who for each in waits if self._carried[each.worker]]
-        places = sorted({f"{each.what} at {_told(each.site)}" for each in cycle})
+        places = sorted({f"{each.what} at {told_site(each.site)}" for each in cycle})
         return Event(
             kind="deadlock",
             place="; ".join(places),
@@ -235,7 +240,7 @@ class Stage:
         carried = self._carried[waiting.worker] if waiting in requests else []
         return Event(
             kind="endless",
-            place=f"{root.what} at {_told(root.site)}",
+            place=f"{root.what} at {told_site(root.site)}",
             victim=carried[-1].who if carried else Who(0, 0),
             seen=_waits(root),
             where=(_where(root.site),),
@@ -296,15 +301,16 @@ def _roots(waits: Sequence[Wait]) -> list[Wait]:
 
 
 def _waits(wait: Wait) -> str:
-    told = f"{_told(wait.site)} waits in {wait.what}"
-    return told if wait.held_at is None else f"{told}, held since {_told(wait.held_at)}"
+    told = f"{told_site(wait.site)} waits in {wait.what}"
+    return told if wait.held_at is None else f"{told}, held since {told_site(wait.held_at)}"
 
 
 def _where(site: Site) -> Where:
     return Where(shown_file(site.file), site.line, site.function)
 
 
-def _told(site: Site) -> str:
+def told_site(site: Site) -> str:
+    """The file, as stories show it, and the line."""
     return f"{shown_file(site.file)}:{site.line}"
 
 
@@ -312,13 +318,14 @@ def _uncontrolled(stopped: UncontrolledBlock) -> SearchEndedError:
     return SearchEndedError(
         "hang",
         f"a request came to no switch point for {stopped.waited_s:g} s, at "
-        f"{_told(stopped.stack[0])}: it waits for what no schedule controls, or runs in circles",
+        f"{told_site(stopped.stack[0])}: it waits for what no schedule controls, or runs in "
+        "circles",
     )
 
 
 def _escaped(stopped: Escape) -> SearchEndedError:
     return SearchEndedError(
         "hang",
-        f"a request waits for {stopped.awaited}, at {_told(stopped.stack[0])}, and no schedule "
+        f"a request waits for {stopped.awaited}, at {told_site(stopped.stack[0])}, and no schedule "
         "controls that: search without such requests, or write schedule: {kind: os}",
     )

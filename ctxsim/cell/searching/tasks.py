@@ -13,6 +13,7 @@ from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Escape, Execution, Limits, Stopped
+from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.looping import Loop
 from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
@@ -56,13 +57,17 @@ class Tasks:
 
     @contextmanager
     def conductor(
-        self, selection: Selection, limits: Limits, watcher: Watcher | None = None
+        self,
+        selection: Selection,
+        limits: Limits,
+        watcher: Watcher | None = None,
+        noted: Noted | None = None,
     ) -> Iterator[Loops]:
         baseline = new_baseline()
         if self._crew.workers.model == "sync":
             self._baseline, self._reused = baseline, baseline.copy()
         self._new = Context if self._crew.workers.variant == "empty" else baseline.copy
-        with tracing(selection, watcher) as tracer:
+        with noting(tracing(selection, watcher), noted) as tracer:
             yield _Windows(_loop_of(self._crew), tracer, limits)
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Iterator[Work]:

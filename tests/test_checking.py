@@ -320,7 +320,7 @@ def fine(): return flask.request.args["q"]
 
 
 def test_routes_that_hang_or_end_the_process_are_left_out(checked):
-    outcome = checked(ENDING)
+    outcome = checked(ENDING, requests=400)
     assert outcome.exit_code == 0
     assert {line.partition(" was")[0] for line in outcome.document.not_covered} == {
         "GET /exit",
@@ -374,7 +374,7 @@ def test_what_answers_without_a_route_is_sent_requests(checked):
 @pytest.mark.parametrize(
     ("target", "keys", "error", "message"),
     [
-        ("http://localhost", {}, UsageError, "is a URL"),
+        ("http://shop.invalid", {}, UsageError, "load to others needs leave and a rate"),
         (":app", {}, UsageError, "names no application"),
         (".", {}, UsageError, r"is a folder; check imports a module\n  write --path \. MODULE"),
         ("../", {}, UsageError, "is a folder"),

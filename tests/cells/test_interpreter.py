@@ -47,7 +47,7 @@ def test_an_interpreter_tells_its_version_and_what_it_can_import():
     ours = interpreter(sys.executable)
     assert ours.version == ".".join(map(str, sys.version_info[:3]))
     assert ours.build == OUR_BUILD
-    assert ours.importable == {"gevent", "greenlet", "zope.event"}
+    assert ours.importable == {"gevent", "greenlet", "zope.event", "zope.interface"}
 
 
 def test_an_interpreter_is_asked_once(tmp_path):
@@ -95,13 +95,14 @@ def test_an_interpreter_that_does_not_answer_is_refused(tmp_path, monkeypatch):
 def test_gevent_is_lent_to_greenlets_where_it_is_missing(python_without):
     python_without()
     lent = equip(job("greenlets:8")).plan
-    assert lent.lent == ("gevent", "greenlet", "zope")
+    assert lent.lent == ("gevent", "greenlet", "zope.event", "zope.interface")
     assert (Path(lent.lent_from) / "gevent" / "__init__.py").exists()
 
 
 def test_only_what_is_missing_is_lent(python_without):
     python_without("greenlet", "zope.event")
-    assert equip(job("threads:2 x greenlets:8")).plan.lent == ("gevent",)
+    lent = equip(job("threads:2 x greenlets:8")).plan.lent
+    assert lent == ("gevent", "zope.interface")
 
 
 @pytest.mark.parametrize("workers", ["sync", "threads:8", "tasks:8"])
@@ -135,5 +136,5 @@ def test_a_cell_hears_what_it_is_lent(tmp_path, monkeypatch):
     greenlets, sync = run_cells(
         jobs, pace=Pace(2), limits=Limits(), halt=Halt(), tell=lambda _: None
     )
-    assert greenlets.target_facts["lent"] == ["gevent", "greenlet", "zope"]
+    assert greenlets.target_facts["lent"] == ["gevent", "greenlet", "zope.event", "zope.interface"]
     assert sync.target_facts["lent"] == []

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "live"))
+TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(TESTS / "live"), str(TESTS)]
 
 from locusting import totals, written  # noqa: E402 - the processes are those of the tests
 from test_locust_workers import Machines, machines  # noqa: E402 - as above

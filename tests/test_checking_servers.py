@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from ctxsim import check, looks
 from ctxsim.cell.plan import Look
@@ -218,8 +219,7 @@ def test_a_document_without_routes_compares_nothing(answering: Callable[..., str
 
 def test_a_server_that_is_not_there_is_no_clean_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks, "_WAIT_S", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
+    port = free_port()
     with pytest.raises(TargetError, match="no server answers"):
         checked(f"http://127.0.0.1:{port}")
 

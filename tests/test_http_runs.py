@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from ctxsim.errors import TargetError, UsageError
 from ctxsim.jobs import Options
@@ -25,11 +26,6 @@ steps:
   expect: {status: 200, contains: "{canary}"}
 - get: /list?tag={canary}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture

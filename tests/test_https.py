@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from ctxsim import check
 from ctxsim.cli import main
@@ -69,8 +70,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcom
     ) -> Outcome:
         certificate(tmp_path, name)
         (tmp_path / "served.py").write_text(app)
-        with socket.create_server(("127.0.0.1", 0)) as sock:
-            port = sock.getsockname()[1]
+        port = free_port()
         target = {"kind": "http", "url": f"https://127.0.0.1:{port}", "wait": "60s"}
         target["start"] = START.format(port=port, options=options)
         if ca:

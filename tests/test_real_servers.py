@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from ctxsim.jobs import Options
 from ctxsim.scenario import Scenario
@@ -90,8 +90,7 @@ def test_what_leaks_is_what_the_server_makes_of_it(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pushed.py").write_text(PUSHED)
     (tmp_path / "setting.py").write_text(SET)
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
+    port = free_port()
     (tmp_path / "real.yaml").write_text(
         "version: 1\n"
         f"target: {{kind: http, url: 'http://127.0.0.1:{port}',"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from ports import free_port
 
 # Starting Locust, a harness and a cell takes seconds, and many on a machine that does other things.
 LONG_S = 100
@@ -83,13 +84,6 @@ def totals(stderr: str) -> int:
     """The requests of Locust's own last summary."""
     lines = [line for line in stderr.splitlines() if line.split()[:1] == ["Aggregated"]]
     return int(lines[-1].split()[-1])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Web:

@@ -14,7 +14,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from locusting import LONG_S, SHORT, Web, command, free_port, ran, totals
+from locusting import LONG_S, SHORT, Web, command, ran, totals
+from ports import free_port
 
 import ctxsim
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locusting import LONG_S, command, free_port, totals, written
+from locusting import LONG_S, command, totals, written
+from ports import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

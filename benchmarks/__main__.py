@@ -12,13 +12,14 @@ import in_flight
 import library
 import load
 import lockstep
+import locust_workers
 import peers_of_searches
 import scanning
 import startup
 from measures import Measure, table
 
 MODULES = [library, load, flask_requests, scanning]
-MODULES += [http_clients, in_flight, census, startup, lockstep, peers_of_searches]
+MODULES += [http_clients, in_flight, census, startup, lockstep, peers_of_searches, locust_workers]
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 

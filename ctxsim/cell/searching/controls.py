@@ -23,7 +23,7 @@ from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Request
-from ctxsim.cell.workers.carry import Carrier, Crew, new_baseline
+from ctxsim.cell.workers.carry import Carrier, Crew, carry_each, new_baseline
 
 
 class Conductor(Protocol):
@@ -128,12 +128,7 @@ class Threads:
         return partial(self._carry, carrier, requests)
 
     def _carry(self, carrier: Carrier, requests: Iterator[Request]) -> None:
-        baseline = new_baseline()
-        for request in requests:
-            if self._crew.workers.variant == "copied":
-                self._crew.imported_in.copy().run(carrier.run, request, None, _give_way)
-            else:
-                carrier.run(request, baseline, _give_way)
+        carry_each(self._crew, carrier, requests, new_baseline(), _give_way)
 
 
 def _give_way() -> None:

@@ -18,7 +18,7 @@ from ctxsim.cell.schedule.tracing import Selection, tracing
 from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import NOWHERE
 from ctxsim.cell.visits import Request
-from ctxsim.cell.workers.carry import Carrier, Crew
+from ctxsim.cell.workers.carry import Carrier, Crew, carry_each
 from ctxsim.cell.workers.greenlets import Killable, give_way, may_be_killed
 from ctxsim.errors import TargetError
 
@@ -66,12 +66,12 @@ class Greenlets:
         return partial(self._carry, carrier, requests)
 
     def _carry(self, carrier: Carrier, requests: Iterator[Request]) -> None:
-        for request in requests:
-            may_be_killed(request)
-            if self._crew.workers.variant == "copied":
-                self._crew.imported_in.copy().run(carrier.run, request, None, give_way)
-            else:
-                carrier.run(request, None, give_way)
+        carry_each(self._crew, carrier, map(_killable, requests), None, give_way)
+
+
+def _killable(request: Request) -> Request:
+    may_be_killed(request)
+    return request
 
 
 def _name(each: object) -> str:

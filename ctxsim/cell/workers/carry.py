@@ -198,6 +198,25 @@ class Carrier:
         latency[us] = latency.get(us, 0) + 1
 
 
+def carry_each(
+    crew: Crew,
+    carrier: Carrier,
+    requests: Iterable[Request],
+    baseline: Context | None,
+    give_way: Callable[[], None] | None = None,
+) -> None:
+    """Carry requests one after the other in this worker, as `Carrier.run` does.
+
+    Of the variant `copied` each has a copy of the context that the application was imported in, and
+    no baseline.
+    """
+    for request in requests:
+        if crew.workers.variant == "copied":
+            crew.imported_in.copy().run(carrier.run, request, None, give_way)
+        else:
+            carrier.run(request, baseline, give_way)
+
+
 def _rounded_us(seconds: float) -> int:
     us = int(seconds * 1e6)
     return us if us < _FINE_US else us - us % 10 ** (len(str(us)) - 3)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from ctxsim.cell.visits import Request
-from ctxsim.cell.workers.carry import Carrier, Crew, new_baseline
+from ctxsim.cell.workers.carry import Carrier, Crew, carry_each, new_baseline
 
 
 def run(crew: Crew) -> None:
@@ -39,15 +39,8 @@ def in_threads(count: int, work: Callable[[], None]) -> None:
 
 
 def _run_pool(crew: Crew) -> None:
-    copied = crew.workers.variant == "copied"
-
     def work() -> None:
-        carrier, baseline = crew.carrier(), new_baseline()
-        while (request := crew.traffic.take()) is not None:
-            if copied:
-                crew.imported_in.copy().run(carrier.run, request)
-            else:
-                carrier.run(request, baseline)
+        carry_each(crew, crew.carrier(), iter(crew.traffic.take, None), new_baseline())
 
     in_threads(min(crew.workers.count, crew.traffic.width), work)
 

@@ -162,6 +162,7 @@ def _origin(wish: Wish, sight: Sight, made: Draft, missing: Sequence[str]) -> Or
         command=("ctxsim", "check", *_command(wish)),
         notes=(*chosen, made.sent, *made.notes, f"to keep what was sent as a scenario: {init}"),
         not_covered=(*made.not_covered, *left_out, *((_NO_SEARCH,) if wish.is_server else ())),
+        doubts=made.doubts,
         nothing=made.nothing.replace("TARGET", wish.target),
     )
 

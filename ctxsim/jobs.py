@@ -27,13 +27,14 @@ class Origin:
     """Where a scenario came from that nobody wrote: the `command` that drafts it again.
 
     `notes` and `not_covered` are what the reader should know of how it was drafted. `nothing` says
-    why there is nothing to be sent, where there is not.
+    why there is nothing to be sent, where there is not; `doubts` why nothing can be called clean.
     """
 
     command: tuple[str, ...]
     notes: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
     nothing: str = ""
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -346,7 +346,7 @@ def _case(
             *((_OUTSIDE,) if job.plan.is_remote else ()),
         ),
         without_file=options.origin is not None,
-        doubts=(origin.nothing,) if origin.nothing else (),
+        doubts=((origin.nothing,) if origin.nothing else origin.doubts),
         environment=_environment(scenario, job, carried),
         elapsed_s=elapsed_s,
     )

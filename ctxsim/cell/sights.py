@@ -84,6 +84,10 @@ class Trial:
         return 200 <= self.status < 300  # noqa: PLR2004 - what HTTP calls success
 
 
+# Why a route was not sent, for which more time is the remedy.
+NO_TIME = "the time for trying routes was over"
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """A route with the trials that were made, none where it was not sent; `why` says why not."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
-from ctxsim.cell.sights import NO_SUCH_PAGE, Sight, Trial, Tried
+from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, Sight, Trial, Tried
 
 WSGI_WORKERS = (
     "sync", "threads:8", "threads:8:fresh", "threads:8:copied", "greenlets:50", "tasks:20",
@@ -67,7 +67,8 @@ class Frame:
 class Draft:
     """A drafted scenario. `sent` tells how much of the application it covers.
 
-    `nothing` says that no routes were found, where none were.
+    `nothing` says that no routes were found, where none were; `doubts` why no outcome can be called
+    clean.
     """
 
     text: str
@@ -75,6 +76,7 @@ class Draft:
     notes: tuple[str, ...]
     not_covered: tuple[str, ...]
     nothing: str = ""
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,15 @@ def draft(sight: Sight, frame: Frame) -> Draft:
         notes=tuple(_notes(known)),
         not_covered=tuple(_not_covered(known)),
         nothing=_nothing(sight) if not known and _answers_nothing(sight) else "",
+        doubts=tuple(_doubts(known)),
     )
+
+
+def _doubts(known: Sequence[Tried]) -> Iterator[str]:
+    untried = sum(each.why == NO_TIME for each in known)
+    if untried:
+        were = "1 route was" if untried == 1 else f"{untried} routes were"
+        yield f"{were} not tried in the time there was; raise the budget"
 
 
 def _nothing(sight: Sight) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctxsim.cell.looking.attempts import attempts
-from ctxsim.cell.sights import Read, Route, Sight, Trial, Tried
+from ctxsim.cell.sights import NO_TIME, Read, Route, Sight, Trial, Tried
 from ctxsim.scenario import Scenario, plan
 from ctxsim.scenario.drafting import ASGI_WORKERS, Frame, draft, suited, unserved
 from ctxsim.scenario.plans import cells
@@ -41,6 +41,16 @@ def tried(route, *statuses, echoes=True):
 
 def sight_of(*routes, kind="wsgi", framework="Flask"):
     return Sight("shop:app", kind, framework, routes=routes)
+
+
+def test_a_route_that_there_was_no_time_for_is_a_doubt():
+    """What no request reached cannot be called clean; what may not be sent is not covered."""
+    sent = tried(Route("GET", "/a"), 200)
+    late = [Tried(Route("GET", path), (), NO_TIME) for path in ("/b", "/c")]
+    unsafe = Tried(Route("POST", "/d"), (), "it may change things")
+    made = draft(sight_of(sent, *late, unsafe), FRAME)
+    assert made.doubts == ("2 routes were not tried in the time there was; raise the budget",)
+    assert draft(sight_of(sent, unsafe), FRAME).doubts == ()
 
 
 def sent(made):

@@ -14,7 +14,7 @@ from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
 from ctxsim.cell.open_load import Evenly
 from ctxsim.cell.plan import Look
-from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route, Sight, Trial, Tried
+from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response, User
 
@@ -150,7 +150,7 @@ class Trials:
     def _tried(self, course: _Course) -> Tried:
         why = course.why
         if not why and not course.trials:
-            why = "the time for trying routes was over"
+            why = NO_TIME
         return Tried(course.route, tuple(course.trials), why)
 
 

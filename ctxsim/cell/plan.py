@@ -156,7 +156,10 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request of a visit, with placeholders still in it. `path` may carry a query."""
+    """One request of a visit, with placeholders still in it. `path` may carry a query.
+
+    `rule` is what the paths of one route have in common, '' for a path that is a route of its own.
+    """
 
     name: str
     method: str
@@ -169,11 +172,12 @@ class Step:
     auth: tuple[str, str] | None = None
     mine: tuple[str, ...] = ()
     expect: Expect = Expect()
+    rule: str = ""
 
     @property
     def route(self) -> str:
-        """The step as findings name it: method and path, without the query."""
-        return f"{self.method} {self.path.partition('?')[0]}"
+        """The step as findings name it: method and rule, or the path without the query."""
+        return f"{self.method} {self.rule or self.path.partition('?')[0]}"
 
 
 @dataclass(frozen=True, slots=True)

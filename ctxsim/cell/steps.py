@@ -46,6 +46,7 @@ def _without_credentials(step: Step) -> Step:
         json=step.json,
         has_json=step.has_json,
         body=step.body,
+        rule=step.rule,
     )
 
 

@@ -362,6 +362,9 @@ def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
     by = f", answered by {_comment(view.function)}" if view is not None else ""
     yield f"      # {trial.status} when it was sent alone{by}"
     yield f"      - {step.method.lower()}: {_text(step.path)}"
+    rule = tried.route.path.partition("?")[0]
+    if rule != step.path.partition("?")[0]:
+        yield f"        route: {_text(rule)}"
     if step.headers:
         yield f"        headers: {_mapping(step.headers)}"
     if step.form is not None:

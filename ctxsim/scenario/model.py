@@ -33,6 +33,7 @@ from ctxsim.scenario.value_types import (
     Name,
     PathText,
     ProbeWord,
+    RouteText,
     ScheduleKind,
     Share,
     SharedWord,
@@ -172,6 +173,12 @@ class Step(Part):
         alias="as",
         description="Names the step: `{NAME.canary}` is its canary, for later steps.",
         examples=["cart"],
+    )
+    route: RouteText | None = Field(
+        default=None,
+        description="What findings call the step, where the paths of several steps are one route. "
+        "Default: its path.",
+        examples=['"/orders/{number}"'],
     )
 
     @property

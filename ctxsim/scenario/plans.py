@@ -359,4 +359,5 @@ def _step(step: Step) -> plans.Step:
             tuple(expect.members.items()),
             expect.unique,
         ),
+        rule=step.route or "",
     )

@@ -77,6 +77,7 @@ VARIABLE: Schema = _text(r"[^=\u0000-\u001f\u007f]+")
 NAME: Schema = _text(words.NAME)
 TITLE: Schema = _text(r"[^\u0000-\u001f\u007f]{1,200}")
 PATH: Schema = _text(f"/{_NO_CONTROL}")
+ROUTE: Schema = _text(r"/[^?\u0000-\u001f\u007f]*")
 HEADER_NAME: Schema = _text(words.HEADER_NAME)
 # A number is taken as it is written, so that a PIN keeps its leading zero.
 TEXT_OR_NUMBER: Schema = {"type": ["string", "number"]}

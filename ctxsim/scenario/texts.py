@@ -46,6 +46,14 @@ def path(value: object) -> str:
     return value
 
 
+def route(value: object) -> str:
+    """What several paths of the application have in common."""
+    rule = path(value)
+    if "?" in rule:
+        raise WordError("holds a query, which no route has", f"write {rule.partition('?')[0]}")
+    return rule
+
+
 def header_name(value: object) -> str:
     """The name of an HTTP header."""
     if isinstance(value, str) and HEADER_NAME.fullmatch(value):

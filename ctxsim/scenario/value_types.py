@@ -102,6 +102,7 @@ VariableName = Annotated[str, PlainValidator(words.variable_name), WithJsonSchem
 Name = Annotated[str, PlainValidator(texts.name), WithJsonSchema(parts.NAME)]
 Title = Annotated[str, PlainValidator(texts.title), WithJsonSchema(parts.TITLE)]
 PathText = Annotated[str, PlainValidator(texts.path), WithJsonSchema(parts.PATH)]
+RouteText = Annotated[str, PlainValidator(texts.route), WithJsonSchema(parts.ROUTE)]
 HeaderName = Annotated[str, PlainValidator(texts.header_name), WithJsonSchema(parts.HEADER_NAME)]
 HeaderText = Annotated[str, PlainValidator(texts.header), WithJsonSchema(parts.HEADER_TEXT)]
 WrittenText = Annotated[str, PlainValidator(texts.written), WithJsonSchema(parts.TEXT_OR_NUMBER)]

@@ -80,6 +80,16 @@ def test_what_is_sent_is_what_was_tried(route):
     assert all(step.json == attempt.step.json for step in steps)
 
 
+def test_the_ways_to_send_a_route_are_one_route():
+    """A fault of the route is one finding, whichever order was asked for."""
+    route = Route("GET", "/orders/{user.number}", (Read("query", "name"),))
+    made = draft(sight_of(tried(route, *[200] * 9)), FRAME)
+    scenario = Scenario.parse(made.text)
+    steps = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1).steps
+    assert {"/orders/1", "/orders/2"} < {step.path.partition("?")[0] for step in steps}
+    assert {step.route for step in steps} == {"GET /orders/{user.number}"}
+
+
 def test_what_fails_is_sent_seldom_and_what_echoes_often():
     route = Route("GET", "/x", (Read("query", "q"), Read("query", "fail")))
     made = draft(sight_of(tried(route, 500, 200, 200, 200, 200, 200)), FRAME)

@@ -34,6 +34,7 @@ flows:
       headers: {X-Count: 1}
       auth: [joe, 0815]
       mine: "{user.name}"
+      route: /carts
   look:
     steps:
     - put: /a
@@ -91,6 +92,7 @@ def test_a_plan_holds_what_the_file_says() -> None:
     assert [(flow.name, flow.weight) for flow in made.flows] == [("buy", 3.0), ("look", 1.0)]
     assert made.workers.in_flight == 6
     assert made.steps[0].expect.json == (("ok", True),)
+    assert [step.route for step in made.steps[:2]] == ["POST /login", "GET /carts"]
     assert made.steps[1].path == "/cart?tag={canary}"
 
 

@@ -156,6 +156,8 @@ STEP = {
     "{get: /, mine: '{user.same}'}": "'mine' is the same for every user",
     "{get: /, mine: '{user.id}'}": "any number on a page would be taken for '{user.id}'",
     "{get: /, mine: '#{user.pin}-{user.id}'}": "any number on a page would be taken for '#{user.p",
+    "{get: /, route: cart}": "'steps.route' must begin with '/', not the text 'cart'",
+    "{get: /, route: /a?b=1}": "'steps.route' holds a query, which no route has",
     "{get: /, as: a b}": "'steps.as' must be a name of letters",
     "{get: /, as: user}": "a step cannot be named 'user'",
     "{get: '/{a.canary}', as: a}": "'{a.canary}' names no earlier step of this flow",

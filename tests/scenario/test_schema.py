@@ -61,6 +61,7 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
             "headers": st.dictionaries(names, plain),
             "auth": st.lists(names, min_size=2, max_size=2),
             "mine": st.just("{user.canary}"),
+            "route": plain.map(lambda text: "/" + text.replace("?", "")),
             "expect": expects,
         },
     )

@@ -261,9 +261,9 @@ def test_a_text_that_came_once_is_noted_and_may_be_chance(application):
         file.write(
             "\ndef jackpot(user, environ):\n"
             "    mine = carts.setdefault(user, [])\n"
-            "    mine.append(1)\n"
-            # At the end of the load some workers may have ended already.
-            "    won = user == 'user5' and len(mine) == 2 and threading.active_count() > 2\n"
+            # Once, and only while others are carried beside it.
+            "    won = user == 'user5' and not mine and threading.active_count() > 2\n"
+            "    mine.extend(['won'] * won)\n"
             "    return '200 OK', f'{user}, you have won' if won else f'{user}, better luck'\n"
             "PAGES['jackpot'] = jackpot\n"
         )

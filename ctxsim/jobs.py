@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ctxsim.cell.plan import Address, Load
@@ -17,7 +17,11 @@ from ctxsim.report import kept
 from ctxsim.report.cases import CaseFile
 from ctxsim.report.kept import SERVER_LOG
 from ctxsim.report.masks import mask
+from ctxsim.report.stacks import innermost
 from ctxsim.scenario import Cell, Scenario, cells, plan, python
+
+# How faulthandler begins what a cell writes that is asked where it stands.
+_OUR_SIGNAL = "Fatal Python error: Aborted"
 
 _DRAWN_SEEDS = 1_000_000
 
@@ -201,16 +205,25 @@ def refuse_unstarted(carried: Sequence[CellOutcome]) -> None:
     begun = [each for each in carried if not has_ending(each, "stopped")]
     if not begun or any(each.ready or has_ending(each, "fault") for each in begun):
         return
-    ending = begun[0].history.ending
-    assert ending is not None
+    raise not_carried(begun[0], "the import was done")
+
+
+def not_carried(
+    outcome: CellOutcome, until: str, worded: Callable[[str], str] = str
+) -> TargetError:
+    """Why a cell carried nothing: how it ended, and where it stood if it took too long."""
+    ending = outcome.history.ending
+    if ending is None:
+        return TargetError(f"the target's process ended before {until}")
     told = ending.message
     if ending.kind != "import":
-        told = f"the target's process ended before the import was done: {ending.kind}: {told}"
-    lines = [told, *(f"  {line}" for line in ending.hint.splitlines())]
-    error = TargetError(mask("\n".join(lines)))
-    for note in (*ending.stacks, begun[0].stderr_tail):
+        told = f"the target's process ended before {until}: {ending.kind}: {told}"
+    # A refused import says in its hint what can be done; one that hangs only where it does.
+    more = ending.hint.splitlines() or [w for w in innermost(ending) if w != _OUR_SIGNAL]
+    error = TargetError(worded(mask("\n".join([told, *(f"  {line}" for line in more)]))))
+    for note in (*ending.stacks, outcome.stderr_tail):
         error.add_note(mask(note))
-    raise error
+    return error
 
 
 def has_ending(outcome: CellOutcome, kind: str) -> bool:

@@ -11,10 +11,9 @@ from ctxsim.cell import plan as plans
 from ctxsim.cell.canaries import MAX_PROCESS
 from ctxsim.cell.plan import Load, Look, Plan, Workers
 from ctxsim.cell.sights import Sight
-from ctxsim.cells import CellOutcome, Job, Pace
-from ctxsim.errors import ScenarioError, TargetError, UsageError
-from ctxsim.jobs import Options, job_of, run
-from ctxsim.report.masks import mask
+from ctxsim.cells import Job, Pace
+from ctxsim.errors import ScenarioError, UsageError
+from ctxsim.jobs import Options, job_of, not_carried, run
 from ctxsim.report.options import as_options
 from ctxsim.scenario import Cell, Scenario, cells, drafting, python
 from ctxsim.scenario.drafting import Frame
@@ -77,7 +76,7 @@ def look(wish: Wish, how: Look, options: Options) -> Sight:
         if not outcome.trying or options.halt.asked:
             break
         left_out = (*left_out, outcome.trying)
-    raise _failed(outcome)
+    raise not_carried(outcome, "it was looked at", as_options)
 
 
 def _quietly(_progress: object) -> None:
@@ -244,17 +243,3 @@ def _named(wish: Wish, sight: Sight) -> Sight:
     attribute = sight.app.rpartition(":")[2]
     app = f"{place}:{attribute}" if place.endswith(".py") else sight.app
     return replace(sight, app=app, chosen=f"{wish.target} was taken for {app}")
-
-
-def _failed(outcome: CellOutcome) -> TargetError:
-    ending = outcome.history.ending
-    if ending is None:
-        return TargetError("the target's process ended before it was looked at")
-    told = ending.message
-    if ending.kind != "import":
-        told = f"the target's process ended before it was looked at: {ending.kind}: {told}"
-    lines = [told, *(f"  {line}" for line in ending.hint.splitlines())]
-    error = TargetError(as_options(mask("\n".join(lines))))
-    for note in (*ending.stacks, outcome.stderr_tail):
-        error.add_note(mask(note))
-    return error

@@ -390,6 +390,12 @@ def test_what_cannot_be_is_refused(checked, target, keys, error, message):
         checked(GLOBAL, target, **keys)
 
 
+def test_of_an_import_that_hangs_it_is_said_where(checked):
+    text = "import time\n\ndef slow():\n    time.sleep(100)\n\nslow()\n"
+    with pytest.raises(TargetError, match=r"was not ready after 2 s\n(.*\n)*.*line 4 in slow"):
+        checked(text, budget_s=2)
+
+
 def test_advice_is_in_the_words_of_the_command(checked):
     """There is no scenario in which a key could be written."""
     stories = [line for each in checked(GLOBAL).findings for line in each.story]

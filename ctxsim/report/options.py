@@ -8,6 +8,7 @@ import shlex
 _LISTED = re.compile(r'\b(shared|keeps): \["([^"]+)"\]')
 _NAMES = {
     "target.path": "--path",
+    "target.python": "--python",
     "load.requests": "--requests or --budget",
     "load.rate": "--rate",
     "target.ca": "--ca",

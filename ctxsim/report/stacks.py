@@ -14,6 +14,7 @@ _MOST_FRAMES = 4
 
 _OWN = str(Path(ctxsim.cell.__file__).parent)
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]*)"')
+_IMPORTING = "<frozen importlib"
 # How faulthandler begins its list of compiled modules, which says nothing of where a thread was.
 _MODULES = "Extension modules:"
 
@@ -32,7 +33,7 @@ def innermost(ending: Ending) -> list[str]:
 
 def _is_theirs(frame: Frame) -> bool:
     found = _FRAME.match(frame[0])
-    return found is None or not found["file"].startswith(_OWN)
+    return found is None or not found["file"].startswith((_OWN, _IMPORTING))
 
 
 def _innermost(stack: str, wanted: Callable[[Frame], bool]) -> Iterator[str]:

@@ -129,6 +129,10 @@ def _doubts(known: Sequence[Tried]) -> Iterator[str]:
     if untried:
         were = "1 route was" if untried == 1 else f"{untried} routes were"
         yield f"{were} not tried in the time there was; raise the budget"
+    unsafe = sum(not each.route.is_safe and each.why != NO_TIME for each in known)
+    if unsafe and not any(each.trials for each in known):
+        may = "1 route may change things" if unsafe == 1 else f"{unsafe} routes may change things"
+        yield f"no route was sent: {may}; --unsafe sends what may"
 
 
 def _nothing(sight: Sight) -> str:

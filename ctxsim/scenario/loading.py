@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as AnySequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MAX_BYTES = 1_000_000
 IN_MEMORY = "<text>"
 # Where a number is taken as it is written, since it becomes a text: `012` must keep its zero.
 _WRITTEN = ("form", "headers", "auth")
+# What a target looks like: a module or file and its attribute, or a URL.
+_TARGET = re.compile(r"https?://\S+|\S+\.py(:[\w.()]+)?|[\w.]+:[\w.()]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +213,13 @@ def _each(
 
 
 def _bytes_of(path: Path, file: str) -> bytes:
+    if path.suffix == ".py" and path.is_file():
+        raise _unreadable(file, "this is a Python file, not a scenario", _instead(file))
     try:
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise _unreadable(file, "there is no such file", _beside(path)) from error
+        raise _unreadable(file, "there is no such file", _beside(path) or _instead(file)) from error
     except IsADirectoryError as error:
         raise _unreadable(file, "this is a folder, not a file", "name a file in it") from error
     except (OSError, ValueError) as error:
@@ -230,6 +235,13 @@ def _beside(path: Path) -> str | None:
         # The folder is missing or closed as well: there is nothing to suggest.
         return None
     return words.did_you_mean(path.name, there)
+
+
+def _instead(file: str) -> str | None:
+    """Of a target in a scenario's place: how to get a scenario, and what needs none."""
+    if not _TARGET.fullmatch(file):
+        return None
+    return f"write a scenario with: ctxsim init {file}, or none: ctxsim check {file}"
 
 
 def _text_of(content: bytes, file: str) -> str:

@@ -79,6 +79,13 @@ def test_a_missing_module_is_named_with_a_near_miss(target):
     assert "target.path" in hint
 
 
+def test_an_attribute_behind_a_dot_is_told_with_its_colon(target):
+    given = "myshop_wsgi.answer"
+    with pytest.raises(TargetError) as error:
+        importing.module_at(given, target(given))
+    assert "did you mean 'myshop_wsgi:answer'?" in error.value.args[1]
+
+
 def test_a_missing_submodule_is_named_whole(target):
     """The part of the name that is not there is what is missing."""
     message, _, _ = refused(target("myshop_package.nothing:app"))
@@ -90,7 +97,8 @@ def test_a_module_that_the_application_misses_is_its_own_failure(target):
     message, hint, cause = refused(target("myshop_needs:app"))
     assert message.startswith("importing myshop_needs failed: ModuleNotFoundError")
     assert "myshop_needs.py:1" in message
-    assert hint == "the application raised this itself"
+    assert hint.startswith("the application raised this itself\nit was imported by ")
+    assert hint.endswith(f"{sys.executable}; target.python names another")
     assert isinstance(cause, ModuleNotFoundError)
 
 

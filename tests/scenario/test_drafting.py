@@ -53,6 +53,12 @@ def test_a_route_that_there_was_no_time_for_is_a_doubt():
     assert draft(sight_of(sent, unsafe), FRAME).doubts == ()
 
 
+def test_where_all_routes_may_change_things_the_option_is_named():
+    unsafe = Tried(Route("POST", "/d"), (), "it may change things; --unsafe sends it")
+    [doubt] = draft(sight_of(unsafe), FRAME).doubts
+    assert doubt == "no route was sent: 1 route may change things; --unsafe sends what may"
+
+
 def sent(made):
     scenario = Scenario.parse(made.text)
     [cell, *_] = cells(scenario)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,19 @@ UNREADABLE = {
     "a huge file": (b"#" * (loading.MAX_BYTES + 1), "larger than 1 MB"),
     "two documents": (b"a: 1\n---\nb: 1\n", "a second document begins here"),
 }
+
+
+@pytest.mark.parametrize("target", ["shop:app", "http://127.0.0.1:8000", "src/shop.py:create()"])
+def test_of_a_target_in_its_place_it_is_said_what_takes_one(target: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(f"or none: ctxsim check {target}")):
+        Scenario.load(target)
+
+
+def test_a_python_file_is_no_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "shop.py"
+    path.write_text("app = None\n")
+    with pytest.raises(ScenarioError, match=r"this is a Python file.*\n?.*ctxsim init .*shop.py"):
+        Scenario.load(path)
 
 
 @pytest.mark.parametrize("what", UNREADABLE)

@@ -185,7 +185,10 @@ def _not_found(name: str, target: Target) -> tuple[str, str]:
     }
     near = difflib.get_close_matches(name.partition(".")[0], sorted(known), 1)
     hint = f"looked in: {looked}, and the import path of {sys.executable}"
-    if near:
+    place, dot, attribute = target.app.rpartition(".")
+    if dot and name == target.app and place in sys.modules:
+        hint += f"\ndid you mean '{place}:{attribute}'?"
+    elif near:
         hint += f"\ndid you mean {near[0]!r}?"
     return (
         f"no module named {name!r} (from target {target.app})",
@@ -208,4 +211,7 @@ def _failed(what: str, error: BaseException) -> TargetError:
         # What could not be parsed has no frame; the one that is there imported it.
         place = f" ({error.filename}:{error.lineno})"
     said = traceback.format_exception_only(error)[-1].strip()
-    return TargetError(f"{what}: {said}{place}", "the application raised this itself")
+    hint = "the application raised this itself"
+    if isinstance(error, ModuleNotFoundError):
+        hint += f"\nit was imported by {sys.executable}; target.python names another"
+    return TargetError(f"{what}: {said}{place}", hint)

@@ -1,5 +1,7 @@
 """Alone and together: what only other requests change is found, and a past of one's own is not."""
 
+import re
+
 import pytest
 
 from ctxsim import rehearsing
@@ -13,6 +15,7 @@ APPLICATION = '''
 import itertools, random, threading, time, uuid
 
 shared, carts, seen, half = {}, {}, set(), set()
+numbers, points, drawn, seats, free = {}, {}, {}, {}, list(range(200, 260))
 orders, stock, counters = itertools.count(1), threading.Semaphore(90), threading.Semaphore(2)
 COIN = random.choice(["heads", "tails"])
 
@@ -61,6 +64,15 @@ def login(user, environ):
     meet(user)
     known = shared.pop("user", None)
     return ("200 OK", "your page") if known else ("302 Found", "")
+
+def number_of(user):
+    """Who comes first has the first number: it is another one in each process."""
+    return 7 * numbers.setdefault(user, len(numbers) + 1000)
+
+def account(user, environ):
+    shared["account"] = user
+    time.sleep(0.002)
+    return "200 OK", f"account {number_of(shared['account'])}, {time.time()}"
 
 def transaction(user, environ):
     """A failing request leaves it open to whoever comes next on this worker."""
@@ -144,6 +156,27 @@ def worker(user, environ):
 def coin(user, environ):
     return "200 OK", COIN
 
+def own_account(user, environ):
+    time.sleep(0.002)
+    return "200 OK", f"account {number_of(user)}, {time.time()}"
+
+def rank(user, environ):
+    points[user] = points.get(user, 0) + random.randrange(3)
+    return "200 OK", f"place {100 + sorted(points, key=points.get).index(user)}"
+
+def ticket(user, environ):
+    return "200 OK", f"ticket {drawn.setdefault(user, random.randrange(40))}"
+
+def seat(user, environ):
+    """Now and then one loses its seat, which the next one gets."""
+    if user not in seats:
+        seats[user] = free.pop()
+    mine = seats[user]
+    if next(orders) % 40 == 0:
+        free.append(seats.pop(user, mine))
+        random.shuffle(free)
+    return "200 OK", f"seat {mine}"
+
 def lucky(user, environ):
     return "200 OK", "you won" if random.random() < 0.005 else "better luck next time"
 
@@ -157,11 +190,14 @@ LEAKS = {
     "greeting": "CTX201",
     "discount": "CTX208",
     "login": "CTX208",
+    "account": "CTX208",
 }
 CLEAN = (
     "cart", "first_visit", "crowd", "sold_out", "tokens", "shuffled", "halfway", "worker", "coin",
-    "lucky", "in_flight", "took", "gauge", "sales",
+    "lucky", "in_flight", "took", "gauge", "sales"
 )  # fmt: skip
+# Numbers that the application gives its users, and takes away again.
+GIVEN = ("own_account", "rank", "ticket", "seat")
 
 
 @pytest.fixture
@@ -199,12 +235,16 @@ def test_what_other_requests_change_is_found_though_no_answer_holds_a_canary(app
     assert "status 500 (ValueError)" in story[0]
     assert story[1] == "answered: buffer was flushed"
     assert story[2].startswith("alone: 200, ")
+    [story] = [story for _, route, story in stories if route == "POST /account"]
+    assert story[0].endswith("otherwise than alone: what another user was told")
+    assert re.fullmatch(r"answered: account \d+, .* \(as user \d+, request .*\)", story[1])
 
 
+@pytest.mark.parametrize("pages", [CLEAN, GIVEN])
 @pytest.mark.parametrize("workers", ["sync", "threads:8", "greenlets:8"])
-def test_what_a_past_of_one_s_own_changes_is_no_finding(application, workers):
+def test_what_a_past_of_one_s_own_changes_is_no_finding(application, workers, pages):
     """Nor what chance, the time or the kind of worker does."""
-    outcome, codes, stories = found(application, *CLEAN, workers=workers)
+    outcome, codes, stories = found(application, *pages, workers=workers)
     assert not codes, stories
     assert outcome.verdict == "clean", outcome.document.reasons
 
@@ -217,6 +257,7 @@ def test_what_another_s_failing_request_leaves_behind_is_found_in_one_worker_too
 def test_answers_that_are_as_alone_and_not_as_others_are_compared(application):
     """So an application that echoes no canary can be called clean; if all get the same, not."""
     assert found(application, "tokens")[0].exit_code == 0
+    assert found(application, "own_account")[0].exit_code == 0
     assert found(application, "coin")[0].exit_code == 4
 
 

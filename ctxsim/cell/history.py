@@ -40,6 +40,10 @@ KINDS = {
 AS_ANOTHER = "body, as it is answered to another user alone"
 
 
+# The place of an answer whose words only one user is told alone, where two users were.
+AS_TOLD = "what another user was told"
+
+
 # Where an answer differs from those alone in nothing but a number.
 A_NUMBER = "a number"
 

@@ -7,7 +7,7 @@ matter of who else is there, so it stays open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,8 @@ class Answered:
 
     `template` fits every such answer, and `of_users` tells what each user alone is answered.
     `numbers` is the template with its numbers, where these were the same in every answer.
+    `steady` are the places of the template where each user is told the same every time and nobody
+    else is: what the application itself gives each of them, in whichever order they come.
     """
 
     step: int
@@ -68,6 +70,7 @@ class Answered:
     template: Template | None
     of_users: tuple[OfUser, ...]
     numbers: Template | None = None
+    steady: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,21 @@ def _answered(key: tuple[int, bool, int], by_cell: Sequence[Sequence[Heard]]) ->
         template=alike,
         of_users=() if visitor else _of_users(by_cell, alike),
         numbers=_numbers(every, alike) if count >= LEAST_OF_NUMBERS else None,
+        steady=() if visitor or alike is None else tuple(_steady(by_cell, alike)),
     )
+
+
+def _steady(by_cell: Sequence[Sequence[Heard]], alike: Template) -> Iterator[int]:
+    if any(len(each) < LEAST_USERS for each in by_cell):
+        return
+    every = [heard for heard_in_cell in by_cell for heard in heard_in_cell]
+    if any(heard.count < LEAST_OF_ONE for heard in every):
+        return
+    templates = [[h.template for h in each if h.template is not None] for each in by_cell]
+    for place in range(len(alike)):
+        columns = [[template[place] for template in each] for each in templates]
+        if all(None not in each and len(set(each)) == len(each) for each in columns):
+            yield place
 
 
 def _numbers(every: Sequence[Heard], alike: Template | None) -> Template | None:

@@ -1,5 +1,7 @@
 """Templates fit what they were learnt from, in whatever order, and little else."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +83,21 @@ def test_a_page_that_is_the_same_for_all_is_nobody_s():
 def test_what_was_answered_too_seldom_or_by_one_cell_only_is_not_learnt():
     assert learnt_of([heard(1, "a", count=2)], [heard(1, "a", count=3)]) == ()
     assert learnt_of([heard(1, "a", count=20)], []) == ()
+
+
+def test_what_each_is_always_told_and_nobody_else_is_steady_though_the_cells_differ():
+    """At each place by itself; not where two have the same, nor where one of them changes."""
+    first = [heard(u, f"no {n} of {n * 7} {n % 2}") for u, n in ((1, 10), (2, 11), (3, 12))]
+    second = [heard(u, f"no {n} of {n * 7} {n % 2}") for u, n in ((3, 10), (2, 11), (1, 12))]
+    [answered] = learnt_of(first, second)
+    assert [words("no 10 of 70 0")[place] for place in answered.steady] == ["10", "70"]
+    changing = Heard(2, 2, 200, 4, (), ("no", " ", None, " ", "of", " ", "77", " ", "1"))
+    [answered] = learnt_of(first, [second[0], replace(changing, step=0), second[2]])
+    assert [words("no 10 of 70 0")[place] for place in answered.steady] == ["70"]
+
+
+def test_of_too_few_users_or_visits_nothing_is_steady():
+    cell = [heard(user, f"no {user}", count=9) for user in (1, 2)]
+    assert all(each.steady == () for each in learnt_of(cell, cell))
+    once = [heard(1, "no 1", count=9), heard(2, "no 2", count=9), heard(3, "no 3", count=1)]
+    assert all(each.steady == () for each in learnt_of(once, once))

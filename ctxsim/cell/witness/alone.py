@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ctxsim.cell.history import A_NUMBER, AS_ANOTHER, Event, Who, in_what
+from ctxsim.cell.history import A_NUMBER, AS_ANOTHER, AS_TOLD, Event, Who, in_what
 from ctxsim.cell.learnt import Answered, Learnt
 from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.own_words import CANARY, OwnWords, told, way
 from ctxsim.cell.witness.record import Record
+from ctxsim.cell.witness.steady import Meeting, Steady
 
 _DIGITS = b"0123456789"
 # So many forms of one answer are known again at once; an answer that never comes twice in the same
@@ -81,25 +82,34 @@ class _Known:
     """One way in which a step is answered alone, and the forms of it that were met."""
 
     __slots__ = (
-        "always", "answered", "as_alone", "close_looks", "forms", "numbers", "of_users", "telling",
+        "always", "answered", "as_alone", "close_looks", "forms", "known_again", "numbers",
+        "of_users", "steady", "telling",
     )  # fmt: skip
 
-    def __init__(self, answered: Answered) -> None:
+    def __init__(self, answered: Answered, *, is_load: bool) -> None:
         self.answered = answered
+        # Those of a search begin again in each of its processes.
+        self.steady = Steady(answered.steady) if answered.steady and is_load else None
         self.always = answered.always
         self.of_users = {each.user: each.template for each in answered.of_users}
-        self.forms: dict[int, set[int]] = {user: set() for user in (0, *self.of_users)}
-        self.close_looks = 0
+        self.forms: dict[int, set[int]] = {0: set()}
+        self.close_looks = self.known_again = 0
         # How many answers were the same as alone, their numbers, too.
         self.as_alone = 0
         # By place in the template and by number: what was answered with it, in a load.
         self.numbers: dict[int, dict[str, _Often]] = {}
         self.telling = any(mark != CANARY for mark in answered.always)
 
+    def forms_of(self, user: int) -> set[int]:
+        """The forms that were met in which this user is answered as alone."""
+        apart = self.steady is not None or user in self.of_users
+        return self.forms.setdefault(user if apart else 0, set())
+
     def is_closed(self) -> bool:
-        """Whether to leave this one out, of answers that are never the same."""
+        """Whether to leave this one out, of answers that are hardly ever the same."""
         self.close_looks += 1
-        return self.close_looks > _CLOSE_LOOKS and self.close_looks % _THEN_EVERY != 0
+        seldom = self.close_looks > max(_CLOSE_LOOKS, self.known_again)
+        return seldom and self.close_looks % _THEN_EVERY != 0
 
 
 class Comparison:
@@ -128,7 +138,8 @@ class Comparison:
         self._situations = plan.situations
         self._ways = {(each.step, each.visitor): each for each in learnt.ways}
         self._known = {
-            (each.step, each.visitor, each.status): _Known(each) for each in learnt.answers
+            (each.step, each.visitor, each.status): _Known(each, is_load=plan.search is None)
+            for each in learnt.answers
         }
 
     def examine(self, request: Request, response: Response, body: bytes) -> bool:
@@ -148,11 +159,12 @@ class Comparison:
         form = None
         reduced = self._own_words.reduced(request, data)
         if reduced is not None:
-            exactly = own or known.answered.numbers is not None
+            exactly = own or known.steady is not None or known.answered.numbers is not None
             form = hash(reduced if exactly else reduced.translate(None, _DIGITS))
-            if form in known.forms[user if own else 0]:
+            if form in known.forms_of(user):
                 known.as_alone += 1
-                return known.telling or own
+                known.known_again += 1
+                return known.telling or own or known.steady is not None
         return not known.is_closed() and self._look_closely(known, request, data, form)
 
     def _see_own(self, known: _Known, request: Request, data: bytes) -> bool:
@@ -176,10 +188,16 @@ class Comparison:
             if user not in known.of_users and self._sees_numbers(known, request, sample):
                 return known.telling
             known.as_alone += 1
-            forms = known.forms[user if user in known.of_users else 0]
-            if form is not None and len(forms) < _MOST_FORMS:
+            met = None if known.steady is None else known.steady.meet(request.who, sample)
+            if met is not None and met.is_news:
+                known.forms.clear()
+            if met is not None and met.meeting is not None:
+                return self._note_meeting(known, request, met.meeting)
+            forms = known.forms_of(user)
+            if form is not None and len(forms) < _MOST_FORMS and (met is None or met.is_own):
                 forms.add(form)
-            return known.telling or user in known.of_users
+            compared = met is not None and met.compared
+            return known.telling or user in known.of_users or compared
         if self._see_another(known, request, data):
             return True
         there = set(self._own_words.always_in(request, text))
@@ -191,6 +209,15 @@ class Comparison:
         )
         self._note(request, place, seen, wanted, known)
         return False
+
+    def _note_meeting(self, known: _Known, request: Request, met: Meeting) -> bool:
+        """Note that two users were told what, alone, only one of them is; True where it is told."""
+        if self._is_shared(request):
+            return False
+        alone = f"no two users are told the same, {known.answered.count} times"
+        event = self._event(request, AS_TOLD, f"{met.seen} (as {met.other})", alone)
+        self._tell(request.step.route, replace(event, victim=met.victim))
+        return True
 
     def _sees_numbers(self, known: _Known, request: Request, sample: tuple[str, ...]) -> bool:
         """Whether an answer that is as alone otherwise holds another number than it does alone."""

@@ -129,6 +129,16 @@ def _doubts(known: Sequence[Tried]) -> Iterator[str]:
     if untried:
         were = "1 route was" if untried == 1 else f"{untried} routes were"
         yield f"{were} not tried in the time there was; raise the budget"
+    sent = [each for each in known if each.trials]
+    failed = [each for each in sent if not any(map(_is_well, each.trials))]
+    if 2 * len(failed) > len(sent):
+        which = "the one route was"
+        if len(sent) > 1:
+            which = f"{len(failed)} of {len(sent)} routes were"
+        yield (
+            f"{which} never answered well, whichever way they were sent; `ctxsim init` writes a "
+            "scenario in which you can say what they want"
+        )
     unsafe = sum(not each.route.is_safe and each.why != NO_TIME for each in known)
     if unsafe and not any(each.trials for each in known):
         may = "1 route may change things" if unsafe == 1 else f"{unsafe} routes may change things"
@@ -301,6 +311,11 @@ def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
         elif not any(0 < trial.status < _FIRST_ERROR for trial in tried.trials):
             told = " or ".join(sorted({_answer(trial) for trial in tried.trials}))
             yield f"{tried.route.name} answered {told}, however it was sent"
+
+
+def _is_well(trial: Trial) -> bool:
+    """Whether it was answered, and not sent away to log in."""
+    return 0 < trial.status < _FIRST_ERROR and not _asks_login(trial)
 
 
 def _answer(trial: Trial) -> str:

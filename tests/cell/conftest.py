@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from driving import Lived, live, plan_of
 
-from ctxsim.cell.plan import Target
+from ctxsim.cell.plan import Look, Target
 
 Write = Callable[..., Target]
 
@@ -23,3 +25,15 @@ def application(tmp_path: Path) -> Write:
         return Target(app, kind, (str(tmp_path),), **keys)
 
     return write
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Callable[..., Lived]:
+    """Look at an application's source, given the keys of the look, in a cell of its own."""
+
+    def look_at(text: str, app: str = "looked:app", **keys: Any) -> Lived:
+        (tmp_path / "looked.py").write_text(text)
+        target = Target(app, path=(str(tmp_path),))
+        return live(plan_of(target=target, flows=(), look=Look(**keys)))
+
+    return look_at

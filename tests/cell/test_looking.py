@@ -5,7 +5,6 @@ import re
 import textwrap
 
 import pytest
-from driving import live, plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.routing import Map, Rule
@@ -13,7 +12,6 @@ from werkzeug.routing import Map, Rule
 from ctxsim.cell.looking import sources, suspects
 from ctxsim.cell.looking.attempts import attempts
 from ctxsim.cell.looking.paths import likely_paths, of_braces, of_filters, of_regex, of_rule
-from ctxsim.cell.plan import Look, Target
 from ctxsim.cell.sights import NO_SUCH_PAGE, Read, Route
 
 VALUES = {"{canary}": "cx0123456789", "{user.number}": "7", "{user.uuid}": "0" * 8}
@@ -301,16 +299,6 @@ def leave(): os._exit(3)
 """
 
 
-@pytest.fixture
-def look(tmp_path):
-    def look_at(text, app="looked:app", **keys):
-        (tmp_path / "looked.py").write_text(text)
-        target = Target(app, path=(str(tmp_path),))
-        return live(plan_of(target=target, flows=(), look=Look(**keys)))
-
-    return look_at
-
-
 def test_a_body_that_must_be_json_is_sent_as_json(look):
     """Whoever takes the body as a whole names nothing of it, and refuses a form."""
     text = """
@@ -360,18 +348,6 @@ def test_a_route_that_ends_the_process_is_named_before_it_does(look):
 def test_the_application_of_a_module_is_found(look, name):
     lived = look(APP, app=name, doctor=True).finished()
     assert lived.sight.app == "looked:app"
-
-
-def test_a_factory_is_found_where_there_is_no_application(look):
-    text = "import flask\ndef create_app(): return flask.Flask(__name__)\n"
-    assert look(text, app="looked", doctor=True).finished().sight.app == "looked:create_app()"
-
-
-def test_a_module_without_an_application_is_refused_with_what_to_write(look):
-    lived = look("x = 1\n", app="looked")
-    assert lived.ending.kind == "import"
-    assert "no application was found in looked" in lived.ending.message
-    assert "looked:NAME" in lived.ending.hint
 
 
 def test_a_route_that_failed_for_what_another_left_is_tried_again(look):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import html
+import io
 import json
 import re
+import zipfile
 from base64 import urlsafe_b64encode
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -260,3 +262,24 @@ def test_residue_is_found_in_whatever_holds_it(application, way):
     plan = plan_of(f"GET /{way}?tag={{canary}}", target=application(LEFT), load=Load(60))
     lived = live(plan).finished()
     assert lived.codes == {"CTX401"}, lived.told()
+
+
+def zipped(**files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return packed.getvalue()
+
+
+def test_what_is_inside_of_a_file_is_read():
+    """Of several files each, with its name."""
+    packed = zipped(first="user7" * 20, second="user8" * 20)
+    assert plain_body(packed, []) == b"first\n" + b"user7" * 20 + b"\nsecond\n" + b"user8" * 20
+    assert plain_body(gzip.compress(b"user7"), []) == b"user7"
+
+
+@given(st.binary(max_size=80), st.integers(0, 200))
+def test_a_file_that_cannot_be_read_is_no_fault(noise, cut):
+    assert isinstance(plain_body(zipped(one="user7" * 20)[:cut] + noise, []), bytes)
+    assert isinstance(plain_body(b"\x1f\x8b" + noise, []), bytes)

@@ -230,6 +230,35 @@ def test_what_other_methods_store_is_not_judged(application):
         assert found.codes == set(), found.told()
 
 
+@pytest.mark.parametrize(
+    ("keep", "answer", "method", "codes"),
+    [
+        ("ENTRIES.append((user, tag))", "told(user)", "POST", set()),
+        ("CACHE[len(CACHE)] = Entry((user, tag))", "told(user)", "PUT", set()),
+        # What nobody asks for again, and what nobody sent to be kept, is no store of theirs.
+        ("ENTRIES.append((user, tag))", "tag", "POST", {"CTX402"}),
+        ("ENTRIES.append((user, tag))", "told(user)", "GET", {"CTX402"}),
+        # An index of such a store holds the same.
+        ("CACHE[tag] = 1; ENTRIES.append((user, tag))", "told(user)", "POST", set()),
+        ("STATE.last = tag; ENTRIES.append((user, 'x'))", "told(user)", "POST", {"CTX402"}),
+    ],
+)
+def test_what_was_sent_to_be_kept_and_is_given_back_is_a_store(
+    application, keep, answer, method, codes
+):
+    """Orders in a list, or by a number of their own, which are shown to whoever sent them."""
+    source = APP.format(keep=f"user = environ.get('HTTP_X_USER', ''); {keep}")
+    source = source.replace("return [tag.encode()]", f"return [({answer}).encode()]") + (
+        "\ndef told(user):\n"
+        "    kept = [*ENTRIES, *(each.user for each in CACHE.values() if type(each) is Entry)]\n"
+        "    return ' '.join(each[1] for each in kept if each[0] == user)\n"
+    )
+    asked = step(f"{method} /say?tag={{canary}}", headers=(("X-User", "{user.name}"),))
+    users = Users(count=20, visitor=False, vars=(("name", "user{n}"),))
+    found = live(plan_of(asked, target=application(source), users=users)).finished()
+    assert found.codes == codes, found.told()
+
+
 def test_users_values_that_pile_up_are_excused_by_name(application):
     """By `keeps` and by `shared`, as those of requests are."""
     asked = step("GET /say?tag={user.canary}")

@@ -53,6 +53,22 @@ def test_a_route_that_there_was_no_time_for_is_a_doubt():
     assert draft(sight_of(sent, unsafe), FRAME).doubts == ()
 
 
+def test_where_most_routes_never_answered_well_there_is_doubt():
+    """What comes behind them was not seen; a few such routes are told as not covered."""
+    fine, refused = tried(Route("GET", "/a"), 200), tried(Route("POST", "/login"), 401, 400)
+    outside = Tried(
+        Route("GET", "/b"), (replace(fine.trials[0], status=302, leads_to="/login"),) * 2
+    )
+    [doubt] = draft(sight_of(fine, refused, outside), FRAME).doubts
+    assert doubt.startswith("2 of 3 routes were never answered well, whichever way")
+    assert draft(sight_of(fine, refused), FRAME).doubts == ()
+    assert (
+        draft(sight_of(refused), FRAME)
+        .doubts[0]
+        .startswith("the one route was never answered well")
+    )
+
+
 def test_where_all_routes_may_change_things_the_option_is_named():
     unsafe = Tried(Route("POST", "/d"), (), "it may change things; --unsafe sends it")
     [doubt] = draft(sight_of(unsafe), FRAME).doubts

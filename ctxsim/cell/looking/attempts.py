@@ -21,6 +21,7 @@ UUID = "00000000-0000-4000-8000-000000000001"
 _OF_USER = re.compile(
     r"(^|[-_. ])(x-)?(user|username|name|login|e?mail|tenant|account|uid|owner|who|customer|member"
     r"|client|org|organi[sz]ation|company|subject|identity|principal|actor|author|team"
+    r"|recipient|receiver|addressee|sender"
     r"|api[-_]?key|(?<!csrf.)(?<!xsrf.)token)"
     r"([-_. ]?(name|id))?$",
     re.IGNORECASE,

@@ -119,6 +119,8 @@ def _starlette_routes(routes: Iterable[Any], prefix: str) -> Iterator[Found]:
             methods = _methods(names["methods"] or _own_methods(endpoint))
             for method in methods:
                 yield Found(method, path, _method_in(endpoint, method) or endpoint)
+        elif type(route).__name__.endswith("WebSocketRoute"):
+            yield Found("GET", path, wants="it is a WebSocket, which no check speaks")
 
 
 def _own_methods(endpoint: Any) -> list[str]:

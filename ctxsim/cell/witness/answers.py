@@ -54,6 +54,8 @@ class Owner:
         self._objects = plan.shared.objects
         # What was seen in a shared object once stays shared, for the object may have changed since.
         self._public: set[str] = set()
+        # Canaries that bodies gave back to their own user when their request had ended.
+        self.recalled: set[str] = set()
 
     def is_own(self, mark: Mark, request: Request) -> bool:
         """Whether `mark` is this request's, or that of the same user.
@@ -207,6 +209,8 @@ class Answers:
             for mark in others:
                 if self._owner.is_own(mark, request):
                     compared = compared or belongs
+                    if place == "body" and mark.request and not (mark.torn or mark.cut):
+                        self._owner.recalled.add(mark.text)
                 elif not self._owner.is_shared(mark, request, place):
                     compared = told = True
                     foreign.append((mark, place, data))

@@ -19,11 +19,10 @@ from typing import Any
 from ctxsim.cell import canaries
 from ctxsim.cell.history import Event, Where, Who
 from ctxsim.cell.objects import UNCHANGEABLE, instances
-from ctxsim.cell.plan import Plan
+from ctxsim.cell.plan import SAFE, Plan
 from ctxsim.cell.visits import Traffic
-from ctxsim.cell.witness.answers import covers
+from ctxsim.cell.witness.answers import Owner, covers
 from ctxsim.cell.witness.filed import without_filed
-from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.piling import Piling
 from ctxsim.cell.witness.reach import Found, Walk, uncollected
 from ctxsim.cell.witness.record import (
@@ -68,13 +67,13 @@ class Census:
         traffic: Traffic,
         record: Record,
         resolve: Callable[[str], object],
-        marks: Marks,
+        owner: Owner,
     ) -> None:
         self._plan = plan
         self._traffic = traffic
         self._record = record
         self._resolve = resolve
-        self._marks = marks
+        self._owner = owner
         self._canaries = canaries.OfRequests(plan.run, plan.process)
         self._of_users = canaries.OfUsers(plan.run, plan.process)
         self._piling = Piling(plan, traffic)
@@ -127,7 +126,7 @@ class Census:
         tree = walk.from_(things)
         if not tree.canaries:
             return []
-        tree = without_filed(tree, things, self._marks)
+        tree = without_filed(tree, things, self._owner.marks)
         ways = (stores(tree, root, count_holders=count_holders) for root in roots)
         return list(chain.from_iterable(ways))
 
@@ -160,7 +159,19 @@ class Census:
             return len(store.canaries) > 1 and (not store.of_library or self._grows(store))
         if store.of_library:
             return self._grows(store)
-        return not self._is_replaced(store)
+        return not (self._is_replaced(store) or self._is_served(store))
+
+    def _is_served(self, store: Store) -> bool:
+        """Whether what is kept was sent to be kept, and is given back to those who sent it.
+
+        A list of orders is such a store, whichever key it has, if any. Nobody sends what is to be
+        kept by a safe request (RFC 9110, section 9.2.1), and a single slot is no store of several.
+        """
+        if not store.is_open or store.canaries.isdisjoint(self._owner.recalled):
+            return False
+        origins = [origin for each in store.canaries if (origin := canaries.read(each)) is not None]
+        routes = {self._traffic.route_of(each.user, each.request) for each in origins}
+        return all(route.partition(" ")[0] not in SAFE for route in routes)
 
     def _is_replaced(self, store: Store) -> bool:
         """Whether what an application keeps gives way to newer values, by the age of what is there.

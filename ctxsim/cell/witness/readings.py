@@ -1,10 +1,11 @@
-"""What a text says once its coding is undone: percent, HTML, JSON, base64, gzip, charsets."""
+"""What a text says once its coding is undone: percent, HTML, JSON, base64, gzip, zip, charsets."""
 
 from __future__ import annotations
 
 import binascii
 import contextlib
 import html
+import io
 import json
 import re
 import string
@@ -30,6 +31,7 @@ _ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out whi
 _NO_HEADER = -15
 # What is called deflate is in zlib's format (RFC 9110, 8.4.1.2); some servers leave that out.
 _FORMATS = {"gzip": (_ANY_ZLIB_HEADER,), "deflate": (_ANY_ZLIB_HEADER, _NO_HEADER)}
+_OF_ZIP, _OF_GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _MOST_INFLATED = 64 * 1024 * 1024
 
 
@@ -136,7 +138,29 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
         elif kind == "content-type" and not value.endswith(_USUAL_CHARSET):
             charset = _CHARSET.search(value)
             body = body if charset is None else _in_utf8(body, charset[1])
-    return body
+    return _unpacked(body)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """What is inside of a file that is downloaded: of a zip (a sheet or a text, too), or gzip."""
+    if body.startswith(_OF_GZIP):
+        return _inflated(body, _ANY_ZLIB_HEADER)
+    if not body.startswith(_OF_ZIP):
+        return body
+    # Needed by hardly any application.
+    import zipfile  # noqa: PLC0415
+
+    parts, left = [], _MOST_INFLATED
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            for each in archive.infolist():
+                with archive.open(each) as file:
+                    parts += [each.filename.encode(errors="replace"), file.read(max(left, 0))]
+                    left -= len(parts[-1])
+    # What is encrypted, damaged, or packed in a way that nobody here knows, is left out.
+    except Exception:  # noqa: BLE001 # ok: an answer may be any bytes
+        return b"\n".join([body, *parts])
+    return b"\n".join(parts)
 
 
 def _inflated(body: bytes, *formats: int) -> bytes:

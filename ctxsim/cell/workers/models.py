@@ -186,7 +186,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         answers=Answers(marks, owner, record, target.session_cookie, examiner, wire, earlier),
         residue=residue,
         origins=origins,
-        census=_census(plan, traffic, record, marks),
+        census=_census(plan, traffic, record, owner),
         inside=inside,
         probes=probes,
         record=record,
@@ -235,10 +235,10 @@ def _earlier(target: Target | AsyncTarget, plan: Plan) -> Earlier | None:
     return target.earlier
 
 
-def _census(plan: Plan, traffic: Traffic, record: Record, marks: Marks) -> Census | None:
+def _census(plan: Plan, traffic: Traffic, record: Record, owner: Owner) -> Census | None:
     if plan.is_remote or not plan.retention:
         return None
-    return Census(plan, traffic, record, importing.resolve, marks)
+    return Census(plan, traffic, record, importing.resolve, owner)
 
 
 def _listen(

@@ -48,13 +48,15 @@ class Crowd(Traffic):
 
     def take(self) -> Request | None:
         """The next request, for which the worker may wait; None when all have gone."""
-        while (request := super().take()) is None and not self.is_over and self._wait is not None:
+        while (
+            (request := Traffic.take(self)) is None and not self.is_over and self._wait is not None
+        ):
             self._wait(self.poll_s)
         return request
 
     def _next_ready(self) -> Lane:
         while True:
-            lane = super()._next_ready()
+            lane = self.ready.popleft()
             if self._rank[lane] < self._there:
                 return lane
             self._parked.append(lane)

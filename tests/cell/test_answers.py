@@ -73,6 +73,15 @@ def test_a_request_s_own_canary_is_compared_and_silent():
         assert (bench.seen, bench.tally.compared) == ([], 1)
 
 
+def test_a_status_line_is_looked_at_unless_it_says_what_all_of_its_kind_say():
+    """Servers write `200 OK` to everyone, whatever a user is called."""
+    bench = Bench(step("GET /wall", mine=("Found{user.name}",)))
+    bench.examine("", status=302, reason="Found")
+    assert bench.seen == []
+    bench.examine("", status=404, reason=f"No such thing as {FOREIGN}")
+    assert bench.seen == [("answer.foreign", "status line", "request")]
+
+
 def test_an_answer_that_names_nobody_is_not_compared():
     """It says neither that all is well nor that something is wrong."""
     bench = Bench()

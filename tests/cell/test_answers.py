@@ -73,13 +73,13 @@ def test_a_request_s_own_canary_is_compared_and_silent():
         assert (bench.seen, bench.tally.compared) == ([], 1)
 
 
-def test_a_status_line_is_looked_at_unless_it_says_what_all_of_its_kind_say():
-    """Servers write `200 OK` to everyone, whatever a user is called."""
-    bench = Bench(step("GET /wall", mine=("Found{user.name}",)))
-    bench.examine("", status=302, reason="Found")
+@pytest.mark.parametrize("reason", [f"No such thing as {FOREIGN}", "Not user2"])
+def test_an_application_s_own_words_in_a_status_line_are_looked_at(reason):
+    bench = Bench()
+    bench.examine("", status=404, reason="Not Found")
     assert bench.seen == []
-    bench.examine("", status=404, reason=f"No such thing as {FOREIGN}")
-    assert bench.seen == [("answer.foreign", "status line", "request")]
+    bench.examine("", status=404, reason=reason)
+    assert [place for _, place, _ in bench.seen] == ["status line"]
 
 
 def test_an_answer_that_names_nobody_is_not_compared():

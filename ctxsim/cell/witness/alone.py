@@ -142,6 +142,10 @@ class Comparison:
             for each in learnt.answers
         }
 
+    def expect(self, users: int) -> None:
+        """So many users there are from now on."""
+        self._users = users
+
     def examine(self, request: Request, response: Response, body: bytes) -> bool:
         lane = request.lane
         if request.faulted or lane.settling or lane.unsettled:

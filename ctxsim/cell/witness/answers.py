@@ -139,7 +139,7 @@ class Answers:
         wire: Wire | None = None,
         earlier: Earlier | None = None,
     ) -> None:
-        self._marks = marks
+        self.marks = marks
         self._owner = owner
         self._record = record
         self._session_cookie = session_cookie
@@ -198,7 +198,7 @@ class Answers:
         every: list[Mark] = []
         foreign: list[_Foreign] = []
         for place, data in self._pieces(response, body, own):
-            others, has_own = self._marks.beside(data, own)
+            others, has_own = self.marks.beside(data, own)
             if request.tagged and place.lower() == _REQUEST_ID:
                 # What only sends a header back says nothing of the answer.
                 has_own = False
@@ -251,7 +251,7 @@ class Answers:
         head = self._of_head(response)
         if len(head) > 1:
             # Most heads hold nothing, which one look at all of them together tells.
-            others, has_own = self._marks.beside(_APART.join([data for _, data in head]), own)
+            others, has_own = self.marks.beside(_APART.join([data for _, data in head]), own)
             if not others and not has_own:
                 return pieces
         return pieces + head if head else pieces

@@ -54,6 +54,10 @@ class Marks:
         self._mine = MineTexts(plan)
         self._has_mine = not self._mine.is_empty
 
+    def expect(self, users: int) -> None:
+        """So many users there are from now on."""
+        self._users = users
+
     def beside(self, data: bytes, own: str) -> tuple[list[Mark], bool]:
         """The marks in what went over the wire but for the canary `own`; whether that is there.
 

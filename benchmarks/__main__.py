@@ -12,6 +12,7 @@ import in_flight
 import library
 import load
 import lockstep
+import locust_validation
 import locust_workers
 import peers_of_searches
 import scanning
@@ -19,7 +20,8 @@ import startup
 from measures import Measure, table
 
 MODULES = [library, load, flask_requests, scanning]
-MODULES += [http_clients, in_flight, census, startup, lockstep, peers_of_searches, locust_workers]
+MODULES += [http_clients, in_flight, census, startup, lockstep, peers_of_searches]
+MODULES += [locust_validation, locust_workers]
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 

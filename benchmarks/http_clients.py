@@ -6,8 +6,6 @@ what else the machine does.
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cpu_time import of_a_request_under_locust_s, ran
 from measures import Measure, at_least, in_turns
 
 HERE = Path(__file__).parent
@@ -23,7 +22,7 @@ PORT = 18903
 URL = f"http://127.0.0.1:{PORT}"
 # What is measured is the difference: neither starts nor lessons count.
 FEW, MANY = 2_000, 17_000
-SHORT_S, LONG_S = 4, 12
+USERS = 100
 GOALS = {"run": 0.9, "locust": 0.8}
 
 
@@ -34,35 +33,12 @@ def ctxsim_per_s() -> float:
 
 def _cpu_s(requests: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        return _ran(folder, "run", str(HERE / "echo.yaml"), "--requests", str(requests), "-q")
+        return ran(folder, "run", str(HERE / "echo.yaml"), "--requests", str(requests), "-q")
 
 
 def under_locust_per_s() -> float:
     """Requests per CPU-second of `ctxsim locust`: Locust's process, the harness and its cells."""
-    (few, few_s), (many, many_s) = (_under_locust(seconds) for seconds in (SHORT_S, LONG_S))
-    return (many - few) / (many_s - few_s)
-
-
-def _under_locust(seconds: int) -> tuple[int, float]:
-    load = ["--headless", "--only-summary", "-u", "100", "-r", "100", "-t", f"{seconds}s"]
-    with tempfile.TemporaryDirectory() as folder:
-        used_s = _ran(folder, "locust", str(HERE / "echo.yaml"), *load)
-        document = json.loads(Path(folder, ".ctxsim", "last.json").read_text())
-    return sum(cell["requests"] for cell in document["cells"]), used_s
-
-
-def _ran(folder: str, *words: str) -> float:
-    """The seconds of CPU that a command and all its processes have used."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ctxsim", *words],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"ctxsim {words[0]} ended with {process.returncode}"
-    return used.ru_utime + used.ru_stime
+    return 1 / of_a_request_under_locust_s(HERE / "echo.yaml", USERS)
 
 
 def locust_per_s() -> float:

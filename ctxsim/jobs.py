@@ -154,6 +154,17 @@ def _server(scenario: Scenario, address: Address, env: tuple[tuple[str, str], ..
     )
 
 
+def attended(jobs: list[Job], options: Options) -> list[Job]:
+    """The jobs of loads that have ended; of live ones with as many users as have come."""
+    if options.attendance is None:
+        return jobs
+    most = options.attendance.most
+    return [
+        replace(job, plan=replace(job.plan, users=replace(job.plan.users, count=most)))
+        for job in jobs
+    ]
+
+
 def _environment_of_cells(scenario: Scenario, seed: int) -> tuple[tuple[str, str], ...]:
     # In what order a set is must not differ from cell to cell: it would look like another answer.
     hashes = {"PYTHONHASHSEED": str(seed % 2**32)}

@@ -42,6 +42,8 @@ logger = logging.getLogger("ctxsim")
 _DRAIN_S = 10.0
 # Before the last word, what was found is confirmed alone.
 _LAST_WORD_S = 300.0
+# What Locust has for --autoquit where it was not given.
+_NEVER = -1
 _HINTS = {
     "seed": "the seed, instead of the scenario's",
     "workers": "workers instead of the scenario's, such as sync,threads:8",
@@ -91,7 +93,7 @@ class Carrying:
         self._has_finished = False
         # What the process ends with, once that is known.
         self.exit_code: int | None = None
-        # Of a master without a web UI: how long a run lasts, from when its workers are ready.
+        # Of a master that starts by itself: how long its run lasts, once its workers are ready.
         self.run_time_s: float | None = None
 
     @property
@@ -243,9 +245,27 @@ def _lead(runner: MasterRunner, options: Namespace) -> None:
         end_at_once()
 
     runner.quit = end_after_last_words  # type: ignore[method-assign] # Locust has no such hook
-    if is_headless:
+    if is_headless or options.autostart:
         # It counts from when all are ready, and Locust would count from now on.
         carrying.run_time_s, options.run_time = options.run_time, None
+
+
+def _end_in_time(environment: Environment, run: Run) -> None:
+    """The run time of a master that started by itself is over: what Locust does then."""
+    runner, options = environment.runner, _options(environment)
+    assert runner is not None
+    if options.headless:
+        runner.quit()
+        return
+    # Someone may have stopped it before, and have started another.
+    if carrying.run is run and _is_carried(run):
+        logger.info("the run time of %s s is over", carrying.run_time_s)
+        runner.stop()
+    if options.autoquit != _NEVER:
+        gevent.sleep(options.autoquit)
+        runner.quit()
+        if environment.web_ui is not None:
+            environment.web_ui.stop()
 
 
 def _await_last_words(runner: Any) -> None:
@@ -268,9 +288,8 @@ def _objection(form: Mapping[str, str]) -> str:
     users = int(count) if count.isdecimal() else 1
     run = carrying.run
     if run is not None and _is_carried(run):
-        most = max(part.order.users for part in run.parts.values())
-        told = f"there can be {most} users in this run; stop it, and start another with more"
-        return told if users > most else ""
+        # What else it asks for is for another run.
+        asked = {}
     try:
         order = replace(_order(options), users=max(1, users), **asked)
         order.options(order.scenario())
@@ -291,7 +310,7 @@ def on_test_start(environment: Environment, **_: object) -> None:
     carrying.master.await_ready()
     if carrying.run_time_s and environment.runner is not None:
         logger.info("all workers are ready; the run ends after %s s", carrying.run_time_s)
-        gevent.spawn_later(carrying.run_time_s, environment.runner.quit)
+        gevent.spawn_later(carrying.run_time_s, _end_in_time, environment, run)
 
 
 def on_test_stopping(environment: Environment, **_: object) -> None:

@@ -22,6 +22,7 @@ from ctxsim.jobs import (
     Options,
     Origin,
     at_once,
+    attended,
     has_ending,
     jobs_of,
     refuse_unstarted,
@@ -138,6 +139,7 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     carried = _carry(scenario, jobs, options, pace.for_loads(_LOAD_SHARE), progress)
     jobs, carried = _suited(scenario, jobs, carried)
     refuse_unstarted(carried)
+    jobs = attended(jobs, options)
     alone = rehearse(scenario, jobs, carried, run_alone, pace)
     judged = [
         replace(

@@ -106,7 +106,8 @@ class Scanner:
         # Few pages have a capital X at all, and to look for one byte costs next to nothing.
         if b"X" in data and self._capital.search(data):
             data = data.lower()
-        return [f"c{each.decode().lower()}" for each in self._bytes.findall(data)]
+        found = self._bytes.findall(data)
+        return [f"c{each.decode().lower()}" for each in found] if found else []
 
     def _in_base64(self, data: bytes) -> Iterator[str]:
         for word in re.findall(rb"[A-Za-z0-9+/_-]{24,}", data):
@@ -167,17 +168,23 @@ class InBase64:
     """
 
     def __init__(self, text: bytes) -> None:
-        self._marks = [(*_rarest(mark), mark) for mark in _base64_marks(text)]
+        self._marks: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
+        for mark in _base64_marks(text):
+            one, two, three = _rarest(mark)
+            self._marks.setdefault(one, []).append((two, three, mark))
 
     def may_be_in(self, data: bytes) -> bool:
         """Whether `data`, or `data` without its line ends, holds the text in base64."""
         whole = b""
-        for one, two, three, mark in self._marks:
+        for one, marks in self._marks.items():
             # Few pages of text have all the capitals that a mark consists of.
-            if one in data and two in data and three in data:
-                whole = whole or _unwrapped(data)
-                if mark in whole:
-                    return True
+            if one not in data:
+                continue
+            for two, three, mark in marks:
+                if two in data and three in data:
+                    whole = whole or _unwrapped(data)
+                    if mark in whole:
+                        return True
         return False
 
 

@@ -1,14 +1,15 @@
 """A live load: users come and go while it runs, as the harness says.
 
-All users that may come are made at the start, so that their numbers, canaries and cookies are
-theirs for good; those who are not there are parked. A worker that finds nobody ready waits.
+Users are made when they come first, and their numbers, canaries and cookies are theirs for good;
+those who are not there are parked. A worker that finds nobody ready waits.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from ctxsim.cell.canaries import MAX_USER
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Lane, Request, Traffic
 
@@ -32,9 +33,17 @@ class Crowd(Traffic):
         super().__init__(plan, clock)
         self._wait = wait
         self._there = 0
+        # How many requests there were users for at once, at the most.
+        self.most_at_once = 0
+        # Are told how many users there are, where more have come than the plan says.
+        self.on_more: list[Callable[[int], object]] = []
+        # Of workers there are as many from the start as may ever have something to do.
+        self.width = plan.workers.in_flight
         self.poll_s = max(_SHORTEST_S, plan.workers.in_flight / _ASKED_PER_S)
         # A lane is there if more users are than its rank says.
-        self._rank = {lane: lane.user.number - 1 for lane in self.lanes}
+        self._rank: dict[Lane, int] = {}
+        for user in self.users:
+            self._rank.update((lane, user.number - 1) for lane in user.lanes)
         for serial, visitor in enumerate(self.visitors):
             self._rank.update((lane, serial * _VISITOR_SHARE) for lane in visitor.lanes)
         self._parked = deque(self.ready)
@@ -42,29 +51,57 @@ class Crowd(Traffic):
 
     def resize(self, users: int) -> None:
         """Have so many users there from now on, and visitors by their share."""
+        if users > len(self.users):
+            self._make(min(users, MAX_USER))
+        if users != self._there:
+            there = sum(rank < users for rank in self._rank.values())
+            self.most_at_once = max(self.most_at_once, there)
         self._there = users
-        for _ in range(len(self._parked)):
-            self._settle(self._parked.popleft())
+        self._settle_parked()
+
+    def _make(self, users: int) -> None:
+        """Make those users, and visitors by their share, who were never there."""
+        for number in range(len(self.users) + 1, users + 1):
+            user = self._user(number)
+            self.users.append(user)
+            self._park(user.lanes, number - 1)
+        # Without any, there is nothing that a visitor could send.
+        while self.visitors and len(self.visitors) * _VISITOR_SHARE < users:
+            serial = len(self.visitors)
+            visitor = self._user(0, serial)
+            self.visitors.append(visitor)
+            self._park(visitor.lanes, serial * _VISITOR_SHARE)
+        self.lanes = tuple(self._rank)
+        for tell in self.on_more:
+            tell(users)
+
+    def _park(self, lanes: Sequence[Lane], rank: int) -> None:
+        self._rank.update(dict.fromkeys(lanes, rank))
+        self._parked.extend(lanes)
 
     def take(self) -> Request | None:
         """The next request, for which the worker may wait; None when all have gone."""
-        while (request := super().take()) is None and not self.is_over and self._wait is not None:
+        while (
+            (request := Traffic.take(self)) is None and not self.is_over and self._wait is not None
+        ):
             self._wait(self.poll_s)
         return request
 
     def _next_ready(self) -> Lane:
         while True:
-            lane = super()._next_ready()
+            lane = self.ready.popleft()
             if self._rank[lane] < self._there:
                 return lane
             self._parked.append(lane)
             # It may have come back between the two lines above, when nobody looked at it.
             if self._rank[lane] < self._there:
-                self.resize(self._there)
+                self._settle_parked()
 
-    def _settle(self, lane: Lane) -> None:
-        is_there = self._rank[lane] < self._there
-        (self.ready if is_there else self._parked).append(lane)
+    def _settle_parked(self) -> None:
+        for _ in range(len(self._parked)):
+            lane = self._parked.popleft()
+            is_there = self._rank[lane] < self._there
+            (self.ready if is_there else self._parked).append(lane)
 
 
 def poll_s(traffic: object) -> float | None:

@@ -149,7 +149,9 @@ class Ticker:
                 self._channel.say({"say": "requests", "rows": rows})
         total = added_up(crew.tallies)
         total.elapsed_s = elapsed_s
-        total.in_flight_most = min(crew.workers.in_flight, crew.traffic.width)
+        traffic = crew.traffic
+        at_once = traffic.most_at_once if isinstance(traffic, Crowd) else traffic.width
+        total.in_flight_most = min(crew.workers.in_flight, at_once)
         total.unsent = crew.traffic.unsent()
         total.unknown_names = list(unknown_names)
         self._channel.say({"say": "tally", "tally": asdict(total), "counts": crew.record.counts()})

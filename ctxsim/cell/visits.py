@@ -222,6 +222,8 @@ class Traffic:
         self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
         self._cancel_below = self._abort_below + int(plan.faults.cancel * _DRAWN)
         self._steps = plan.steps
+        # Where there is one flow, whose visits are all that there is.
+        self._one_flow = plan.flows[0].name if len(plan.flows) == 1 else ""
         # The steps that no user has sent yet.
         self._unsent = set(range(len(self._steps)))
         self._index = {id(step): i for i, step in enumerate(self._steps)}
@@ -275,7 +277,8 @@ class Traffic:
 
     def next_of(self, lane: Lane) -> Request:
         """The next request of a lane, none of whose requests is in flight."""
-        self.next_step(lane)
+        if not lane.steps:
+            self._enter_visit(lane)
         prepared = lane.steps[0]
         lane.steps = lane.steps[1:]
         request = Request(lane, prepared, self._number(lane, prepared.index))
@@ -436,7 +439,8 @@ class Traffic:
 
     def _number(self, lane: Lane, index: int) -> int:
         if lane.user.number:
-            self._unsent.discard(index)
+            if self._unsent:
+                self._unsent.discard(index)
             lane.turns.append(next(self._turns))
             number = lane.number_next(index)
         else:
@@ -448,6 +452,8 @@ class Traffic:
 
     def _begin_visit(self, lane: Lane) -> tuple[Prepared, ...]:
         ours = self._prepared_for(lane.user)
+        if self._one_flow:
+            return ours[self._one_flow]
         flows = [flow for flow in self.plan.flows if ours[flow.name]]
         if self.plan.only_user is not None or self.plan.learning:
             # Each in turn, whatever its weight.

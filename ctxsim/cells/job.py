@@ -120,14 +120,19 @@ class Halt:
 class Attendance:
     """How many users are there in a live load, all cells together, and whether all have gone.
 
-    `most` may come at once. It holds plain values, so that any thread may set them while the
-    harness runs cells.
+    `most` is as many as were there at once, or are expected. It holds plain values, so that any
+    thread may set them while the harness runs cells.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.users = 0
         self.is_over = False
+
+    def come(self, users: int) -> None:
+        """So many are there from now on."""
+        self.most = max(self.most, users)
+        self.users = users
 
     def share(self, place: int, cells: int) -> int:
         """How many of the users the cell at `place`, from 0, has of so many cells."""

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ctxsim.cell.canaries import MAX_USER
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cells import Attendance, Halt, Progress
 from ctxsim.errors import CtxsimError, ExitCode
@@ -94,7 +95,7 @@ class Ears:
         for message in messages:
             match message:
                 case {"say": "users", "count": int() as count}:
-                    attendance.users = min(count, attendance.most)
+                    attendance.come(min(count, MAX_USER))
                 case {"say": "finish"}:
                     attendance.is_over = True
 

@@ -20,8 +20,8 @@ class Order:
     """One live load: the scenario, what is said in its place, and what runs beside it.
 
     `text` is the scenario's, which may come from another machine; `file` where it is here. Empty
-    words leave what the scenario says. `users` may come at most. Of several harnesses that are one
-    run, `part` is the number of this one, from 0; they share `run`.
+    words leave what the scenario says. So many `users` are expected; more may come. Of several
+    harnesses that are one run, `part` is the number of this one, from 0; they share `run`.
     """
 
     file: str

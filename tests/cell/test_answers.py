@@ -73,6 +73,15 @@ def test_a_request_s_own_canary_is_compared_and_silent():
         assert (bench.seen, bench.tally.compared) == ([], 1)
 
 
+@pytest.mark.parametrize("reason", [f"No such thing as {FOREIGN}", "Not user2"])
+def test_an_application_s_own_words_in_a_status_line_are_looked_at(reason):
+    bench = Bench()
+    bench.examine("", status=404, reason="Not Found")
+    assert bench.seen == []
+    bench.examine("", status=404, reason=reason)
+    assert [place for _, place, _ in bench.seen] == ["status line"]
+
+
 def test_an_answer_that_names_nobody_is_not_compared():
     """It says neither that all is well nor that something is wrong."""
     bench = Bench()

@@ -70,6 +70,28 @@ def test_visitors_come_by_their_share():
     assert (len([n for n in users if n]), users.count(0)) == (10, 2)
 
 
+def test_more_users_come_than_were_expected():
+    """They are as those who were: with numbers, visitors by their share, and room for requests."""
+    traffic = crowd(plan=replace(PLAN, users=Users(count=5)))
+    told = []
+    traffic.on_more.append(told.append)
+    traffic.resize(4)
+    assert (len(in_flight(traffic)), traffic.most_at_once) == (5, 5)
+    traffic.resize(30)
+    more = [each.user.number for each in in_flight(traffic)]
+    assert sorted(n for n in more if n) == list(range(5, 31))
+    assert (more.count(0), traffic.most_at_once, told) == (3, 34, [30])
+    assert [len(traffic.users), len(traffic.visitors)] == [30, 4]
+    traffic.resize(2)
+    assert traffic.most_at_once == 34
+
+
+def test_no_more_users_come_than_canaries_can_name():
+    traffic = crowd()
+    traffic.resize(70_000)
+    assert [user.number for user in traffic.users][-1] == 65_535
+
+
 def test_a_worker_waits_until_somebody_is_there():
     waited = []
 

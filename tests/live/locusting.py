@@ -41,7 +41,9 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"hello"]
 """
-APPS = {"leaky": LEAKY, "keeping": KEEPING, "silent": SILENT}
+# Its cells are ready only when a short run time would be over.
+LATE = f"import time as clock\nclock.sleep(6)\n{KEEPING}"
+APPS = {"leaky": LEAKY, "keeping": KEEPING, "silent": SILENT, "late": LATE}
 # Without CTX208, whose lessons take longer than these loads.
 SCENARIO = """
 version: 1

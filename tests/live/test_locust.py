@@ -141,9 +141,9 @@ def test_the_web_ui_shows_and_gives_away_what_was_found(web: Web) -> None:
     assert matrix["data"][0]["name"] == "app/threads:3"
     assert [row["code"] for row in findings["data"]] == ["CTX201"]
     assert [each["name"] for each in json.loads(stats)["errors"]] == ["/"]
-    more = json.loads(web.ask("/swarm", {**form, "user_count": "11"})[1])
-    assert not more["success"]
-    assert "10 users" in more["message"]
+    too_many = json.loads(web.ask("/swarm", {**form, "user_count": "70000"})[1])
+    assert not too_many["success"]
+    assert "too many" in too_many["message"]
     web.ask("/stop", {})
     assert "leaky.LAST" in web.until("/ctxsim", "exit code 1")
     document = json.loads(web.ask("/ctxsim/result.json")[1])
@@ -151,6 +151,20 @@ def test_the_web_ui_shows_and_gives_away_what_was_found(web: Web) -> None:
     web.until("/stats/requests", f'"num_requests": {document["cells"][0]["requests"]},')
     assert "CTX201" in web.ask("/ctxsim/junit.xml")[1]
     assert web.end() == 1
+
+
+def test_more_users_may_come_while_a_load_runs(web: Web) -> None:
+    form = {"user_count": "2", "spawn_rate": "100", "workers": "threads:9"}
+    assert json.loads(web.ask("/swarm", form)[1])["success"]
+    web.until("/ctxsim", "CTX201")
+    assert json.loads(web.ask("/swarm", {**form, "user_count": "40"})[1])["success"]
+    web.until("/stats/requests", '"user_count": 40')
+    # Two users and a visitor have three requests in flight at the most.
+    web.until("/stats/requests", '"in_flight": 9')
+    web.ask("/stop", {})
+    web.until("/ctxsim", "exit code 1")
+    [cell] = json.loads(web.ask("/ctxsim/result.json")[1])["cells"]
+    assert cell["in_flight_peak"] == 9
 
 
 def test_the_web_ui_obeys_nobody_else(web: Web) -> None:

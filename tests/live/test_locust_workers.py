@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locusting import LONG_S, command, totals, written
+from locusting import LONG_S, command, ran, totals, written
 from ports import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -88,6 +88,19 @@ def test_two_workers_are_one_run_whose_totals_are_exact(folder: Path) -> None:
         [cell] = document["cells"]
         assert cell["requests"] == totals(running.log.read_text()) > 0
         assert [worker.wait(LONG_S) for worker in running.workers] == [0, 0]
+
+
+@pytest.mark.parametrize("by_itself", [["--headless"], ["--autostart", "--autoquit", "0"]])
+def test_the_run_time_counts_from_when_workers_are_ready(
+    folder: Path, by_itself: list[str]
+) -> None:
+    port = str(free_port())
+    ports = ["--master-bind-port", port, "--master-port", port, "--web-port", str(free_port())]
+    load = ["-u", "12", "-r", "100", "-t", "2s", "--format", "json"]
+    done = ran(folder, "late.yaml", *by_itself, *load, *ports, "--processes", "1")
+    [cell] = json.loads(done.stdout)["cells"]
+    assert done.returncode == 0, done.stderr
+    assert cell["requests"] > 0
 
 
 def test_a_killed_worker_is_named_and_the_run_is_not_clean(folder: Path) -> None:

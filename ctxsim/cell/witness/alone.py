@@ -25,7 +25,7 @@ _SHOWN = 160
 # A default in place of a value is one number, and comes often. What changes with the load (how long
 # it took, how many are served) takes many values, or begins beside the one that it had alone.
 _OFTEN = 5
-_SERVER_ERRORS = 500
+_REDIRECTIONS, _SERVER_ERRORS = 300, 500
 _TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
 
 
@@ -142,6 +142,10 @@ class Comparison:
             for each in learnt.answers
         }
 
+    def expect(self, users: int) -> None:
+        """So many users there are from now on."""
+        self._users = users
+
     def examine(self, request: Request, response: Response, body: bytes) -> bool:
         lane = request.lane
         if request.faulted or lane.settling or lane.unsettled:
@@ -152,7 +156,7 @@ class Comparison:
         if known is None or response.error is not None:
             self._see_way(request, response, body)
             return False
-        data = told(response, body)
+        data = body if response.status < _REDIRECTIONS else told(response, body)
         own = user in known.of_users
         if known.answered.template is None and not own:
             return self._see_own(known, request, data)

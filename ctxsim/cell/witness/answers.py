@@ -8,6 +8,7 @@ import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from ctxsim.cell.history import Event, Tally, Who
@@ -17,7 +18,7 @@ from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
-from ctxsim.cell.witness.readings import plain_body, unbroken
+from ctxsim.cell.witness.readings import USUAL_TYPES, plain_body, unbroken
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.unique import Unique, as_bytes
 from ctxsim.cell.witness.wire import Wire
@@ -27,12 +28,8 @@ _CLIENT_ERROR = 400
 _REDIRECTION = 3
 _EXCERPT = 24
 _READ, _SHOWN = 400, 120
-# Content types that are in most responses and carry nothing.
-_USUAL_TYPES = frozenset(
-    f"{kind}{charset}"
-    for kind in ("text/html", "text/plain", "application/json")
-    for charset in ("", "; charset=utf-8")
-)
+# The words of a status line that a server has for its number say nothing of anyone.
+_USUAL_REASONS = frozenset(status.phrase for status in HTTPStatus)
 _REQUEST_ID = "header x-request-id"
 # Neither a word nor base64 goes on across it.
 _APART = b" \n "
@@ -125,6 +122,12 @@ class _Compared(NamedTuple):
     has_own: bool
 
 
+# A mark, where it was, and what it was in.
+_Foreign = tuple[Mark, str, bytes]
+# Of most answers: made once, since to make one takes long.
+_ITS_OWN = _Compared(compared=True, told=False, misplaced=False, has_own=True)
+
+
 class Answers:
     """Examines each response; what does not belong there is noted."""
 
@@ -138,7 +141,7 @@ class Answers:
         wire: Wire | None = None,
         earlier: Earlier | None = None,
     ) -> None:
-        self._marks = marks
+        self.marks = marks
         self._owner = owner
         self._record = record
         self._session_cookie = session_cookie
@@ -165,10 +168,9 @@ class Answers:
         answered = response.complete or (response.error is not None and response.status > 0)
         expects = not request.faulted and not found.misplaced
         if expects and answered and request.user.number:
-            broken = list(self._broken(request, response))
-            for event in broken:
+            for event in self._broken(request, response):
                 self._record.note(event)
-            kept = not broken
+                kept = False
             compared = compared or (kept and _names_its_own(request))
         # Of what belongs to others, or is not as expected, everything is told already.
         if self._alone is not None and (request.faulted or (answered and kept and not told)):
@@ -194,72 +196,94 @@ class Answers:
         # To be sent elsewhere is no answer yet: a page that refuses everybody does so, and often
         # says where the client came from.
         elsewhere = response.status // 100 == _REDIRECTION
-        compared = told = gave_back = False
+        compared = gave_back = False
         every: list[Mark] = []
-        foreign: list[tuple[Mark, str, bytes]] = []
+        foreign: list[_Foreign] = []
         for place, data in self._pieces(response, body, own):
-            others, has_own = self._marks.beside(data, own)
+            others, has_own = self.marks.beside(data, own)
             if request.tagged and place.lower() == _REQUEST_ID:
                 # What only sends a header back says nothing of the answer.
                 has_own = False
-            belongs = not elsewhere or "cookie" in place
-            compared = compared or (has_own and belongs)
             gave_back = gave_back or has_own
-            every += others
-            for mark in others:
-                if self._owner.is_own(mark, request):
-                    compared = compared or belongs
-                    if place == "body" and mark.request and not (mark.torn or mark.cut):
-                        self._owner.recalled.add(mark.text)
-                elif not self._owner.is_shared(mark, request, place):
-                    compared = told = True
-                    foreign.append((mark, place, data))
+            if others:
+                every += others
+                belonging, strange = self._told_apart(request, others, place)
+                foreign += [(mark, place, data) for mark in strange]
+                has_own = has_own or belonging
+            compared = compared or (has_own and (not elsewhere or "cookie" in place))
+        misplaced = self._is_misplaced(request, response, every, foreign, has_own=gave_back)
+        if compared and gave_back and not foreign and not misplaced:
+            return _ITS_OWN
+        told = bool(foreign) or misplaced
+        return _Compared(compared or told, told, misplaced, gave_back)
+
+    def _told_apart(
+        self, request: Request, marks: list[Mark], place: str
+    ) -> tuple[bool, list[Mark]]:
+        """Whether any of these is the request's own, and those that it must not see."""
+        others = []
+        for mark in marks:
+            if not self._owner.is_own(mark, request):
+                others.append(mark)
+            elif place == "body" and mark.request and not (mark.torn or mark.cut):
+                self._owner.recalled.add(mark.text)
+        strange = [mark for mark in others if not self._owner.is_shared(mark, request, place)]
+        return len(others) < len(marks), strange
+
+    def _is_misplaced(
+        self,
+        request: Request,
+        response: Response,
+        every: list[Mark],
+        foreign: list[_Foreign],
+        *,
+        has_own: bool,
+    ) -> bool:
+        """Whether an answer is another request's by the connection's doing; else note the marks."""
 
         def note() -> None:
             for found in foreign:
                 self._note_foreign(request, *found)
 
-        misplaced = (
-            self._wire is not None
-            and response.complete
-            and self._wire.examined(request, every, has_own=gave_back, otherwise=note)
-        )
-        if not misplaced:
+        wire = self._wire if response.complete else None
+        if wire is not None and wire.examined(request, every, has_own=has_own, otherwise=note):
+            return True
+        if foreign:
             note()
-        return _Compared(compared or misplaced, told or misplaced, misplaced, gave_back)
+        return False
 
-    def _pieces(self, response: Response, body: bytes, own: str) -> Iterator[tuple[str, bytes]]:
+    def _pieces(self, response: Response, body: bytes, own: str) -> list[tuple[str, bytes]]:
         """Where marks may be: the body, and of the head what holds any."""
-        if body:
-            yield "body", unbroken(body)
-        head = list(self._of_head(response))
+        pieces = [("body", unbroken(body))] if body else []
+        head = self._of_head(response)
         if len(head) > 1:
             # Most heads hold nothing, which one look at all of them together tells.
-            others, has_own = self._marks.beside(_APART.join([data for _, data in head]), own)
+            others, has_own = self.marks.beside(_APART.join([data for _, data in head]), own)
             if not others and not has_own:
-                return
-        yield from head
+                return pieces
+        return pieces + head if head else pieces
 
-    def _of_head(self, response: Response) -> Iterator[tuple[str, bytes]]:
-        if response.reason:
-            yield "status line", response.reason.encode("latin-1", "replace")
+    def _of_head(self, response: Response) -> list[tuple[str, bytes]]:
+        head = []
+        if response.reason and response.reason not in _USUAL_REASONS:
+            head.append(("status line", response.reason.encode("latin-1", "replace")))
         for name, value in response.headers:
-            if name == "Content-Length" or value in _USUAL_TYPES:
+            if name == "Content-Length" or value in USUAL_TYPES:
                 continue
             data = value.encode("latin-1", "replace")
             if name.lower() == "set-cookie":
-                yield from self._cookie(data)
+                head.append(self._cookie(data))
             else:
-                yield f"header {name}", data
+                head.append((f"header {name}", data))
+        return head
 
-    def _cookie(self, data: bytes) -> Iterator[tuple[str, bytes]]:
+    def _cookie(self, data: bytes) -> tuple[str, bytes]:
         pair = data.partition(b";")[0]
         name, _, value = pair.partition(b"=")
         if name.decode("latin-1").strip() != self._session_cookie and b"sess" not in name.lower():
-            yield f"cookie {name.decode('latin-1')}", data
-            return
+            return f"cookie {name.decode('latin-1')}", data
         # Decoded, and as it stands: a plain value may happen to be valid base64 of something else.
-        yield f"session cookie {name.decode('latin-1')}", data + b"\n" + session_text(value)
+        return f"session cookie {name.decode('latin-1')}", data + b"\n" + session_text(value)
 
     def _note_foreign(self, request: Request, mark: Mark, place: str, data: bytes) -> None:
         seen = _excerpt(data, mark.text) if place == "body" else mark.text
@@ -365,8 +389,11 @@ def failure_of(request: Request, response: Response) -> str:
     """Why a request counts as failed; '' where it does not."""
     if response.error is not None:
         return type(response.error).__name__
-    status, expected = response.status, request.prepared.step.expect.status
-    if status in expected or not response.complete:
+    status = response.status
+    # Most are none, and to ask what the step expects takes as long as all else here.
+    if status < _CLIENT_ERROR or not response.complete:
+        return ""
+    if status in request.prepared.step.expect.status:
         return ""
     # That a visitor is turned away is as it should be.
     limit = _CLIENT_ERROR if request.user.number else _SERVER_ERROR

@@ -52,6 +52,11 @@ class Marks:
         self._requests = 16 * _above(plan.load.requests or 0) if is_known else _MOST_REQUESTS
         self._scanner = canaries.Scanner(plan.run)
         self._mine = MineTexts(plan)
+        self._has_mine = not self._mine.is_empty
+
+    def expect(self, users: int) -> None:
+        """So many users there are from now on."""
+        self._users = users
 
     def beside(self, data: bytes, own: str) -> tuple[list[Mark], bool]:
         """The marks in what went over the wire but for the canary `own`; whether that is there.
@@ -62,9 +67,12 @@ class Marks:
         coded = coded_letters(data)
         for text in coded:
             found += self._scanner.whole_or_cut(text.encode(errors="replace"))
-        others = (each for each in dict.fromkeys(found) if not own.startswith(each))
-        marks = [mark for each in others if self._can_be(mark := _mark(each))]
-        if of_users := self._mine.in_bytes(data, coded):
+        marks: list[Mark] = []
+        # Most pages hold the request's own canary alone.
+        if found and found != [own]:
+            others = (each for each in dict.fromkeys(found) if not own.startswith(each))
+            marks = [mark for each in others if self._can_be(mark := _mark(each))]
+        if self._has_mine and (of_users := self._mine.in_bytes(data, coded)):
             # Once each, in however many readings.
             marks += dict.fromkeys(self._of_users(of_users))
         return marks, own in found

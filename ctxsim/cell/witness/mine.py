@@ -63,6 +63,11 @@ class MineTexts:
         self._plain = [re.compile(_sign(hint).encode()) for hint in hints]
         self._coded = [InBase64(hint.encode()) for hint in hints]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the plan has no such text."""
+        return not self._texts
+
     def in_text(self, text: str) -> Iterator[tuple[str, int]]:
         """Each occurrence in `text` as it stands, with the number of its user."""
         for each in self._texts:

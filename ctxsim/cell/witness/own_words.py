@@ -53,8 +53,9 @@ class OwnWords:
         if user.prefix.encode() in data:
             return None
         if user.number:
-            for _, _, mark, value in self._of(user.number):
-                data = data.replace(value, mark)
+            if self.variables:
+                for _, _, mark, value in self._of(user.number):
+                    data = data.replace(value, mark)
             if _GOES_ON.search(data) is not None:
                 return None
         return data

@@ -26,10 +26,22 @@ class Probes:
         self._probes = probes
         self._owner = owner
         self._record = record
-        self._variables = _by_user(traffic)
+        self._traffic = traffic
+        self._variables: dict[str, set[int]] = {}
+        self._users = 0
+        self.expect(len(traffic.users))
         # The requests for which probes are being called: one that waits would otherwise call them
         # again from its own switch point.
         self._asked: set[Request] = set()
+
+    def expect(self, users: int) -> None:
+        """Know so many users by their variables."""
+        told = {name for name, text in self._traffic.plan.users.vars if "{n}" in text}
+        for number in range(self._users + 1, users + 1):
+            for name, text in self._traffic.variables(number).items():
+                if name in told:
+                    self._variables.setdefault(text, set()).add(number)
+        self._users = users
 
     def look(self, request: Request, moment: str) -> None:
         """Call each probe for `request`; `moment` says when, in words for a reader."""
@@ -79,14 +91,3 @@ def _answer(probe: Probe) -> object:
     # Outside of a context, before a login: a probe that has nothing to tell may say so by raising.
     except Exception:  # noqa: BLE001 # ok: see above
         return None
-
-
-def _by_user(traffic: Traffic) -> dict[str, set[int]]:
-    """The users that each text of `users.vars` belongs to, of those that tell users apart."""
-    told = {name for name, text in traffic.plan.users.vars if "{n}" in text}
-    users: dict[str, set[int]] = {}
-    for user in traffic.users:
-        for name, text in traffic.variables(user.number).items():
-            if name in told:
-                users.setdefault(text, set()).add(user.number)
-    return users

@@ -27,6 +27,12 @@ _SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8
 _FIRST_OF_SOFT = re.compile(rb"[<&\xc2\xe2]")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _USUAL_CHARSET = "; charset=utf-8"
+# Content types that are in most responses: they carry nothing, and name no coding but UTF-8.
+USUAL_TYPES = frozenset(
+    f"{kind}{charset}"
+    for kind in ("text/html", "text/plain", "application/json")
+    for charset in ("", _USUAL_CHARSET)
+)
 _ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out which
 _NO_HEADER = -15
 # What is called deflate is in zlib's format (RFC 9110, 8.4.1.2); some servers leave that out.
@@ -132,6 +138,8 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
     What the headers name wrongly is left as it is.
     """
     for name, value in headers:
+        if value in USUAL_TYPES:
+            continue
         kind = name.lower()
         if kind == "content-encoding" and value.lower() in ("gzip", "deflate"):
             body = _inflated(body, *_FORMATS[value.lower()])

@@ -108,16 +108,16 @@ class Milestones:
 
     def __init__(self, numbers: Iterable[int], lock: Any) -> None:
         self._later = iter(numbers)
-        self._next: float = next(self._later)
+        self.next: float = next(self._later)
         self._lock = lock
 
     def reached(self, count: int) -> bool:
-        if count < self._next:
+        if count < self.next:
             return False
         with self._lock:
-            if count < self._next:
+            if count < self.next:
                 return False
-            self._next = next(self._later, float("inf"))
+            self.next = next(self._later, float("inf"))
             return True
 
 

@@ -94,7 +94,8 @@ class Residue:
 
     def before(self, request: Request, baseline: Context | None) -> None:
         """The worker is about to take `request`; `baseline` is None for a new worker."""
-        self.search()
+        if self._record.ended + 1 >= self._milestones.next:
+            self.search()
         context = copy_context()
         if context:
             self._compare_variables(request, context, baseline)

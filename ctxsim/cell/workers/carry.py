@@ -193,7 +193,9 @@ class Carrier:
                     carried.throw(killed)
 
     def _count_latency(self, seconds: float) -> None:
-        us = _rounded_us(seconds)
+        us = int(seconds * 1e6)
+        if us >= _FINE_US:
+            us = _rounded(us)
         latency = self.tally.latency_us
         latency[us] = latency.get(us, 0) + 1
 
@@ -217,8 +219,7 @@ def carry_each(
             carrier.run(request, baseline, give_way)
 
 
-def _rounded_us(seconds: float) -> int:
-    us = int(seconds * 1e6)
+def _rounded(us: int) -> int:
     return us if us < _FINE_US else us - us % 10 ** (len(str(us)) - 3)
 
 
@@ -229,7 +230,7 @@ def waited(waits_s: Iterable[tuple[float, int]]) -> Tally:
     """
     tally = Tally()
     for seconds, count in waits_s:
-        us = _rounded_us(max(0.0, seconds))
+        us = _rounded(int(max(0.0, seconds) * 1e6))
         tally.latency_us[us] = tally.latency_us.get(us, 0) + count
     return tally
 

@@ -39,7 +39,9 @@ class Ended:
         self._befallen.setdefault((victim.user, victim.request), KINDS[event.kind])
 
     def add(self, request: Request, elapsed_s: float, failure: str) -> None:
-        befallen = self._befallen.pop((request.user.number, request.number), "")
+        befallen = ""
+        if self._befallen:
+            befallen = self._befallen.pop((request.user.number, request.number), "")
         self._rows.append((request.prepared.index, int(elapsed_s * 1e6), befallen or failure))
 
     def batches(self) -> Iterator[list[Row]]:

@@ -82,8 +82,10 @@ class Killable(gevent.Greenlet):  # type: ignore[type-arg]
 
 def may_be_killed(request: Request) -> None:
     """Kill the greenlet that calls, if that befalls the request which it begins to carry."""
+    if request.fault != "cancel":
+        return
     current = gevent.getcurrent()
-    if request.fault == "cancel" and isinstance(current, Killable):
+    if isinstance(current, Killable):
         current.begin(request)
 
 

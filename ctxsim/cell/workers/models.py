@@ -203,10 +203,13 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
 
 
 def follow_live(crew: Crew) -> None:
-    """Of a live load, take up each request that ends."""
-    if crew.plan.load.live:
-        crew.ended = Ended()
-        crew.record.on_event = crew.ended.befell
+    """Of a live load, take up each request that ends, and the users who come unexpectedly."""
+    if not isinstance(crew.traffic, Crowd):
+        return
+    crew.ended = Ended()
+    crew.record.on_event = crew.ended.befell
+    knowing = (crew.answers.marks, crew.comparison, crew.probes)
+    crew.traffic.on_more = [each.expect for each in knowing if each is not None]
 
 
 def _traffic(plan: Plan, sleep: Callable[[float], None], *, is_asgi: bool) -> Traffic:

@@ -6,6 +6,7 @@ import textwrap
 import pytest
 
 from ctxsim.jobs import Options
+from ctxsim.replaying import replay
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import simulate
 
@@ -121,6 +122,97 @@ def test_a_lock_that_an_ended_request_kept_is_told_with_the_line_that_took_it(se
     assert {each.code for each in found} == {"CTX502"}
     story = "\n".join(line for each in found for line in each.story)
     assert re.search(r"waits in Lock\.acquire, held since served\.py:\d+", story)
+
+
+NOBODY_SAYS = """
+state = {"news": False}
+
+def answer(tag, v=""):
+    if v:
+        while not state["news"]:
+            turn(0)
+    return tag
+"""
+ANOTHER_SAYS = """
+state = {"news": False}
+
+def answer(tag, v=""):
+    if v:
+        while not state["news"]:
+            turn(0)
+        state["news"] = False
+    else:
+        state["news"] = True
+    return tag
+"""
+# Whoever comes to the second loop while another does stays there.
+EACH_KEEPS_ITS_OWN = """
+busy = {"one": False, "other": False}
+
+def answer(tag, v=""):
+    mine, yours = ("one", "other") if v else ("other", "one")
+    while busy[mine]:
+        turn(0)
+    busy[mine] = True
+    turn(0)
+    while busy[yours]:
+        turn(0)
+    busy[mine] = False
+    return tag
+"""
+GIVES_BACK = """
+busy = {"one": False, "other": False}
+
+def answer(tag, v=""):
+    mine, yours = ("one", "other") if v else ("other", "one")
+    while busy["one"] or busy["other"]:
+        turn(0)
+    busy[mine] = busy[yours] = True
+    turn(0)
+    busy[mine] = busy[yours] = False
+    return tag
+"""
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_who_asks_for_ever_for_what_nobody_says_is_told_with_what_it_asks(searched, workers):
+    [finding] = searched(NOBODY_SAYS, workers).findings
+    assert finding.code == "CTX502"
+    story = "\n".join(finding.story)
+    assert re.search(r"goes round at served\.py:\d+", story)
+    assert "while not state['news']" in story
+    [place] = finding.where
+    assert (place.file, place.function) == ("served.py", "answer")
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_who_asks_until_another_request_comes_is_no_finding(searched, workers):
+    assert searched(ANOTHER_SAYS, workers).findings == ()
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_requests_that_keep_each_other_going_round_are_found_made_small_and_replayed(
+    searched, workers
+):
+    outcome = searched(EACH_KEEPS_ITS_OWN, workers, budget=300)
+    [finding] = [each for each in outcome.findings if each.code == "CTX502"]
+    [case] = [each for each in outcome.cases if each.code == "CTX502"]
+    windows = case.script["windows"]
+    sent = [each for at, each in enumerate(windows) if at not in case.script["passed_over"]]
+    assert sum(len(lane) for window in sent for lane in window["lanes"]) == 2
+    assert len(windows[-1]["points"]["preemptions"]) <= 3
+    replayed = replay(case, 100)
+    assert (replayed.times, replayed.of) == (100, 100)
+    story = " ".join(" ".join(finding.story).split())
+    assert "while busy[yours]" in story
+    # Lines are seen of what is shared, whatever makes workers switch.
+    assert re.search(r"\[yours\] was written last by .* at served\.py:\d+", story)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_requests_that_wait_in_a_loop_for_their_turn_are_no_finding(searched, workers):
+    outcome = searched(GIVES_BACK, workers, budget=300)
+    assert [each for each in outcome.findings if each.code == "CTX502"] == []
 
 
 # What stands in a file is not put back between executions.

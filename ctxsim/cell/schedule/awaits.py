@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
-from typing import Any, Final
+from typing import Any
 
-from ctxsim.cell.schedule.places import Place, is_atomic, is_installed
+from ctxsim.cell.schedule.places import Place, is_application_file, is_atomic, is_installed
 
 Task = asyncio.Task[Any]
-
-# What carries requests awaits the application's coroutines; a reader wants to see the latter.
-_CELL: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def place_of(task: Task) -> Place:
@@ -55,9 +51,13 @@ def awaited_tasks(task: Task) -> list[Task]:
 
 
 def is_application(place: Place) -> bool:
-    """Whether that line is neither the standard library's nor ours."""
-    file = place[0].co_filename
-    return not is_atomic(file) and not file.startswith(_CELL)
+    """Whether that line is neither the standard library's nor ours: a reader wants to see it."""
+    return is_application_file(place[0].co_filename)
+
+
+def frames_of(task: Task) -> list[FrameType]:
+    """The frames of the coroutines that the task has gone into, the innermost first."""
+    return list(_frames(task.get_coro()))[::-1]
 
 
 def _beginning(task: Task) -> Place:
@@ -67,10 +67,15 @@ def _beginning(task: Task) -> Place:
 
 def _places(awaiting: object) -> Iterator[Place]:
     """Where each coroutine stands that awaits the next one, the outermost first."""
+    for frame in _frames(awaiting):
+        yield frame.f_code, frame.f_lineno
+
+
+def _frames(awaiting: object) -> Iterator[FrameType]:
     while awaiting is not None:
         frame, awaiting = _opened(awaiting)
         if frame is not None:
-            yield frame.f_code, frame.f_lineno
+            yield frame
 
 
 def _opened(awaiting: Any) -> tuple[FrameType | None, object]:

@@ -64,6 +64,15 @@ class Schedule:
         if draw is not None:
             yield from chain((draw,), draws)
 
+    def until(self, step: int) -> Schedule:
+        """What was chosen before that step."""
+        return Schedule(
+            self.steps[:step],
+            self.ready[:step],
+            tuple(each for each in self.preempted if each < step),
+            tuple(each for each in self.draws if each.step < step),
+        )
+
     def as_json(self) -> dict[str, Any]:
         """For a file: steps and counts of ready workers in runs of `[what, how many times]`."""
         return {

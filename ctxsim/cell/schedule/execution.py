@@ -76,6 +76,33 @@ class StepLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Spin:
+    """A worker goes round from `first` to `last`, which are lines of one function."""
+
+    worker: int
+    first: Site
+    last: Site
+
+    def __str__(self) -> str:
+        return f"worker {self.worker} goes round at {_told(self.first)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Livelock:
+    """Workers went on and got nowhere, though all had their turns and time passed.
+
+    From the step `since` on they did nothing else. `waits` are of those that wait beside them.
+    """
+
+    spins: tuple[Spin, ...]
+    waits: tuple[Wait, ...]
+    since: int
+
+    def __str__(self) -> str:
+        return "livelock: " + "; ".join(map(str, (*self.spins, *self.waits)))
+
+
+@dataclass(frozen=True, slots=True)
 class UncontrolledBlock:
     """A worker came to no switch point for `waited_s` real seconds: it blocks, or runs in circles.
 
@@ -109,7 +136,7 @@ class Escape:
         return f"worker {self.worker} waits for {self.awaited}, at {_told(self.stack[0])}"
 
 
-Stopped = Deadlock | StepLimit | UncontrolledBlock | Escape
+Stopped = Deadlock | Livelock | StepLimit | UncontrolledBlock | Escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +170,16 @@ class Execution:
         return site_of(trail) if len(trail) == switch.step and trail else None
 
     @property
+    def decisive(self) -> Schedule:
+        """The schedule up to where all that goes on goes round in circles; else all of it."""
+        if not isinstance(self.stopped, Livelock):
+            return self.schedule
+        return self.schedule.until(self.stopped.since)
+
+    @property
     def points(self) -> Points:
-        """The switches of the schedule, with their sites."""
-        points = points_of(self.schedule)
+        """The switches of the schedule, as far as they are decisive, with their sites."""
+        points = points_of(self.decisive)
         return replace(
             points,
             preemptions=tuple(replace(each, site=self.site(each)) for each in points.preemptions),

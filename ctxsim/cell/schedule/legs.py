@@ -91,7 +91,7 @@ def legs_of(
     execution: Execution, noted: Sequence[tuple[int, int]], *, at_lines: bool
 ) -> Iterator[Leg]:
     """The legs of an execution; `at_lines` where each line that was noted is a switch point."""
-    schedule = execution.schedule
+    schedule = execution.decisive
     steps, preempted = schedule.steps, frozenset(schedule.preempted)
     by_step = Counter(noted)
     last_of = {worker: step for step, worker in enumerate(steps)}

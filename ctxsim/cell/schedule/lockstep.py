@@ -8,7 +8,7 @@ nobody is ready, the time is set to the earliest deadline.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -33,11 +33,13 @@ from ctxsim.cell.schedule.places import (
     Place,
     application_place,
     called_in_library,
+    frames_from,
     is_atomic,
     site_of,
 )
 from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.schedule.real import get_ident
+from ctxsim.cell.schedule.spinning import FIRST_LOOK, Rounds, may_spin
 from ctxsim.cell.schedule.states import TICKS_PER_S, Roster, Waitable, Waiting, Worker
 from ctxsim.cell.schedule.tracing import Tracer, Untraced
 
@@ -47,6 +49,9 @@ _getcurrent: Final = greenlet.getcurrent
 _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
 _CLEANING_STEPS = 10_000
+
+
+Pick = Callable[[Sequence[int], int | None, int], int]
 
 
 class CutOff(BaseException):
@@ -67,7 +72,10 @@ class Run:
         self._recorder = Recorder(chooser)
         self._tracer = tracer
         self._most_steps = limits.steps
-        self._pick = self._recorder.pick
+        # At which step it is looked whether workers go round in circles, and the look itself.
+        self._next_look = min(FIRST_LOOK, limits.steps)
+        self._rounds: Rounds | None = None
+        self._pick: Pick = self._recorder.pick
         self._step = 0
         self._last: int | None = None
         # Workers are cut off, and do not switch any more.
@@ -207,10 +215,8 @@ class Run:
         ready = self.roster.ready
         step = self._step
         if self.is_ending or not (ready or self._go_on()):
-            self._find_deadlock()
-        elif step >= self._most_steps:
-            self.stopped = self._step_limit()
-        else:
+            self._find_end()
+        elif step < self._next_look or self._goes_on(step):
             self._step = step + 1
             try:
                 self._last = chosen = self._pick(ready, self._last, step)
@@ -221,10 +227,72 @@ class Run:
         self.is_ending = True
         return None
 
+    # Whether it would ever end.
+
+    @property
+    def ready(self) -> Sequence[int]:
+        return self.roster.ready
+
+    def worker(self, number: int) -> Worker:
+        return self.roster.workers[number]
+
+    def frames(self, worker: Worker) -> Iterable[FrameType]:
+        if worker is self.current:
+            return frames_from(sys._getframe())
+        return frames_from(worker.greenlet.gr_frame if worker.greenlet else None)
+
+    def pass_on(self) -> bool:
+        return self.roster.pass_time()
+
+    def pass_s(self, seconds: float) -> None:
+        self.roster.pass_s(seconds)
+
+    def _goes_on(self, step: int) -> bool:
+        """Whether the execution does, at a step at which it is looked, or comes to its limit."""
+        if (rounds := self._rounds) is None:
+            self._look(step)
+            return self.stopped is None
+        rounds.came(self._last)
+        if rounds.is_over is None:
+            return True
+        self._rounds, self._pick = None, self._recorder.pick
+        if rounds.is_over:
+            steps = self._recorder.schedule().steps
+            self.stopped = rounds.livelock(self.roster.waits(), steps)
+        elif not rounds.is_too_late:
+            again = step + FIRST_LOOK if rounds.has_ended else 2 * step
+            self._next_look = min(again, max(step, self._most_steps))
+            return True
+        if self.stopped is None:
+            self.stopped = self._step_limit()
+        return False
+
+    def _look(self, step: int) -> None:
+        ready = map(self.worker, self.ready)
+        if step >= self._most_steps:
+            self.stopped = self._step_limit()
+        elif self.roster.only_daemons() or not any(map(may_spin, ready)):
+            self._next_look = min(2 * step, self._most_steps)
+        else:
+            self._rounds, self._pick = Rounds(self), self._pick_in_turn
+
+    def _pick_in_turn(self, ready: Sequence[int], last: int | None, step: int) -> int:
+        return self._recorder.pick([self._whose_turn(ready)], last, step)
+
+    def _whose_turn(self, ready: Sequence[int]) -> int:
+        assert self._rounds is not None
+        return self._rounds.next(ready)
+
     def _go_on(self) -> bool:
         if self.roster.is_over:
             return False
         return self.roster.pass_time() or self.outside.let_in(self.roster)
+
+    def _find_end(self) -> None:
+        if self._rounds is not None and self._rounds.is_too_late and not self.is_ending:
+            self.stopped = StepLimit(self._step, self.roster.sites()[:_MOST_SITES])
+        else:
+            self._find_deadlock()
 
     def _find_deadlock(self) -> None:
         if self.is_ending or self.roster.is_over:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType
 
 from ctxsim.cell.schedule.points import Site
@@ -14,6 +14,7 @@ Place = tuple[CodeType, int]
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
 _OWN = os.path.dirname(__file__) + os.sep
+_CELL = os.path.dirname(os.path.dirname(__file__)) + os.sep
 # What stands in for sleeping functions is the cell's too, and no application's.
 _PAUSES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "workers", "pauses.py")
 
@@ -35,6 +36,18 @@ class _Atomic(dict[str, bool]):
 
 # Remembered, because each operation of a lock asks.
 is_atomic = _Atomic().__getitem__
+
+
+def is_application_file(file: str) -> bool:
+    """Whether code of that file is neither the standard library's nor what carries requests."""
+    return not is_atomic(file) and not file.startswith(_CELL)
+
+
+def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
+    """A frame and those that called it."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def application_place(frame: FrameType) -> Place:

@@ -155,20 +155,26 @@ class Roster:
         Which of them is first is then a choice like any other, and each looks once more for what
         it waits for: a lock can be had at the very moment at which the patience for it ends.
         """
-        deadlines = list(self._deadlines())
-        times = [deadline_s for deadline_s, _ in deadlines]
+        times = [deadline_s for deadline_s, _ in self._deadlines()]
         if self.alarm is not None and (alarm_s := self.alarm.deadline_s()) is not None:
             times.append(alarm_s)
         earliest_s = min(times, default=None)
         if earliest_s is None or self.is_too_late(earliest_s):
             return False
-        self.now_s = max(self.now_s, earliest_s)
-        for deadline_s, worker in deadlines:
-            if deadline_s <= self.now_s:
+        self._set_time(max(self.now_s, earliest_s))
+        return True
+
+    def pass_s(self, seconds: float) -> None:
+        """Let so much time pass: whose deadline it is by then is woken."""
+        self._set_time(self.deadline_s(seconds))
+
+    def _set_time(self, now_s: float) -> None:
+        self.now_s = now_s
+        for deadline_s, worker in list(self._deadlines()):
+            if deadline_s <= now_s:
                 self.wake(worker)
         if self.alarm is not None:
             self.alarm.ring()
-        return True
 
     def _deadlines(self) -> Iterator[tuple[float, Worker]]:
         for worker in self.workers:

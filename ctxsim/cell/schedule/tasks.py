@@ -15,15 +15,16 @@ import asyncio
 import sys
 from asyncio import events
 from bisect import insort
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import greenlet
 
-from ctxsim.cell.schedule.awaits import awaited, awaited_tasks, place_of
+from ctxsim.cell.schedule.awaits import awaited, awaited_tasks, frames_of, place_of
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Deadlock, Ended, Escape, Execution, Limits, Wait
@@ -282,6 +283,23 @@ class TaskRun(Run):
         finally:
             events._set_running_loop(loop)
             sys.set_asyncgen_hooks(*hooks)
+
+    def frames(self, worker: Worker) -> Iterable[FrameType]:
+        if worker.kind == "thread" or worker is self._holder:
+            return super().frames(worker)
+        task = self._tasks.get(worker.number)
+        return () if task is None else frames_of(task)
+
+    def _whose_turn(self, ready: Sequence[int]) -> int:
+        """By the loop's own order, where no thread is there: a loop knows no other one."""
+        if self._threads or self._holder is not None:
+            return super()._whose_turn(ready)
+        places = dict(self._unbegun)
+        for task, (place, _) in self._loop.steps.items():
+            places[self._workers[task].number] = place
+        first = self._loop.first_callback()
+        places[self._callbacks.number] = -1 if first is None else first
+        return min(ready, key=places.__getitem__)
 
     def _go_on(self) -> bool:
         """Nobody is ready: callbacks that were put off, then time, then what is outside."""

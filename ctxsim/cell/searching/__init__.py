@@ -10,6 +10,7 @@ import codecs
 import math
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -73,6 +74,10 @@ _MORE_TIME = 0.25
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
+# After so many batches in which no request ended, none is going to.
+_MOST_IN_VAIN = 60
+# A request that was cut off after so many times the steps that any like it took to its end.
+_FAR_LONGER = 4
 # To see whether the same choices give the same, and where they do not.
 _REPLAYS, _COMPARED = 20, 6
 _THREADS = "a thread that an earlier request had started"
@@ -118,6 +123,8 @@ class Searching:
         self._until_s = math.inf
         self._counts: dict[Cause, int] = {}
         self._executions = self._number = 0
+        # How many batches there were in a row in which no request ended.
+        self._in_vain = 0
         self._pairs: Pairs | None = None
         if self._search.kind == "exhaustive":
             self._pairs = Pairs(len(self._traffic.plan.steps))
@@ -130,6 +137,9 @@ class Searching:
         # Which steps came to their ends, and which were cut off because they took too many steps.
         self._ended: set[int] = set()
         self._cut_off: set[int] = set()
+        # By step, how many steps of a schedule requests took at most, and until they were cut off.
+        self._longest: dict[int, int] = {}
+        self._longest_cut_off: dict[int, int] = {}
         _refuse_threads()
         self._control.settle()
         # Once here, not in each copy: they take longer than a short one does. The codec is what
@@ -153,7 +163,7 @@ class Searching:
         most = self._search.executions or (_EXECUTIONS if duration_s is None else None)
         while not self._traffic.is_over and (most is None or self._executions < most):
             left = None if most is None else most - self._executions
-            if self._is_late() or not self._go_on(left):
+            if self._is_late() or self._in_vain >= _MOST_IN_VAIN or not self._go_on(left):
                 break
         if self._pairs is not None:
             self._remark(self._pairs.told(self._search.depth or _BOUND))
@@ -238,12 +248,13 @@ class Searching:
 
     def _is_known(self, event: Event) -> bool:
         known = self._known.union(self._settled)
-        if event.cause in known or event.kind != "deadlock":
+        if event.cause in known or event.kind not in UNENDED:
             return event.cause in known
-        # It is the same with somebody more who waits, where nobody can tell who has what.
+        # It is the same with somebody more who waits, where nobody can tell who has what, and with
+        # somebody more who goes round in circles.
         places = set(event.place.split("; "))
         return any(
-            (kind == "deadlock" and set(place.split("; ")) < places)
+            (kind in (event.kind, "endless") and set(place.split("; ")) < places)
             or (kind == "endless" and place in places)
             for kind, _, place, _ in known
         )
@@ -286,20 +297,29 @@ class Searching:
         total = added_up([self._tally, batch.tally])
         for name in ("requests", "compared", "failed", "visitors", "in_flight_peak"):
             setattr(self._tally, name, getattr(total, name))
+        self._in_vain = 0 if batch.tally.requests else self._in_vain + 1
         self._tally.faults, self._tally.failures = total.faults, total.failures
         self._crew.record.ended += batch.tally.requests
         self._traffic.sent_elsewhere(batch.sent)
         self._ended |= batch.ended
         self._cut_off |= batch.cut_off
+        for longest, more in (
+            (self._longest, batch.longest),
+            (self._longest_cut_off, batch.longest_cut_off),
+        ):
+            for step, took in more.items():
+                longest[step] = max(took, longest.get(step, 0))
         self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
         play = self._plays[at].shows
-        if cause[0] == "deadlock" and (alone := one_alone(script, self._plays[at].courses)):
+        if cause[0] in UNENDED and (alone := one_alone(script, self._plays[at].courses)):
             # Nobody waits for the other who would not wait alone.
-            self._let_be(cause)
-            script, cause = alone
-            if cause in self._known.union(self._settled):
+            script, is_other = alone[0], alone[1] != cause
+            if is_other:
+                self._let_be(cause)
+                cause = alone[1]
+            if is_other and cause in self._known.union(self._settled):
                 return
         by_turns = is_difference(cause) and self._crew.workers.in_flight > 1
         if by_turns and shows_one_by_one(script, cause, play):
@@ -375,6 +395,9 @@ class Searching:
                 windows_legs(self._crew, self._control, selection, settled.script)
             )
         self._note(settled.event)
+        if self._search.script is None:
+            # What the first requests of all show is found before the first execution has ended.
+            case["found_at"] = max(1, self._executions)
         self._say({"say": "case", "cause": list(cause), "case": case})
 
     def _case(self, settled: Settled, cause: Cause, at: int) -> dict[str, Any]:
@@ -387,7 +410,7 @@ class Searching:
             "story": list(self._plays[at].story(settled.script, cause)),
             "times": settled.times,
             "of": settled.of,
-            "found_at": self._executions,
+            "found_at": 0,
         }
 
     def _say_doubts(self) -> None:
@@ -401,10 +424,8 @@ class Searching:
                 f"{route} was answered otherwise under a schedule, but {outside} is no part of it: "
                 "one who waits there for another would wait for ever"
             )
-        for route in sorted(self._traffic.plan.steps[n].route for n in self._cut_off - self._ended):
-            self._doubt(
-                f"{route} never ended within {Limits().steps:,} steps; narrow what is selected"
-            )
+        for route, text in sorted(self._too_long()):
+            self._doubt(f"{route} {text} within {Limits().steps:,} steps; narrow what is selected")
         for cause, settled in self._settled.items():
             if cause in self._untried:
                 continue
@@ -413,6 +434,15 @@ class Searching:
                 self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}")
         if self._executions and not self._is_seen and self._crew.workers.in_flight > 1:
             self._doubt("no request came to a switch point; name modules in schedule.select")
+
+    def _too_long(self) -> Iterator[tuple[str, str]]:
+        """Routes of requests that may be without an end, and how they are."""
+        steps = self._traffic.plan.steps
+        for step in self._cut_off - self._ended:
+            yield steps[step].route, "never ended"
+        for step, took in self._longest_cut_off.items():
+            if step in self._longest and took > _FAR_LONGER * self._longest[step]:
+                yield steps[step].route, "did not end under some schedules"
 
     def _remark(self, text: str) -> None:
         self._say({"say": "remark", "text": text})

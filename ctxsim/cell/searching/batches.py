@@ -15,7 +15,7 @@ from random import Random
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Strategy
-from ctxsim.cell.schedule.execution import Execution, StepLimit
+from ctxsim.cell.schedule.execution import Execution, Livelock, StepLimit
 from ctxsim.cell.schedule.points import points_of
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.portfolio import Portfolio
@@ -123,6 +123,8 @@ class Batch:
     # The steps of requests that came to their ends, and of those that were cut off.
     ended: frozenset[int]
     cut_off: frozenset[int]
+    longest: dict[int, int]
+    longest_cut_off: dict[int, int]
     # As the stage knows them.
     has_lost_threads: bool
     waits_in_vain: bool
@@ -165,6 +167,8 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
         stage.sent,
         frozenset(stage.ended),
         frozenset(stage.cut_off),
+        stage.longest,
+        stage.longest_cut_off,
         stage.has_lost_threads,
         stage.waits_in_vain,
         scenes,
@@ -173,9 +177,9 @@ def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
 
 def _told(window: Window, execution: Execution) -> Window:
     """The window with the switches by which it went."""
-    is_too_long = isinstance(execution.stopped, StepLimit)
+    is_too_long = isinstance(execution.stopped, StepLimit | Livelock)
     # Of thousands of switches nobody reads the sites, and they take long to be counted.
-    points = points_of(execution.schedule) if is_too_long else execution.points
+    points = points_of(execution.decisive) if is_too_long else execution.points
     return replace(window, points=points)
 
 

@@ -215,7 +215,7 @@ def is_shown_by(event: Event, cause: Cause) -> bool:
 
 
 def stands_still(carried: Carried, cause: Cause) -> bool:
-    """Whether native threads stand for good at the lines at which simulated ones wait for ever.
+    """Whether native threads stay for good at the lines at which simulated ones never end.
 
     Of a native lock nobody can tell who holds it; at which line a thread waits, its frames tell.
     """
@@ -223,8 +223,18 @@ def stands_still(carried: Carried, cause: Cause) -> bool:
     stopped = carried.execution.stopped
     if kind not in UNENDED or not isinstance(stopped, Deadlock):
         return False
-    standing = {told_site(each.site) for each in stopped.waits}
-    return {each.rpartition(" at ")[2] for each in place.split("; ")} <= standing
+    standing = [told_site(each.site).rpartition(":") for each in stopped.waits]
+    return all(
+        any(_is_within(file, int(line), each) for file, _, line in standing)
+        for each in place.split("; ")
+    )
+
+
+def _is_within(file: str, line: int, place: str) -> bool:
+    """Whether a line is the one that a place tells, as `... at FILE:LINE`, or of its loop's."""
+    known, _, lines = place.rpartition(" at ")[2].rpartition(":")
+    first, _, last = lines.partition("-")
+    return file == known and int(first) <= line <= int(last or first)
 
 
 def _where_still(carried: Carried) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ctxsim.cell.history import Event, Who
 from ctxsim.cell.schedule.choices import Schedule
-from ctxsim.cell.schedule.execution import StepLimit
+from ctxsim.cell.schedule.execution import Livelock, StepLimit, Stopped
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.schedule.points import Points, Switch
 from ctxsim.cell.searching.stage import Carried
@@ -44,7 +44,8 @@ class Course:
 
     `files` are those in which they stood, each with the digest of its content. `requests` are those
     of each worker, of which the last one of `unended` workers did not end; `is_too_long` where that
-    is because there were too many steps. `causes` are those of the events up to its end.
+    is because there were too many steps. Those that are `spinning` went round in circles. `causes`
+    are those of the events up to its end.
     """
 
     schedule: Schedule
@@ -53,6 +54,9 @@ class Course:
     requests: tuple[tuple[Who, ...], ...] = ()
     unended: tuple[int, ...] = ()
     is_too_long: bool = False
+    spinning: tuple[int, ...] = ()
+    # For which steps `requests` were.
+    steps: tuple[tuple[int, ...], ...] = ()
     causes: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
@@ -70,8 +74,18 @@ class Course:
             carried.requests,
             tuple(unended),
             isinstance(execution.stopped, StepLimit),
+            _spinning(execution.stopped),
+            carried.steps,
             tuple(each.cause for each in events),
         )
+
+    def ended(self, worker: int) -> tuple[int, ...]:
+        """For which steps the requests of a worker were that came to their ends."""
+        return self.steps[worker][:-1] if worker in self.unended else self.steps[worker]
+
+
+def _spinning(stopped: Stopped | None) -> tuple[int, ...]:
+    return tuple(each.worker for each in stopped.spins) if isinstance(stopped, Livelock) else ()
 
 
 def _mark(place: Place) -> Mark:

@@ -6,15 +6,17 @@ scenario sends is carried beside it, and only what goes on waiting nevertheless 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ctxsim.cell.history import Who
 from ctxsim.cell.schedule.choices import counts_of
-from ctxsim.cell.searching.courses import Course
+from ctxsim.cell.searching.courses import Course, Mark
 from ctxsim.cell.searching.plays import Asked
 from ctxsim.cell.searching.scripts import Script
 
+# So many steps of a worker that goes round show all of its loop.
+_ROUNDS = 200
 Courses = Callable[[Asked], tuple[Course, ...]]
 
 
@@ -30,9 +32,30 @@ def waits_on(script: Script, victim: Who, courses: Courses) -> bool | None:
         return None
     if worker not in together.unended:
         return False
+    if alone.spinning:
+        # All have had their turns: nobody gets through, or others take what it asks for.
+        loop = set(alone.marks[worker][-_ROUNDS:])
+        others = range(len(together.requests))
+        if any(_got_through(together, other, loop) for other in others):
+            return False
+        # One like it that ended may have taken what this one asks for, or asked for something else.
+        step = alone.steps[worker][-1]
+        return None if any(step in together.ended(other) for other in others) else True
     if together.is_too_long or _steps(alone, worker) != _steps(together, worker):
         return None
     return True
+
+
+def _got_through(course: Course, worker: int, loop: Collection[Mark]) -> bool:
+    """Whether a request went round in that loop as well, and then got out of it."""
+    marks = course.marks[worker]
+    # Who comes by its first line has asked, and need not have gone round.
+    first = min(loop, key=lambda each: each.line)
+    body = {each for each in loop if each != first} or loop
+    rounds = [at for at, mark in enumerate(marks) if mark in body]
+    if not rounds:
+        return False
+    return worker not in course.unended or any(mark not in loop for mark in marks[rounds[0] :])
 
 
 def _worker_of(course: Course, victim: Who) -> int | None:

@@ -97,7 +97,7 @@ class Plays:
         for number, carried, events in self._carried(asked):
             if event := self._found(cause, events):
                 execution = carried.execution
-                return Shown(event, number, execution.schedule, execution.points)
+                return Shown(event, number, execution.decisive, execution.points)
         return None
 
     def _found(self, cause: Cause, events: list[Event]) -> Event | None:

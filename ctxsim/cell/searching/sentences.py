@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ctxsim.cell.history import Event, Who
-from ctxsim.cell.schedule.execution import Wait
+from ctxsim.cell.schedule.execution import Spin, Wait
 from ctxsim.cell.schedule.points import Site
+from ctxsim.cell.searching.circles import lines_of, loop_told
 from ctxsim.cell.searching.seen import Access, LaneKey, Line
 from ctxsim.cell.searching.turns import Turn
 from ctxsim.cell.witness.record import shown_file
@@ -190,17 +191,38 @@ def _short(name: str) -> str:
     return name.partition(" (")[0]
 
 
-def of_deadlock(parties: Parties, waits: Sequence[Wait], turns: Sequence[Turn]) -> str:
-    """Who was switched out where, and who then waits for what whom has."""
+def of_unended(parties: Parties, left: Sequence[Spin | Wait], turns: Sequence[Turn]) -> str:
+    """Who was switched out where, and who then waits for what whom has, or goes round where."""
     names = _Names({lane[1]: name for lane, name in parties.names.items()})
     out = next((each for each in turns if each.stop and each.stop.is_preempted), None)
     parts = [f"{names.of(out.lane[1])} was switched out at {_stopped(out)}"] if out else []
-    for wait in waits:
+    for wait in left:
+        if isinstance(wait, Spin):
+            parts.append(f"{names.of(wait.worker)} {loop_told(wait)}{_asked(wait, turns, names)}")
+            continue
         told = f"{names.of(wait.worker)} waits in {wait.what} at {_at(wait.site)}"
         if wait.holder is not None and wait.held_at is not None:
             told = f"{told} for what {names.of(wait.holder)} has had since {_at(wait.held_at)}"
         parts.append(told)
     return "; ".join(parts)
+
+
+def _asked(spin: Spin, turns: Sequence[Turn], names: _Names) -> str:
+    """Who wrote last what is looked at in each round, as far as it was seen."""
+    uses, lines = uses_in(turns), lines_of(spin)
+    last: dict[str, Use] = {}
+    for at, use in enumerate(uses):
+        is_round = use.line.line in lines
+        if use.lane[1] != spin.worker or use.line.file != spin.first.file or not is_round:
+            continue
+        before = last_write(uses, at)
+        if not use.writes and before is not None and uses[before].lane != use.lane:
+            last[use.access.at.name] = uses[before]
+    told = (
+        f", where {name} was written last by {names.of(use.lane[1])} at {use.place}"
+        for name, use in last.items()
+    )
+    return "".join(told)
 
 
 class _Names:

@@ -26,7 +26,7 @@ _LEAST_FOR_WINDOW = 40
 # To tell whether chance is the reason, and in how many orders requests come one by one at most.
 _DRAWS = 10
 _MOST_ORDERED = 3
-_LINE = re.compile(r":\d+\b")
+_LINE = re.compile(r":\d+(-\d+)?\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from ctxsim.cell.schedule.execution import (
     Escape,
     Execution,
     Limits,
+    Livelock,
+    Spin,
     UncontrolledBlock,
     Wait,
 )
@@ -24,6 +26,7 @@ from ctxsim.cell.schedule.points import Points, Site, Switch
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
+from ctxsim.cell.searching.circles import loop_told
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.scripts import Window
 from ctxsim.cell.searching.seen import Watch
@@ -48,6 +51,8 @@ class Carried:
     requests: tuple[tuple[Who, ...], ...]
     # What a worker is called that a request has started.
     started: str
+    # Which steps the scenario's requests were for, as `requests`.
+    steps: tuple[tuple[int, ...], ...] = ()
 
 
 class Stage:
@@ -82,6 +87,9 @@ class Stage:
         # The steps of requests that came to their ends, and of those that were cut off.
         self.ended: set[int] = set()
         self.cut_off: set[int] = set()
+        # How many steps of a schedule requests for these took at most, and took until then.
+        self.longest: dict[int, int] = {}
+        self.longest_cut_off: dict[int, int] = {}
         # Whether a thread is gone that a request had started, such as one of a pool: it ends with
         # its window, though the application still counts on it. And whether requests waited
         # afterwards until none could go on.
@@ -176,10 +184,15 @@ class Stage:
         self._raise_faults(execution)
         self._clear_up(execution)
         who = tuple(tuple(request.who for request in each) for each in self._carried)
-        return Carried(execution, who, self._control.started)
+        steps = tuple(tuple(each.prepared.index for each in carried) for carried in self._carried)
+        return Carried(execution, who, self._control.started, steps)
 
     def _requests(self, number: int, lanes: tuple[int, ...]) -> Iterator[Request]:
         for lane in lanes:
+            run = here()
+            if run is not None and run.is_ending:
+                # Whoever was cut off in one of them takes no other, where nobody would end it.
+                return
             request = self._traffic.next_of(self._traffic.lanes[lane])
             self._carried[number].append(request)
             yield request
@@ -202,12 +215,23 @@ class Stage:
         stopped = execution.stopped
         live = self._crew.live
         steps = {each.prepared.index for worker in self._carried for each in worker}
-        (self.ended if stopped is None else self.cut_off).update(steps)
+        if stopped is None:
+            self.ended.update(steps)
+            self._measure(execution, self.longest)
+        elif not isinstance(stopped, Livelock):
+            self.cut_off.update(steps)
+            self._measure(execution, self.longest_cut_off)
         if isinstance(stopped, Deadlock):
             if self.has_lost_threads:
                 self.waits_in_vain = True
             else:
                 self._crew.record.note(self._stuck(stopped))
+        elif isinstance(stopped, Livelock):
+            if spinning := self._spinning(stopped, execution):
+                self._crew.record.note(spinning)
+            else:
+                # What requests started goes round, and they are not kept by it.
+                self.ended.update(steps)
         started = execution.workers[len(self._carried) :]
         self.has_lost_threads = self.has_lost_threads or any(each.cut_off for each in started)
         live.clear()
@@ -244,6 +268,30 @@ class Stage:
             victim=carried[-1].who if carried else Who(0, 0),
             seen=_waits(root),
             where=(_where(root.site),),
+            at_request=self._crew.record.ended,
+        )
+
+    def _measure(self, execution: Execution, longest: dict[int, int]) -> None:
+        is_cut_off = longest is self.longest_cut_off
+        for number, carried in enumerate(self._carried):
+            if carried and execution.workers[number].cut_off == is_cut_off:
+                step, took = carried[-1].prepared.index, execution.steps[number]
+                longest[step] = max(took, longest.get(step, 0))
+
+    def _spinning(self, livelock: Livelock, execution: Execution) -> Event | None:
+        """Requests that go round in circles, or wait for those that do; none where all ended."""
+        numbers = [each for each in range(len(self._carried)) if execution.workers[each].cut_off]
+        if not numbers:
+            return None
+        going = [each.worker for each in livelock.spins if each.worker in numbers]
+        victim = (going or numbers)[0]
+        places = dict.fromkeys(told_loop(each) for each in livelock.spins)
+        return Event(
+            kind="endless",
+            place="; ".join(sorted(places)),
+            victim=self._carried[victim][-1].who,
+            seen="; ".join(f"{loop_told(each)}" for each in livelock.spins),
+            where=tuple(dict.fromkeys(_where(each.first) for each in livelock.spins)),
             at_request=self._crew.record.ended,
         )
 
@@ -312,6 +360,12 @@ def _where(site: Site) -> Where:
 def told_site(site: Site) -> str:
     """The file, as stories show it, and the line."""
     return f"{shown_file(site.file)}:{site.line}"
+
+
+def told_loop(spin: Spin) -> str:
+    """The lines that are gone round, as a cause tells them."""
+    last = f"-{spin.last.line}" if spin.last.line != spin.first.line else ""
+    return f"goes round at {told_site(spin.first)}{last}"
 
 
 def _uncontrolled(stopped: UncontrolledBlock) -> SearchEndedError:

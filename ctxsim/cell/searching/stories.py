@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ctxsim.cell.history import Event
-from ctxsim.cell.schedule.execution import Deadlock, Wait
+from ctxsim.cell.schedule.execution import Deadlock, Livelock, Spin, Wait
 from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.searching import lanes
+from ctxsim.cell.searching.circles import loop_told
 from ctxsim.cell.searching.lanes import Row
 from ctxsim.cell.searching.scripts import Room
 from ctxsim.cell.searching.seen import LaneKey, Line
-from ctxsim.cell.searching.sentences import Parties, last_write, of_deadlock, of_sharing, uses_in
+from ctxsim.cell.searching.sentences import Parties, last_write, of_sharing, of_unended, uses_in
 from ctxsim.cell.searching.turns import Play, Turn, shown_place, source_of, turns_of
 from ctxsim.cell.witness.record import shown_file
 
@@ -32,9 +33,14 @@ def story(play: Play, event: Event) -> tuple[str, ...]:
     labels = [_name(play, lane) for lane in kept]
     waits = _waits(play)
     parties = Parties(dict(zip(kept, labels, strict=True)), event)
-    sentence = of_deadlock(parties, waits, turns) if waits else of_sharing(parties, turns)
+    spins = _spins(play)
+    if spins or waits:
+        sentence = of_unended(parties, (*spins, *waits), turns)
+    else:
+        sentence = of_sharing(parties, turns)
     held = {(each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
-    told = lanes.told(labels, [*_told(turns, numbers, held), *_waiting(waits, turns, numbers)])
+    at_end = (*_spinning(spins, turns, numbers), *_waiting(waits, turns, numbers))
+    told = lanes.told(labels, [*_told(turns, numbers, held), *at_end])
     before = (f"{left_out} requests before these are left out",) if left_out else ()
     return (sentence, *before, *told)
 
@@ -78,7 +84,12 @@ def _name(play: Play, lane: LaneKey) -> str:
 
 def _waits(play: Play) -> tuple[Wait, ...]:
     stopped = play.windows[-1].execution.stopped
-    return stopped.waits if isinstance(stopped, Deadlock) else ()
+    return stopped.waits if isinstance(stopped, Deadlock | Livelock) else ()
+
+
+def _spins(play: Play) -> tuple[Spin, ...]:
+    stopped = play.windows[-1].execution.stopped
+    return stopped.spins if isinstance(stopped, Livelock) else ()
 
 
 _Held = Collection[tuple[int | None, tuple[str, int]]]
@@ -137,7 +148,7 @@ def _waiting(
     waits: Sequence[Wait], turns: Sequence[Turn], numbers: Mapping[LaneKey, int]
 ) -> Iterator[lanes.Turn]:
     """Who waits at the end of a deadlock, for whom."""
-    lane_of = {each.lane[1]: each.lane for each in turns if each.lane in numbers}
+    lane_of = _lane_of(turns, numbers)
     for wait in waits:
         if wait.worker not in lane_of:
             continue
@@ -148,6 +159,21 @@ def _waiting(
         yield lanes.Turn(
             numbers[lane_of[wait.worker]], (Row(lanes.WAITS, told, is_wrapped=True),), is_last=False
         )
+
+
+def _spinning(
+    spins: Sequence[Spin], turns: Sequence[Turn], numbers: Mapping[LaneKey, int]
+) -> Iterator[lanes.Turn]:
+    """Who goes round in circles at the end."""
+    lane_of = _lane_of(turns, numbers)
+    for spin in spins:
+        if spin.worker in lane_of:
+            row = Row(lanes.WAITS, f"{loop_told(spin)}, for ever", is_wrapped=True)
+            yield lanes.Turn(numbers[lane_of[spin.worker]], (row,), is_last=False)
+
+
+def _lane_of(turns: Sequence[Turn], numbers: Mapping[LaneKey, int]) -> dict[int, LaneKey]:
+    return {each.lane[1]: each.lane for each in turns if each.lane in numbers}
 
 
 def _key(site: Site) -> tuple[str, int]:

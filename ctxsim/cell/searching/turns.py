@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ctxsim.cell.schedule.choices import counts_of, run_lengths
+from ctxsim.cell.schedule.execution import Livelock
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.searching.scripts import Room
 from ctxsim.cell.searching.seen import LaneKey, Line, only_shared
 from ctxsim.cell.searching.stage import Carried
 from ctxsim.cell.witness.record import shown_file
+
+# So many steps show what a loop looks at.
+_FIRST_ROUND = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,24 @@ def _of_window(
     window: int, carried: Carried, lines: Sequence[Line], rooms: Mapping[tuple[int, int], Room]
 ) -> Iterator[Turn]:
     execution = carried.execution
-    preempted = set(execution.schedule.preempted)
-    taken = [0] * len(counts_of(execution.schedule.steps))
+    schedule, first_round = execution.schedule, len(execution.schedule.steps)
+    if isinstance(execution.stopped, Livelock):
+        # Of those that go round in circles, no more than the first time round.
+        first_round = execution.stopped.since
+        schedule = schedule.until(first_round + _FIRST_ROUND)
+    preempted = set(schedule.preempted)
+    taken = [0] * len(counts_of(schedule.steps))
     carries = [0] * len(taken)
     step = 0
-    for worker, steps in run_lengths(execution.schedule.steps):
+    rounds: set[int] = set()
+    for worker, steps in run_lengths(schedule.steps):
         begins, step = step, step + steps
         taken[worker] += steps
-        if execution.kinds[worker] == "callbacks":
-            # These are the ends of sleeps and the like.
+        if execution.kinds[worker] == "callbacks" or worker in rounds:
+            # These are the ends of sleeps and the like; or one that goes round once more.
             continue
+        if begins >= first_round:
+            rounds.add(worker)
         stop = None
         trail = execution.trails[worker]
         if taken[worker] < execution.steps[worker] or len(trail) >= taken[worker]:

@@ -33,7 +33,7 @@ from ctxsim.cell.schedule.greenlets import stood
 from ctxsim.cell.schedule.greenlets.loop import Callback, Loop, Timer
 from ctxsim.cell.schedule.greenlets.resumed import resumed
 from ctxsim.cell.schedule.lockstep import CutOff, Run
-from ctxsim.cell.schedule.places import Place
+from ctxsim.cell.schedule.places import Place, frames_from
 from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.schedule.states import Waitable, Worker
 from ctxsim.cell.schedule.tracing import Tracer
@@ -143,8 +143,10 @@ class HubRun(Run):
 
     def _next(self) -> Callback | Timer | None:
         ready = self._ready()
-        if self._steps_in_no_time > _STEPS_IN_NO_TIME:
+        is_long = self._steps_in_no_time > _STEPS_IN_NO_TIME
+        if is_long:
             self.roster.now_s = self.roster.deadline_s(_STEP_S)
+        if is_long or self._rounds is not None:
             ready = dict(islice(ready.items(), 1))
         self._steps_in_no_time += 1
         self.roster.ready[:] = sorted(ready)
@@ -230,6 +232,15 @@ class HubRun(Run):
             call.call()
         except BaseException as error:  # noqa: BLE001 - the hub says what is to be done with it
             self._loop.handle_error(call, type(error), error, error.__traceback__)
+
+    def frames(self, worker: Worker) -> Iterable[FrameType]:
+        return frames_from(worker.greenlet.gr_frame)
+
+    def pass_on(self) -> bool:
+        return self._pass_time()
+
+    def pass_s(self, seconds: float) -> None:
+        self._pass_to(self.roster.deadline_s(seconds))
 
     def _go_on(self) -> bool:
         # The time has passed already, where it could.

@@ -1,0 +1,212 @@
+"""Whether code stands where it stood before, with the same values: then it goes round in circles.
+
+A likeness tells a worker's stack by its lines, by the values of its variables, and by those of the
+module variables that its functions name. It is told by contents and never by identity, since the
+same choices must be judged alike in another process. What is deep inside an object is not seen.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from types import (
+    CodeType,
+    FrameType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any, Final
+
+from ctxsim.cell.schedule.places import Place, is_application_file, is_installed
+
+Likeness = tuple[object, ...]
+
+_PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
+_CODE: Final = (FunctionType, MethodType, ModuleType)
+_IN_ORDER: Final = (list, tuple, deque)
+_CONTAINERS: Final = (dict, *_IN_ORDER, set, frozenset, bytearray)
+# Load a variable, load a constant, add them, store the variable.
+_OF_COUNT: Final = 4
+_CONSTANTS: Final = ("LOAD_CONST", "LOAD_SMALL_INT")
+_OURS: Final = "ctxsim.cell."
+_DEPTH, _HOPS, _MOST_ITEMS, _MOST_FRAMES = 3, 4, 16, 30
+
+
+def application_frames(frames: Iterable[FrameType]) -> list[FrameType]:
+    """Those of the application and of packages that it uses, the innermost first."""
+    found = (each for each in frames if is_application_file(each.f_code.co_filename))
+    return [each for _, each in zip(range(_MOST_FRAMES), found, strict=False)]
+
+
+def likeness(frames: Iterable[FrameType]) -> Likeness:
+    """What these frames, the innermost first, have in common with themselves at another time."""
+    return tuple(_of_frame(each) for each in frames)
+
+
+def _of_frame(frame: FrameType) -> Likeness:
+    code = frame.f_code
+    counted = _only_counted(code)
+    held = [(name, value) for name, value in frame.f_locals.items() if name not in counted]
+    locals_told = [(name, _shape(value, _DEPTH)) for name, value in held]
+    for _, value in held:
+        locals_told += _behind(value, code.co_names, _HOPS)
+    named = _named(code, frame.f_globals, followed=True)
+    return code.co_filename, code.co_qualname, frame.f_lasti, tuple(locals_told), tuple(named)
+
+
+def _named(code: CodeType, values: dict[str, Any], *, followed: bool) -> Iterator[object]:
+    """The variables of its module that a code names, and those of functions that it names."""
+    names = code.co_names
+    for name in names:
+        value: Any = values.get(name)
+        if issubclass(type(value), FunctionType):
+            if followed and _is_own(value.__code__):
+                yield from _named(value.__code__, value.__globals__, followed=False)
+        elif name in values:
+            yield name, _shape(value, _DEPTH)
+            yield from _behind(value, names, _HOPS)
+
+
+def _behind(value: Any, names: Sequence[str], hops: int) -> Iterator[tuple[str, object]]:
+    """What a path of these names, such as `shop.stock.count`, leads to, however deep it is."""
+    own = _own(value) if hops else None
+    for name in names if own else ():
+        if own is not None and name in own:
+            yield name, _shape(own[name], 1)
+            yield from _behind(own[name], names, hops - 1)
+
+
+def _own(value: Any) -> Any:
+    """The variables of an instance, class or module; None where it has none of the usual kind."""
+    if type(value) in _PLAIN:
+        return None
+    if issubclass(type(value), type):
+        return type.__dict__["__dict__"].__get__(value)
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except (AttributeError, TypeError):
+        return None
+    return own if type(own) is dict else None
+
+
+def _is_own(code: CodeType) -> bool:
+    return is_application_file(code.co_filename) and not is_installed(code.co_filename)
+
+
+def _shape(value: Any, depth: int) -> object:
+    """Contents as far as `depth`; of what is deeper, or of no known kind, its type.
+
+    Nothing of the application's runs for it, whatever its classes have made of len() and the like.
+    """
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    name = kind.__qualname__
+    if depth == 0 or issubclass(kind, _CODE):
+        return name
+    for container in _CONTAINERS:
+        if issubclass(kind, container):
+            return name, container.__len__(value), tuple(_items(container, value, depth - 1))
+    if kind.__module__.startswith(_OURS):
+        # A lock that stands in knows who has it, who has come further since.
+        locked = vars(kind).get("locked")
+        return name, locked(value) if locked is not None else None
+    return name, tuple(_inside(value, depth))
+
+
+def _items(container: Any, value: Any, depth: int) -> Iterator[object]:
+    if container is dict:
+        for key, each in _first(dict.items(value)):
+            yield _shape(key, 1), _shape(each, depth)
+    elif container in _IN_ORDER:
+        yield from (_shape(each, depth) for each in _first(container.__iter__(value)))
+
+
+def _inside(value: Any, depth: int) -> Iterator[object]:
+    """The attributes of an instance; of a class, those that are plain."""
+    own = _own(value) or {}
+    if issubclass(type(value), type):
+        yield from ((name, each) for name, each in own.items() if type(each) in _PLAIN)
+        return
+    yield from ((name, _shape(each, depth - 1)) for name, each in _first(own.items()))
+    for each in type(value).__mro__:
+        for name in _slots(each):
+            found = vars(each).get(name)
+            if type(found) is MemberDescriptorType:
+                yield name, _shape(_slot(found, value), depth - 1)
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _slot(found: Any, value: object) -> object:
+    try:
+        return found.__get__(value)
+    except AttributeError:
+        return None
+
+
+def _first(items: Iterable[Any]) -> list[Any]:
+    return [each for _, each in zip(range(_MOST_ITEMS), items, strict=False)]
+
+
+@cache
+def _only_counted(code: CodeType) -> frozenset[str]:
+    """Variables that are looked at for nothing but to add a constant: how often it was tried.
+
+    They grow in each round and decide nothing.
+    """
+    found = [each for each in dis.get_instructions(code) if each.opname != "CACHE"]
+    counted: set[str] = set()
+    other: set[str] = set()
+    stores = set()
+    for at, each in enumerate(found):
+        names = each.argval if isinstance(each.argval, tuple) else (each.argval,)
+        if each.opname == "LOAD_FAST" and _is_count(found[at : at + _OF_COUNT]):
+            counted.add(each.argval)
+            stores.add(at + _OF_COUNT - 1)
+        elif at in stores or (each.opname == "STORE_FAST" and found[at - 1].opname in _CONSTANTS):
+            # It is counted up, or begins anew.
+            continue
+        elif "_FAST" in each.opname:
+            other.update(name for name in names if isinstance(name, str))
+    return frozenset(counted - other)
+
+
+def _is_count(instructions: list[dis.Instruction]) -> bool:
+    if len(instructions) < _OF_COUNT:
+        return False
+    load, constant, add, store = instructions
+    return (
+        constant.opname in _CONSTANTS
+        and add.opname == "BINARY_OP"
+        and add.argrepr in ("+=", "-=")
+        and store.opname == "STORE_FAST"
+        and store.argval == load.argval
+    )
+
+
+def loop_of(stacks: Iterable[tuple[Place, ...]]) -> tuple[Place, ...]:
+    """The lines of the loop that these stacks, innermost first, were seen in, in order.
+
+    The loop is in the outermost function of the application's own that did not stay at one line;
+    where all stay, since only where it gives way is seen, it is where the innermost one stands.
+    """
+    outermost_first = [tuple(reversed(each)) for each in stacks]
+    shortest = min((len(each) for each in outermost_first), default=0)
+    chosen: set[Place] = set()
+    for depth in range(shortest):
+        places = {each[depth] for each in outermost_first}
+        if len({code for code, _ in places}) > 1:
+            break
+        if _is_own(next(iter(places))[0]) or not chosen:
+            chosen = places
+            if len(places) > 1 and _is_own(next(iter(places))[0]):
+                break
+    return tuple(sorted(chosen, key=lambda each: each[1]))

@@ -62,13 +62,13 @@ current = {}
 
 async def start():
     state["lock"] = asyncio.Lock()
-    await asyncio.to_thread(time.sleep, 0.1)
+    await asyncio.to_thread(time.sleep, 0.01)
 
 async def who(tag, scope):
     async with state["lock"]:
         current["name"] = tag
         async with asyncio.timeout(5):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.01)
         return "hello " + current["name"]
 """
 DEADLOCK = """
@@ -110,14 +110,14 @@ app = served(who)
 """
 CLEAN_STARLETTE = """
 async def later(tag):
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.01)
 
 async def who(request):
     tag = request.query_params["tag"]
     own = {"name": await asyncio.to_thread(str, tag)}
     async def parts():
         yield "hello "
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.01)
         yield own["name"]
     if "v" in request.query_params:
         return StreamingResponse(parts())
@@ -232,7 +232,7 @@ def test_a_task_that_waits_for_the_next_request_is_no_deadlock(scenario):
     async def consume():
         while True:
             tag, written = await queue.get()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.01)
             if not written.done():
                 written.set_result("hello " + tag)
 
@@ -319,7 +319,7 @@ def test_sync_finds_what_an_order_of_requests_shows(scenario):
     source = """
     async def who(tag, scope):
         before, state["last"] = state.get("last", "nobody"), tag
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.01)
         return before + tag
     """
     outcome = searched(scenario(source, workers="sync"))

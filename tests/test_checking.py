@@ -282,7 +282,7 @@ def test_what_leaks_is_found(checked, name):
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_what_does_not_is_clean(checked, name):
-    outcome = checked(CLEAN[name], workers=["sync", "threads:4"])
+    outcome = checked(CLEAN[name], workers=["sync", "threads:4"], requests=100)
     assert not codes(outcome), outcome.document.findings
     assert outcome.exit_code == 0
 

@@ -54,7 +54,7 @@ def whoami():
 
 def test_an_order_that_no_load_met_is_searched_for(checked):
     """Two lines in a row: no worker that the system chooses is stopped between them."""
-    outcome = checked(SELDOM, workers=["sync", "threads:4"], requests=300)
+    outcome = checked(SELDOM, workers=["sync", "threads:4"], requests=150)
     assert "CTX201" in {each.code for each in outcome.findings} <= {"CTX201", "CTX204"}
     for finding in outcome.findings:
         assert finding.cells == ("app/threads:4",)

@@ -62,11 +62,13 @@ def whose():
 FIXED = LEAKY.replace("def who():\n", "def who():\n    current = {}\n")
 
 
-@pytest.fixture
-def app(tmp_path):
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("edited")
+
     def write(source):
-        (tmp_path / "served.py").write_text(textwrap.dedent(source), encoding="utf-8")
-        path = tmp_path / "searched.yaml"
+        (folder / "served.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        path = folder / "searched.yaml"
         path.write_text(
             'version: 1\ntarget: {app: "served.py:app"}\n'
             'steps: [{get: "/who?tag={canary}"}, {get: "/who?v=1&tag={canary}"}]\n'
@@ -83,6 +85,12 @@ def found(scenario):
     return case
 
 
+@pytest.fixture(scope="module")
+def leak(app):
+    """What the leaky application's search found, before anything was edited."""
+    return found(app(LEAKY))
+
+
 @pytest.mark.parametrize(
     ("edited", "rung"),
     [
@@ -93,10 +101,9 @@ def found(scenario):
         (FIXED, ""),
     ],
 )
-def test_a_case_shows_after_an_edit_and_says_on_which_rung(app, edited, rung):
-    case = found(app(LEAKY))
+def test_a_case_shows_after_an_edit_and_says_on_which_rung(app, leak, edited, rung):
     app(edited)
-    replayed = replay(case, 3)
+    replayed = replay(leak, 3)
     assert (replayed.times, replayed.rung) == (3 if rung else 0, rung)
     changed = ("served.py is another than when this was found",)
     assert replayed.remarks == (() if edited is LEAKY else changed)

@@ -115,8 +115,8 @@ lock, local = threading.Lock(), threading.local()
 def who():
     g.tag = local.tag = session["tag"] = request.args["tag"]
     with lock:
-        time.sleep(0.01)
-    child = threading.Thread(target=time.sleep, args=(0.02,))
+        time.sleep(0.001)
+    child = threading.Thread(target=time.sleep, args=(0.002,))
     child.start()
     child.join()
     app.logger.warning("asked")

@@ -62,13 +62,13 @@ current = {}
 
 async def start():
     state["lock"] = asyncio.Lock()
-    await asyncio.to_thread(time.sleep, 0.1)
+    await asyncio.to_thread(time.sleep, 0.01)
 
 async def who(tag, scope):
     async with state["lock"]:
         current["name"] = tag
         async with asyncio.timeout(5):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.01)
         return "hello " + current["name"]
 """
 DEADLOCK = """
@@ -110,14 +110,14 @@ app = served(who)
 """
 CLEAN_STARLETTE = """
 async def later(tag):
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.01)
 
 async def who(request):
     tag = request.query_params["tag"]
     own = {"name": await asyncio.to_thread(str, tag)}
     async def parts():
         yield "hello "
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.01)
         yield own["name"]
     if "v" in request.query_params:
         return StreamingResponse(parts())
@@ -130,12 +130,13 @@ STEPS = 'steps: [{get: "/who?tag={canary}"}, {get: "/who?v=1&tag={canary}"}]'
 
 @pytest.fixture
 def scenario(tmp_path):
-    def write(source, *, workers='["tasks:4"]', schedule="{kind: auto, budget: 60}", head=PLAIN):
+    def write(source, *, schedule="{kind: auto, budget: 60}", head=PLAIN, **keys):
+        keys = {"workers": '["tasks:4"]', "seed": 7, **keys}
         (tmp_path / "served.py").write_text(head + textwrap.dedent(source), encoding="utf-8")
         path = tmp_path / "searched.yaml"
         path.write_text(
             f'version: 1\ntarget: {{app: "served.py:app", kind: asgi}}\n{STEPS}\n'
-            f"workers: {workers}\nschedule: {schedule}\nseed: 7\n",
+            f"workers: {keys['workers']}\nschedule: {schedule}\nseed: {keys['seed']}\n",
             encoding="utf-8",
         )
         return Scenario.load(path)
@@ -232,7 +233,7 @@ def test_a_task_that_waits_for_the_next_request_is_no_deadlock(scenario):
     async def consume():
         while True:
             tag, written = await queue.get()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.01)
             if not written.done():
                 written.set_result("hello " + tag)
 
@@ -302,8 +303,8 @@ def test_a_thread_of_the_lifespan_s_is_refused(scenario):
 
 
 def test_an_order_of_lines_in_starlette_s_threads_is_found(scenario):
-    schedule = "{kind: auto, budget: 60, select: [served]}"
-    outcome = searched(scenario(LEAKY_THREADS, head=STARLETTE, schedule=schedule))
+    schedule = "{kind: auto, budget: 20, select: [served]}"
+    outcome = searched(scenario(LEAKY_THREADS, head=STARLETTE, schedule=schedule, seed=4))
     assert "CTX201" in found(outcome)
     finding = next(each for each in outcome.findings if each.code == "CTX201")
     assert (finding.confirmed.times, finding.confirmed.of) == (20, 20)
@@ -319,7 +320,7 @@ def test_sync_finds_what_an_order_of_requests_shows(scenario):
     source = """
     async def who(tag, scope):
         before, state["last"] = state.get("last", "nobody"), tag
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.01)
         return before + tag
     """
     outcome = searched(scenario(source, workers="sync"))

@@ -51,8 +51,8 @@ def told(folder, source, workers, *, budget=120):
         f"schedule: {{kind: auto, budget: {budget}}}\nseed: 7\n",
         encoding="utf-8",
     )
-    outcome = simulate(Scenario.load(path), options=Options(compare_alone=False))
-    case = outcome.cases[0]
+    options = Options(compare_alone=False, fail_fast=True)
+    case = simulate(Scenario.load(path), options=options).cases[0]
     assert all(columns(line) <= WIDTH for line in case.story[1:]), case.story
     return case
 

@@ -159,7 +159,7 @@ def _look_at_what_is_left(plan: Plan, crew: Crew, sleep: Callable[[float], None]
     crew.background.wait(sleep)
     if crew.census is None:
         return
-    if not (plan.one_by_one or plan.look or plan.search) and plan.only_user is None:
+    if plan.has_findings and not plan.search:
         crew.census.take(sleep)
 
 

@@ -328,6 +328,11 @@ class Plan:
         return self.target.address is not None
 
     @property
+    def has_findings(self) -> bool:
+        """Whether what shows is a finding, and not only what others are compared with."""
+        return not (self.one_by_one or self.look or self.only_user is not None)
+
+    @property
     def rate_kept_per_s(self) -> float | None:
         """The rate that all that goes to another machine keeps, also what is carried alone."""
         address = self.target.address

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from driving import live, plan_of, step
 
@@ -164,3 +166,13 @@ def test_a_tracer_that_is_there_is_left_alone(application):
     plan = plan_of(SAY, target=application(source), workers="threads:4", load=Load(requests=100))
     found = live(plan).finished()
     assert all("written by" not in line for f in found.findings for line in f.story)
+
+
+def test_what_is_carried_to_be_compared_with_is_told_no_origin(application):
+    """What it shows is no finding, and to search for what nobody is told takes most of its time."""
+    source = APP.format(write=KEPT["a list"][0], read=KEPT["a list"][1])
+    plan = plan_of(SAY, target=application(source))
+    found, alone = live(plan).finished(), live(replace(plan, one_by_one=True)).finished()
+    assert {each.kind for each in alone.history.events} == {"answer.foreign"}
+    assert found.history.origins
+    assert not alone.history.origins

@@ -159,8 +159,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     marks = Marks(plan, len(traffic.users), lambda: traffic.latest)
     record = Record(channel.say, native.allocate_lock())
     wire, earlier = _wire(target, plan, record, marks), _earlier(target, plan)
-    origins = Origins(plan, marks, record, current, native.allocate_lock)
-    record.on_early = record.on_early if plan.is_remote else origins.search
+    origins = _origins(plan, marks, record, current, native)
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = None if plan.is_remote else Residue(owner, record, native, ours)
     live: dict[Request, object] = {}
@@ -220,6 +219,15 @@ def _traffic(plan: Plan, sleep: Callable[[float], None], *, is_asgi: bool) -> Tr
     if plan.load.rate_per_s is None:
         return Traffic(plan, time.perf_counter)
     return OpenTraffic(plan, time.perf_counter, sleep)
+
+
+def _origins(plan: Plan, marks: Marks, record: Record, current: Current, native: Native) -> Origins:
+    origins = Origins(plan, marks, record, current, native.allocate_lock)
+    if plan.has_findings and not plan.is_remote:
+        # Of what is no finding, nobody is told where it is kept: to search would be most of a
+        # lesson's time.
+        record.on_early = origins.search
+    return origins
 
 
 def _wire(target: Target | AsyncTarget, plan: Plan, record: Record, marks: Marks) -> Wire | None:

@@ -9,11 +9,21 @@ told there.
 from __future__ import annotations
 
 import dis
+import gc
+import operator
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from types import CodeType, FrameType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import (
+    CellType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
 from typing import Any, Final
 
 from ctxsim.cell.searching.uses import Attribute, Contents, Hop, Item, Kind, Use
@@ -22,6 +32,9 @@ _ALL: Final = "*"
 _NOTHING: Final = object()
 _CONTAINERS = (dict, list, set, deque, bytearray)
 _STORING = ("STORE_GLOBAL", "DELETE_GLOBAL")
+_CONTENTS: Final = ("name", "")
+# How often functions are looked for among all objects, which takes a while.
+_MOST_LOOKS = 50
 # Enough to tell a text from others.
 _MOST_TEXT = 200
 _KEYS = (str, bytes, int, float, bool, tuple)
@@ -53,6 +66,9 @@ class Holders:
 
     def __init__(self) -> None:
         self.alive: dict[int, object] = {}
+        # By code, the functions that have it, as they were looked for last.
+        self._functions: dict[CodeType, list[FunctionType]] = {}
+        self._looks = 0
 
     def location(self, use: Use, frame: FrameType) -> Location | None:
         """Where the use leads in that frame now; None where it leads to what cannot be shared."""
@@ -77,11 +93,40 @@ class Holders:
         return value[:_MOST_TEXT] if type(value) is str else ""
 
     def _variable(self, name: str, kind: Kind, frame: FrameType) -> Location | None:
+        if name in frame.f_code.co_freevars:
+            cell = self._cell(name, frame)
+            around = frame.f_code.co_qualname.rpartition(".<locals>.")[0]
+            return None if cell is None else self._of(cell, _CONTENTS, f"{around}.{name}")
         loaded, stored = _globals_of(frame.f_code)
         is_used = name in (stored if kind == "writes" else loaded)
         if not is_used or (name not in frame.f_globals and name in frame.f_builtins):
             return None
         return self._of(frame.f_globals, ("name", name), _begun(name, frame))
+
+    def _cell(self, name: str, frame: FrameType) -> CellType | None:
+        """What functions within one have in common of a variable of its; None if that is not known.
+
+        A frame does not tell it, but the function does that it runs: that, or those that have the
+        same code and see the same values.
+        """
+        code = frame.f_code
+        found = self._cells(name, frame)
+        if not found and self._looks < _MOST_LOOKS:
+            self._looks += 1
+            self._functions[code] = list(_functions_of(code))
+            found = self._cells(name, frame)
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def _cells(self, name: str, frame: FrameType) -> dict[int, CellType]:
+        names = frame.f_code.co_freevars
+        seen = [frame.f_locals.get(each, _NOTHING) for each in names]
+        at = names.index(name)
+        closures = [each.__closure__ or () for each in self._functions.get(frame.f_code, ())]
+        return {
+            id(closure[at]): closure[at]
+            for closure in closures
+            if all(map(operator.is_, map(_contents, closure), seen))
+        }
 
     def _of(self, holder: object, key: object, name: str) -> Location:
         self.alive[id(holder)] = holder
@@ -104,6 +149,19 @@ class Holders:
         key = _key(hop, frame)
         shown = _told(hop) if not isinstance(hop, Contents) else ""
         return self._of(value, _ALL_ITEMS if key is _NOTHING else ("item", key), f"{name}{shown}")
+
+
+def _functions_of(code: CodeType) -> Iterator[FunctionType]:
+    for each in gc.get_referrers(code):
+        if type(each) is FunctionType and each.__code__ is code:
+            yield each
+
+
+def _contents(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _NOTHING
 
 
 def _is_local(name: str, code: CodeType) -> bool:

@@ -68,3 +68,56 @@ def test_what_one_alone_uses_or_nobody_writes_is_not_shared():
 def test_a_write_that_fails_is_none():
     told, _ = seen(fails, writes_then_reads, points=ONE_BY_ONE)
     assert [kind for worker, kind in told if worker == 0] == []
+
+
+def counter():
+    number = 0
+
+    def count():
+        nonlocal number
+        number += 1
+
+    def read():
+        return number
+
+    return count, read
+
+
+def test_a_variable_around_functions_is_told_where_they_share_it():
+    """Of two sets of functions with the same code, each has its own."""
+    (count, read), (other_count, _) = counter(), counter()
+    for _ in range(5):
+        other_count()
+    told, lines = seen(count, read, points=ONE_BY_ONE)
+    assert told == [(0, "writes"), (1, "reads")]
+    assert {access.at.name for line in lines for access in line.accesses} == {"counter.number"}
+    assert seen(count, other_count, points=ONE_BY_ONE)[0] == []
+
+
+def test_a_variable_around_functions_is_not_told_where_they_cannot_be_told_apart():
+    (count, _), (_, other_read) = counter(), counter()
+    assert seen(count, other_read, points=ONE_BY_ONE)[0] == []
+
+
+class Shop:
+    def __init__(self):
+        self._current = ""
+
+    @property
+    def current(self):
+        return self._current
+
+    @current.setter
+    def current(self, name):
+        self._current = name
+
+
+def test_what_a_property_uses_is_told_in_its_own_lines():
+    shop = Shop()
+
+    def sets():
+        shop.current = "a"
+
+    told, lines = seen(sets, lambda: shop.current, points=ONE_BY_ONE)
+    assert told == [(0, "writes"), (1, "reads")]
+    assert {line.function for line in lines if line.accesses} == {"current"}

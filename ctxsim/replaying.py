@@ -19,8 +19,8 @@ from ctxsim.cells import Job, Pace
 from ctxsim.errors import CtxsimError, TargetError
 from ctxsim.jobs import Options, job_of, refuse_unstarted, run
 from ctxsim.report.cases import CaseFile, parse_case
-from ctxsim.report.conclusion import JudgedCell
 from ctxsim.report.document import Document, finding_id
+from ctxsim.report.judged import JudgedCell
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario
 from ctxsim.scenario.plans import UNKNOWN_STORAGE

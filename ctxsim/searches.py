@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ctxsim.cell.plan import Search
 from ctxsim.cells import Job, Pace
-from ctxsim.report.conclusion import JudgedCell
+from ctxsim.report.judged import JudgedCell
 
 # Where a load is bounded by time alone.
 _EXECUTIONS = 2_000

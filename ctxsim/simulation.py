@@ -32,8 +32,9 @@ from ctxsim.jobs import (
 from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
 from ctxsim.replaying import FoundBefore, Place, both, cases_of, found_before
 from ctxsim.report.cases import CaseFile
-from ctxsim.report.conclusion import Case, JudgedCell, conclude
+from ctxsim.report.conclusion import Case, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts, finding_id
+from ctxsim.report.judged import JudgedCell
 from ctxsim.scenario import (
     Cell,
     Scenario,

@@ -9,7 +9,7 @@ from ctxsim.cell import plan as plans
 from ctxsim.cell.history import History
 from ctxsim.cells import Job, Pace
 from ctxsim.replaying import replay
-from ctxsim.report.conclusion import JudgedCell
+from ctxsim.report.judged import JudgedCell
 from ctxsim.scenario import Cell
 from ctxsim.searches import following
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ctxsim.cell.checks import SEVERITY, TITLES, Finding
 from ctxsim.live.parts import Run
-from ctxsim.report.conclusion import JudgedCell
 from ctxsim.report.document import finding_id
+from ctxsim.report.judged import JudgedCell
 from ctxsim.report.masks import mask
 
 # More rows than these nobody reads, and the page would be slow.

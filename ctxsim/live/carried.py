@@ -10,8 +10,9 @@ from typing import Any
 from ctxsim.cell.checks import Finding
 from ctxsim.cell.history import Ending, Event, History, Origin, Tally
 from ctxsim.cell.plan import rebuilt
-from ctxsim.report.conclusion import Case, JudgedCell, conclude
+from ctxsim.report.conclusion import Case, conclude
 from ctxsim.report.document import Document, ScenarioFacts
+from ctxsim.report.judged import JudgedCell
 from ctxsim.scenario import Scenario, overall
 
 _NOTHING_COMPARED = "CTX901"

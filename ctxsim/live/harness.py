@@ -29,7 +29,7 @@ from ctxsim.cells import Attendance, Halt, Progress
 from ctxsim.errors import CtxsimError, ExitCode
 from ctxsim.live.carried import Last, cell_to_json
 from ctxsim.live.orders import Order
-from ctxsim.report.conclusion import JudgedCell
+from ctxsim.report.judged import JudgedCell
 from ctxsim.scenario import Scenario, cells, plan
 from ctxsim.simulation import gather, named
 

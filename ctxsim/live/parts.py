@@ -13,8 +13,8 @@ from ctxsim.cell.messages import Message
 from ctxsim.errors import CtxsimError, ExitCode, TargetError, UsageError
 from ctxsim.live.carried import Last, cell_from_json, concluded, merged
 from ctxsim.live.orders import Order
-from ctxsim.report.conclusion import JudgedCell
 from ctxsim.report.document import Document, ScenarioFacts, of_error
+from ctxsim.report.judged import JudgedCell
 from ctxsim.report.masks import masked
 from ctxsim.scenario import Scenario, codes
 

@@ -8,7 +8,7 @@ from ctxsim.cell.history import Ending, Event, History, Origin, Tally, Where, Wh
 from ctxsim.live.carried import cell_from_json, cell_to_json, merged
 from ctxsim.live.orders import Order
 from ctxsim.live.parts import Part, Run
-from ctxsim.report.conclusion import JudgedCell
+from ctxsim.report.judged import JudgedCell
 from ctxsim.scenario import Scenario
 
 TEXT = "{version: 1, name: shop, target: {app: shop:app, kind: wsgi}, steps: [{get: /a}]}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ctxsim.cell.history import History, Tally
-from ctxsim.report.conclusion import Case, JudgedCell, conclude
+from ctxsim.report.conclusion import Case, conclude
 from ctxsim.report.document import ScenarioFacts
+from ctxsim.report.judged import JudgedCell
 
 
 def cell(workers: str, *unsent: str, hurried: bool = True, requests: int = 100) -> JudgedCell:

@@ -125,6 +125,10 @@ def reads_of(text):
             Read("form", "x", words=("a", "b")),
         ),
         (
+            "request.accept_mimetypes.best == 'text/csv'",
+            Read("header", "Accept", "choice", ("text/csv",)),
+        ),
+        (
             "request.accept_languages.best_match(['de', 'it'])",
             Read("header", "Accept-Language", "choice", ("de", "it")),
         ),

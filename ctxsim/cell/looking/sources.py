@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ctxsim.cell.looking.vocabulary import (
+    BEST,
     BODY,
     CALLS,
     CHOOSERS,
@@ -204,6 +205,8 @@ def _words(functions: Iterable[ast.AST]) -> Words:
                 held.setdefault(node.targets[0].id, []).extend(_read_by(node.value))
         for node in ast.walk(function):
             for compared, text in (*_comparisons(node), *_chosen_from(node)):
+                if isinstance(compared, ast.Attribute) and compared.attr == BEST:
+                    compared = compared.value
                 named = held.get(compared.id, []) if isinstance(compared, ast.Name) else ()
                 for read in (*named, *_read_by(compared)):
                     if text and text.isprintable():

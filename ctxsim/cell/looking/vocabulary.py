@@ -97,3 +97,4 @@ OF_ATTRIBUTES = {
     },
 }
 CHOOSERS = ("best_match", "quality")
+BEST = "best"

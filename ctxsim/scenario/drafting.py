@@ -136,8 +136,8 @@ def _doubts(known: Sequence[Tried]) -> Iterator[str]:
         if len(sent) > 1:
             which = f"{len(failed)} of {len(sent)} routes were"
         yield (
-            f"{which} never answered well, whichever way they were sent; `ctxsim init` writes a "
-            "scenario in which you can say what they want"
+            f"{which} never answered well, however sent; `ctxsim init` writes a scenario in "
+            "which you can say what is wanted"
         )
     unsafe = sum(not each.route.is_safe and each.why != NO_TIME for each in known)
     if unsafe and not any(each.trials for each in known):

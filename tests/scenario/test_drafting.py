@@ -60,7 +60,7 @@ def test_where_most_routes_never_answered_well_there_is_doubt():
         Route("GET", "/b"), (replace(fine.trials[0], status=302, leads_to="/login"),) * 2
     )
     [doubt] = draft(sight_of(fine, refused, outside), FRAME).doubts
-    assert doubt.startswith("2 of 3 routes were never answered well, whichever way")
+    assert doubt.startswith("2 of 3 routes were never answered well, however sent; ")
     assert draft(sight_of(fine, refused), FRAME).doubts == ()
     assert (
         draft(sight_of(refused), FRAME)

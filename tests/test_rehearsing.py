@@ -22,7 +22,8 @@ COIN = random.choice(["heads", "tails"])
 def app(environ, start_response):
     user = environ.get("HTTP_X_USER", "nobody")
     status, body = PAGES[environ["PATH_INFO"][1:]](user, environ)
-    start_response(status, [("Content-Type", "text/html"), ("Location", "/x")])
+    account = ("X-Account", environ.get("account", "none"))
+    start_response(status, [("Content-Type", "text/html"), ("Location", "/x"), account])
     return [body.encode()]
 
 def digits(user):
@@ -73,6 +74,12 @@ def account(user, environ):
     shared["account"] = user
     time.sleep(0.002)
     return "200 OK", f"account {number_of(shared['account'])}, {time.time()}"
+
+def header(user, environ):
+    shared["header"] = user
+    time.sleep(0.002)
+    environ["account"] = hex(number_of(shared["header"]))
+    return "200 OK", "the same for all"
 
 def transaction(user, environ):
     """A failing request leaves it open to whoever comes next on this worker."""
@@ -160,6 +167,11 @@ def own_account(user, environ):
     time.sleep(0.002)
     return "200 OK", f"account {number_of(user)}, {time.time()}"
 
+def own_header(user, environ):
+    time.sleep(0.002)
+    environ["account"] = hex(number_of(user))
+    return "200 OK", "the same for all"
+
 def rank(user, environ):
     points[user] = points.get(user, 0) + random.randrange(3)
     return "200 OK", f"place {100 + sorted(points, key=points.get).index(user)}"
@@ -191,13 +203,14 @@ LEAKS = {
     "discount": "CTX208",
     "login": "CTX208",
     "account": "CTX208",
+    "header": "CTX208",
 }
 CLEAN = (
     "cart", "first_visit", "crowd", "sold_out", "tokens", "shuffled", "halfway", "worker", "coin",
     "lucky", "in_flight", "took", "gauge", "sales"
 )  # fmt: skip
 # Numbers that the application gives its users, and takes away again.
-GIVEN = ("own_account", "rank", "ticket", "seat")
+GIVEN = ("own_account", "own_header", "rank", "ticket", "seat")
 
 
 @pytest.fixture
@@ -258,6 +271,7 @@ def test_answers_that_are_as_alone_and_not_as_others_are_compared(application):
     """So an application that echoes no canary can be called clean; if all get the same, not."""
     assert found(application, "tokens")[0].exit_code == 0
     assert found(application, "own_account")[0].exit_code == 0
+    assert found(application, "own_header")[0].exit_code == 0
     assert found(application, "coin")[0].exit_code == 4
 
 

@@ -27,7 +27,8 @@ class Heard:
     """What one cell heard of one step, one user (0: visitors) and one status.
 
     `always` names the own values that were in every answer, `""` the request's canary; `template`
-    is None where the answers differ in more than words, or are too long to be kept.
+    is None where the answers differ in more than words, or are too long to be kept. `head` is what
+    stood in headers of the application's own, None where that differed.
     """
 
     step: int
@@ -36,6 +37,7 @@ class Heard:
     count: int
     always: tuple[str, ...]
     template: Template | None
+    head: str | None = None
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Heard:
@@ -60,6 +62,7 @@ class Answered:
     `numbers` is the template with its numbers, where these were the same in every answer.
     `steady` are the places of the template where each user is told the same every time and nobody
     else is: what the application itself gives each of them, in whichever order they come.
+    `has_steady_head`: so it is with what stands in headers, taken together.
     """
 
     step: int
@@ -71,6 +74,7 @@ class Answered:
     of_users: tuple[OfUser, ...]
     numbers: Template | None = None
     steady: tuple[int, ...] = ()
+    has_steady_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +148,31 @@ def _answered(key: tuple[int, bool, int], by_cell: Sequence[Sequence[Heard]]) ->
         of_users=() if visitor else _of_users(by_cell, alike),
         numbers=_numbers(every, alike) if count >= LEAST_OF_NUMBERS else None,
         steady=() if visitor or alike is None else tuple(_steady(by_cell, alike)),
+        has_steady_head=not visitor
+        and _is_enough(by_cell)
+        and all(_are_apart([heard.head for heard in each]) for each in by_cell),
     )
 
 
 def _steady(by_cell: Sequence[Sequence[Heard]], alike: Template) -> Iterator[int]:
-    if any(len(each) < LEAST_USERS for each in by_cell):
-        return
-    every = [heard for heard_in_cell in by_cell for heard in heard_in_cell]
-    if any(heard.count < LEAST_OF_ONE for heard in every):
-        return
     templates = [[h.template for h in each if h.template is not None] for each in by_cell]
-    for place in range(len(alike)):
-        columns = [[template[place] for template in each] for each in templates]
-        if all(None not in each and len(set(each)) == len(each) for each in columns):
-            yield place
+    if _is_enough(by_cell):
+        for place in range(len(alike)):
+            if all(_are_apart([template[place] for template in each]) for each in templates):
+                yield place
+
+
+def _is_enough(by_cell: Sequence[Sequence[Heard]]) -> bool:
+    """Whether there are enough users, and visits of each, to say what each is always told."""
+    return all(
+        len(each) >= LEAST_USERS and all(heard.count >= LEAST_OF_ONE for heard in each)
+        for each in by_cell
+    )
+
+
+def _are_apart(told: Sequence[str | None]) -> bool:
+    """Whether each of a cell's users was told the same every time, and nobody else was."""
+    return None not in told and len(set(told)) == len(told)
 
 
 def _numbers(every: Sequence[Heard], alike: Template | None) -> Template | None:

@@ -96,6 +96,19 @@ def test_what_each_is_always_told_and_nobody_else_is_steady_though_the_cells_dif
     assert [words("no 10 of 70 0")[place] for place in answered.steady] == ["70"]
 
 
+def test_what_each_alone_is_told_in_headers_is_steady():
+    def cell(*heads):
+        return [replace(heard(n, "same"), head=head) for n, head in enumerate(heads, 1)]
+
+    for first, second, is_steady in (
+        (cell("a", "b", "c"), cell("d", "e", "f"), True),
+        (cell("a", "b", "c"), cell("d", "e", None), False),
+        (cell("a", "b", "c"), cell("d", "e", "e"), False),
+        (cell("", "", ""), cell("", "", ""), False),
+    ):
+        assert [each.has_steady_head for each in learnt_of(first, second)] == [is_steady]
+
+
 def test_of_too_few_users_or_visits_nothing_is_steady():
     cell = [heard(user, f"no {user}", count=9) for user in (1, 2)]
     assert all(each.steady == () for each in learnt_of(cell, cell))

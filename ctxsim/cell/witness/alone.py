@@ -11,7 +11,7 @@ from ctxsim.cell.learnt import Answered, Learnt
 from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Response
-from ctxsim.cell.witness.own_words import CANARY, OwnWords, told, way
+from ctxsim.cell.witness.own_words import CANARY, OwnWords, head_of, told, way
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.steady import Meeting, Steady
 
@@ -82,14 +82,15 @@ class _Known:
     """One way in which a step is answered alone, and the forms of it that were met."""
 
     __slots__ = (
-        "always", "answered", "as_alone", "close_looks", "forms", "known_again", "numbers",
-        "of_users", "steady", "telling",
+        "always", "answered", "as_alone", "close_looks", "forms", "head", "known_again",
+        "numbers", "of_users", "steady", "telling",
     )  # fmt: skip
 
     def __init__(self, answered: Answered, *, is_load: bool) -> None:
         self.answered = answered
         # Those of a search begin again in each of its processes.
         self.steady = Steady(answered.steady) if answered.steady and is_load else None
+        self.head = Steady((0,)) if answered.has_steady_head and is_load else None
         self.always = answered.always
         self.of_users = {each.user: each.template for each in answered.of_users}
         self.forms: dict[int, set[int]] = {0: set()}
@@ -156,7 +157,17 @@ class Comparison:
         if known is None or response.error is not None:
             self._see_way(request, response, body)
             return False
+        is_headed = False
+        if known.head is not None:
+            met = known.head.meet(request.who, (head_of(response),))
+            if met.meeting is not None:
+                return self._note_meeting(known, request, met.meeting)
+            is_headed = met.compared
         data = body if response.status < _REDIRECTIONS else told(response, body)
+        return self._compare(known, request, data) or is_headed
+
+    def _compare(self, known: _Known, request: Request, data: bytes) -> bool:
+        user = request.user.number
         own = user in known.of_users
         if known.answered.template is None and not own:
             return self._see_own(known, request, data)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ctxsim.cell.learnt import Heard, Lesson
 from ctxsim.cell.likeness import Template, common, words
 from ctxsim.cell.visits import Request, Response
-from ctxsim.cell.witness.own_words import OwnWords, told, way
+from ctxsim.cell.witness.own_words import OwnWords, head_of, told, way
 
 # A longer answer is known by its status and its own values only.
 _LONGEST = 32 * 1024
@@ -19,17 +19,20 @@ _MOST_BYTES = 2 * 1024 * 1024
 class _Notes:
     """What was heard so far of one step, one user and one status."""
 
-    __slots__ = ("always", "count", "template")
+    __slots__ = ("always", "count", "head", "template")
 
-    def __init__(self, always: frozenset[str], template: Template | None) -> None:
+    def __init__(self, always: frozenset[str], template: Template | None, head: str) -> None:
         self.count = 1
         self.always = always
         self.template = template
+        self.head: str | None = head
 
-    def add(self, always: frozenset[str], template: Template | None) -> None:
+    def add(self, always: frozenset[str], template: Template | None, head: str) -> None:
         self.count += 1
         self.always &= always
         self.template = common(self.template, template)
+        if head != self.head:
+            self.head = None
 
 
 class Learner:
@@ -47,23 +50,32 @@ class Learner:
         ended = (step, user == 0, way(response))
         self._ways[ended] = self._ways.get(ended, 0) + 1
         if response.error is None:
-            self._listen((step, user, response.status), request, told(response, body))
+            said = told(response, body), head_of(response)
+            self._listen((step, user, response.status), request, *said)
         return False
 
-    def _listen(self, key: tuple[int, int, int], request: Request, data: bytes) -> None:
+    def _listen(self, key: tuple[int, int, int], request: Request, data: bytes, head: str) -> None:
         text = self._own_words.marked(request, data)
         always = frozenset(self._own_words.always_in(request, text))
         template = words(text) if len(text) <= _LONGEST else None
         notes = self._heard.get(key)
         if notes is None:
-            self._heard[key] = _Notes(always, template)
+            self._heard[key] = _Notes(always, template, head)
         else:
-            notes.add(always, template)
+            notes.add(always, template, head)
 
     def learnt(self) -> dict[str, Any]:
         """What was learnt, as a message."""
         heard = [
-            Heard(step, user, status, notes.count, tuple(sorted(notes.always)), notes.template)
+            Heard(
+                step,
+                user,
+                status,
+                notes.count,
+                tuple(sorted(notes.always)),
+                notes.template,
+                notes.head,
+            )
             for (step, user, status), notes in self._heard.items()
         ]
         ways = tuple((*ended, count) for ended, count in self._ways.items())
@@ -75,6 +87,6 @@ def _bounded(heard: list[Heard]) -> list[Heard]:
     for each in sorted(heard, key=lambda h: len(h.template or ())):
         left -= sum(len(word or "") + 3 for word in each.template or ())
         if left < 0:
-            each = Heard(each.step, each.user, each.status, each.count, each.always, None)
+            each = replace(each, template=None)
         kept.append(each)
     return kept

@@ -20,6 +20,14 @@ _MARKED = re.compile(f"{EDGE}([a-z.]+){EDGE}")
 _GOES_ON = re.compile(f"{EDGE}\\w".encode())
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _LEAST_LENGTH = 3
+# Headers that say nothing of the application's own, or another thing each time.
+_OF_ANY_ANSWER = frozenset(
+    {
+        "cache-control", "connection", "content-length", "content-type", "date", "expires",
+        "keep-alive", "last-modified", "location", "server", "set-cookie", "transfer-encoding",
+        "vary", "via", "x-request-id",
+    }
+)  # fmt: skip
 _REDIRECTION = 3
 
 
@@ -134,6 +142,12 @@ def told(response: Response, body: bytes) -> bytes:
         return body
     where = [value for name, value in response.headers if name.lower() == "location"]
     return "\n".join([*where, ""]).encode("latin-1", "replace") + body
+
+
+def head_of(response: Response) -> str:
+    """What an application says of an answer in headers, as a text; '' where it says nothing."""
+    said = (f"{n}: {v}" for n, v in response.headers if n.lower() not in _OF_ANY_ANSWER)
+    return "; ".join(said)
 
 
 def way(response: Response) -> str:

@@ -27,6 +27,8 @@ _VISITOR_SHARE = 8  # one visitor for this many users
 # One in so many requests may be a visitor's: who is refused at once would be back at once, and
 # leave little to users whose requests take time.
 _MOST_OF_VISITORS = 4
+# So many of them are passed over for a user behind them, so that none of it takes long.
+_MOST_PASSED = 100
 
 
 class Request:
@@ -336,8 +338,11 @@ class Traffic:
         return self.ready.popleft()
 
     def _rather_a_user(self, visitor: Lane) -> Lane:
-        """The lane of a user, if one is ready; visitors whose requests fail at once take turns."""
-        for _ in self.visitors:
+        """The lane of a user, if one comes soon; visitors whose requests fail at once take turns.
+
+        Where all users are busy, and thousands of visitors are not, none comes at all.
+        """
+        for _ in self.visitors[:_MOST_PASSED]:
             self.ready.append(visitor)
             visitor = self._next_ready()
             if visitor.user.number:

@@ -215,6 +215,18 @@ def test_who_is_refused_at_once_does_not_crowd_out_users():
     assert 100 < visitors <= 260
 
 
+def test_where_all_users_are_busy_not_all_visitors_are_passed_over_for_each_request(monkeypatch):
+    """Of thousands that would be a minute, in which nothing else happens."""
+    passed = itertools.count()
+    ready = Traffic._next_ready
+    monkeypatch.setattr(Traffic, "_next_ready", lambda self: next(passed) * 0 or ready(self))
+    keys = {"workers": "greenlets:3000", "load": Load(requests=3000)}
+    traffic = traffic_of("GET /", users=Users(count=1500), **keys)
+    sent = [traffic.take() for _ in range(3000)]
+    assert sum(request.user.number == 0 for request in sent) == 1500
+    assert next(passed) < 101 * 3000
+
+
 @pytest.mark.parametrize("variation", range(4))
 def test_in_every_other_variation_a_rare_flow_is_as_frequent_as_any(variation):
     flows = (flow("GET /often", name="often", weight=400), flow("GET /seldom", name="seldom"))

@@ -27,7 +27,7 @@ _VISITOR_SHARE = 8  # one visitor for this many users
 # One in so many requests may be a visitor's: who is refused at once would be back at once, and
 # leave little to users whose requests take time.
 _MOST_OF_VISITORS = 4
-# So many of them are passed over for a user behind them, so that none of it takes long.
+# So many are passed over for a user; where all users are busy, none comes behind thousands.
 _MOST_PASSED = 100
 
 
@@ -338,10 +338,7 @@ class Traffic:
         return self.ready.popleft()
 
     def _rather_a_user(self, visitor: Lane) -> Lane:
-        """The lane of a user, if one comes soon; visitors whose requests fail at once take turns.
-
-        Where all users are busy, and thousands of visitors are not, none comes at all.
-        """
+        """The lane of a user, if one comes soon; visitors who fail at once take turns."""
         for _ in self.visitors[:_MOST_PASSED]:
             self.ready.append(visitor)
             visitor = self._next_ready()
@@ -472,10 +469,7 @@ class Traffic:
 
     def _prepared_for(self, user: User) -> dict[str, tuple[Prepared, ...]]:
         if user.prepared is None:
-            if self._for_all is not None:
-                user.prepared = self._for_all
-            else:
-                user.prepared = self._prepare(self.variables(user.number), user.canary)
+            user.prepared = self._for_all or self._prepare(self.variables(user.number), user.canary)
         return user.prepared
 
     def _prepare_common(self) -> dict[str, tuple[Prepared, ...]] | None:

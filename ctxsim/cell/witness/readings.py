@@ -22,9 +22,14 @@ _CODED_DIGITS = frozenset(string.ascii_letters + string.digits + "+/_-")
 # pattern, which begins anew at each word.
 _DIGITS_AS_A = bytes(ord("a" if chr(byte) in _CODED_DIGITS else " ") for byte in range(256))
 _RUN = b"a" * 20
-_SOFT = (b"<wbr", b"&shy;", b"&#173;", b"&#8203;", b"\xc2\xad", b"\xe2\x80\x8b")
+# By the first letter of each: to look for one byte costs a hundredth of what several do.
+_SOFT = (
+    (b"<", (b"<wbr",)),
+    (b"&", (b"&shy;", b"&#173;", b"&#8203;")),
+    (b"\xc2", (b"\xc2\xad",)),
+    (b"\xe2", (b"\xe2\x80\x8b",)),
+)
 _SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8b")
-_FIRST_OF_SOFT = re.compile(rb"[<&\xc2\xe2]")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _USUAL_CHARSET = "; charset=utf-8"
 # Content types that are in most responses: they carry nothing, and name no coding but UTF-8.
@@ -106,10 +111,10 @@ def unbroken(body: bytes) -> bytes:
 
     A reader does not see them: `<wbr>`, soft hyphens, and spaces without a width.
     """
-    # Most bodies have none of the letters that these begin with, and are looked through in C alone.
-    if _FIRST_OF_SOFT.search(body) is None or not any(each in body for each in _SOFT):
-        return body
-    return body + b"\n" + _SOFT_BREAK.sub(b"", body)
+    for first, breaks in _SOFT:
+        if first in body and any(each in body for each in breaks):
+            return body + b"\n" + _SOFT_BREAK.sub(b"", body)
+    return body
 
 
 def coded_words(data: bytes) -> Iterator[str]:

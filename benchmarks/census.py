@@ -13,6 +13,7 @@ from measures import ROUNDS, Measure, at_most
 from ctxsim.cell.history import Event
 from ctxsim.cell.plan import Flow, Load, Plan, Step, Target, Users, Workers
 from ctxsim.cell.visits import Traffic
+from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.census import Census
 from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.record import Record, count_as_application
@@ -52,7 +53,8 @@ def census_s(plan: Plan, traffic: Traffic) -> tuple[float, list[int]]:
     record = Record(lambda _: None, Lock())
     told: list[Event] = []
     record.on_early = told.append
-    census = Census(plan, traffic, record, lambda _: None, Marks(plan, _USERS))
+    owner = Owner(plan, traffic, Marks(plan, _USERS), lambda _: None)
+    census = Census(plan, traffic, record, lambda _: None, owner)
     started = time.process_time()
     census.take(lambda _: None)
     took_s = time.process_time() - started

@@ -93,6 +93,9 @@ def _carry_out(
     _leave_last_words(ticker)
     if not plan.is_remote:
         native.use_short_switches()
+    if crew.residue is not None:
+        # Other threads would carry hundreds of requests while the first one searches.
+        crew.residue.search()
     crew.traffic.begin()
     # Not earlier, because the load's beginning would undo a wish to stop.
     ticker.follow(crew, plan.stall_s)

@@ -22,8 +22,8 @@ COIN = random.choice(["heads", "tails"])
 def app(environ, start_response):
     user = environ.get("HTTP_X_USER", "nobody")
     status, body = PAGES[environ["PATH_INFO"][1:]](user, environ)
-    account = ("X-Account", environ.get("account", "none"))
-    start_response(status, [("Content-Type", "text/html"), ("Location", "/x"), account])
+    own = [("X-Account", environ.get("account", "none")), ("X-Took", str(time.perf_counter()))]
+    start_response(status, [("Content-Type", "text/html"), ("Location", "/x"), *own])
     return [body.encode()]
 
 def digits(user):

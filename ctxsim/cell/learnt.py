@@ -27,8 +27,8 @@ class Heard:
     """What one cell heard of one step, one user (0: visitors) and one status.
 
     `always` names the own values that were in every answer, `""` the request's canary; `template`
-    is None where the answers differ in more than words, or are too long to be kept. `head` is what
-    stood in headers of the application's own, None where that differed.
+    is None where the answers differ in more than words, or are too long to be kept. `head` are
+    those headers of the application's own, with their values, that were in every answer.
     """
 
     step: int
@@ -37,13 +37,15 @@ class Heard:
     count: int
     always: tuple[str, ...]
     template: Template | None
-    head: str | None = None
+    head: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Heard:
         template = document["template"]
         kept = template if template is None else tuple(template)
-        return cls(**{**document, "always": tuple(document["always"]), "template": kept})
+        head = tuple((name, value) for name, value in document["head"])
+        always = tuple(document["always"])
+        return cls(**{**document, "always": always, "template": kept, "head": head})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Answered:
     `numbers` is the template with its numbers, where these were the same in every answer.
     `steady` are the places of the template where each user is told the same every time and nobody
     else is: what the application itself gives each of them, in whichever order they come.
-    `has_steady_head`: so it is with what stands in headers, taken together.
+    `steady_headers` names the headers of which that is so.
     """
 
     step: int
@@ -74,7 +76,7 @@ class Answered:
     of_users: tuple[OfUser, ...]
     numbers: Template | None = None
     steady: tuple[int, ...] = ()
-    has_steady_head: bool = False
+    steady_headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,7 @@ def _answered(key: tuple[int, bool, int], by_cell: Sequence[Sequence[Heard]]) ->
         of_users=() if visitor else _of_users(by_cell, alike),
         numbers=_numbers(every, alike) if count >= LEAST_OF_NUMBERS else None,
         steady=() if visitor or alike is None else tuple(_steady(by_cell, alike)),
-        has_steady_head=not visitor
-        and _is_enough(by_cell)
-        and all(_are_apart([heard.head for heard in each]) for each in by_cell),
+        steady_headers=() if visitor else tuple(_steady_headers(by_cell)),
     )
 
 
@@ -160,6 +160,14 @@ def _steady(by_cell: Sequence[Sequence[Heard]], alike: Template) -> Iterator[int
         for place in range(len(alike)):
             if all(_are_apart([template[place] for template in each]) for each in templates):
                 yield place
+
+
+def _steady_headers(by_cell: Sequence[Sequence[Heard]]) -> Iterator[str]:
+    heads = [[dict(heard.head) for heard in each] for each in by_cell]
+    if _is_enough(by_cell):
+        for name in sorted(heads[0][0]):
+            if all(_are_apart([head.get(name) for head in each]) for each in heads):
+                yield name
 
 
 def _is_enough(by_cell: Sequence[Sequence[Heard]]) -> bool:

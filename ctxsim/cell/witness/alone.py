@@ -90,7 +90,8 @@ class _Known:
         self.answered = answered
         # Those of a search begin again in each of its processes.
         self.steady = Steady(answered.steady) if answered.steady and is_load else None
-        self.head = Steady((0,)) if answered.has_steady_head and is_load else None
+        headers = answered.steady_headers
+        self.head = Steady(tuple(range(len(headers)))) if headers and is_load else None
         self.always = answered.always
         self.of_users = {each.user: each.template for each in answered.of_users}
         self.forms: dict[int, set[int]] = {0: set()}
@@ -157,14 +158,23 @@ class Comparison:
         if known is None or response.error is not None:
             self._see_way(request, response, body)
             return False
-        is_headed = False
-        if known.head is not None:
-            met = known.head.meet(request.who, (head_of(response),))
-            if met.meeting is not None:
-                return self._note_meeting(known, request, met.meeting)
-            is_headed = met.compared
+        is_headed, is_told = self._see_head(known, request, response)
+        if is_told:
+            return True
         data = body if response.status < _REDIRECTIONS else told(response, body)
         return self._compare(known, request, data) or is_headed
+
+    def _see_head(self, known: _Known, request: Request, response: Response) -> tuple[bool, bool]:
+        """Whether headers were compared with the user's own, and whether they are told of."""
+        if known.head is None:
+            return False, False
+        said = head_of(response)
+        values = [said[name] for name in known.answered.steady_headers if name in said]
+        if len(values) < len(known.answered.steady_headers):
+            return False, False
+        met = known.head.meet(request.who, tuple(values))
+        is_told = met.meeting is not None and self._note_meeting(known, request, met.meeting)
+        return met.compared, is_told
 
     def _compare(self, known: _Known, request: Request, data: bytes) -> bool:
         user = request.user.number

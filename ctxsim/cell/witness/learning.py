@@ -16,23 +16,25 @@ _LONGEST = 32 * 1024
 _MOST_BYTES = 2 * 1024 * 1024
 
 
+Head = frozenset[tuple[str, str]]
+
+
 class _Notes:
     """What was heard so far of one step, one user and one status."""
 
     __slots__ = ("always", "count", "head", "template")
 
-    def __init__(self, always: frozenset[str], template: Template | None, head: str) -> None:
+    def __init__(self, always: frozenset[str], template: Template | None, head: Head) -> None:
         self.count = 1
         self.always = always
         self.template = template
-        self.head: str | None = head
+        self.head = head
 
-    def add(self, always: frozenset[str], template: Template | None, head: str) -> None:
+    def add(self, always: frozenset[str], template: Template | None, head: Head) -> None:
         self.count += 1
         self.always &= always
         self.template = common(self.template, template)
-        if head != self.head:
-            self.head = None
+        self.head &= head
 
 
 class Learner:
@@ -50,11 +52,11 @@ class Learner:
         ended = (step, user == 0, way(response))
         self._ways[ended] = self._ways.get(ended, 0) + 1
         if response.error is None:
-            said = told(response, body), head_of(response)
+            said = told(response, body), frozenset(head_of(response).items())
             self._listen((step, user, response.status), request, *said)
         return False
 
-    def _listen(self, key: tuple[int, int, int], request: Request, data: bytes, head: str) -> None:
+    def _listen(self, key: tuple[int, int, int], request: Request, data: bytes, head: Head) -> None:
         text = self._own_words.marked(request, data)
         always = frozenset(self._own_words.always_in(request, text))
         template = words(text) if len(text) <= _LONGEST else None
@@ -74,7 +76,7 @@ class Learner:
                 notes.count,
                 tuple(sorted(notes.always)),
                 notes.template,
-                notes.head,
+                tuple(sorted(notes.head)),
             )
             for (step, user, status), notes in self._heard.items()
         ]

@@ -144,10 +144,9 @@ def told(response: Response, body: bytes) -> bytes:
     return "\n".join([*where, ""]).encode("latin-1", "replace") + body
 
 
-def head_of(response: Response) -> str:
-    """What an application says of an answer in headers, as a text; '' where it says nothing."""
-    said = (f"{n}: {v}" for n, v in response.headers if n.lower() not in _OF_ANY_ANSWER)
-    return "; ".join(said)
+def head_of(response: Response) -> dict[str, str]:
+    """What an application says of an answer in headers of its own, by name."""
+    return {n: v for n, v in response.headers if n.lower() not in _OF_ANY_ANSWER}
 
 
 def way(response: Response) -> str:

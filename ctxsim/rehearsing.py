@@ -23,7 +23,7 @@ from ctxsim.cell.checks.alone import (
 from ctxsim.cell.history import Event, History, Tally, in_what
 from ctxsim.cell.learnt import Learnt, together
 from ctxsim.cell.plan import Load, Plan, Workers
-from ctxsim.cell.visits import user_count
+from ctxsim.cell.population import user_count
 from ctxsim.cells import CellOutcome, Job, Pace
 from ctxsim.scenario import Cell, Scenario, alone_plan
 

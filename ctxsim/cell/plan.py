@@ -27,6 +27,10 @@ SAFE = ("GET", "HEAD")
 # How requests go over the wire besides the plain way, which is a connection for each of them.
 CONNECTIONS = ("shared", "pipelined", "bodies", "headers", "slow")
 
+# Where in an answer a value stands that later steps send.
+CaptureKind = Literal["json", "header", "cookie", "field", "regex"]
+CAPTURE_KINDS: tuple[CaptureKind, ...] = typing.get_args(CaptureKind)
+
 WORKER_VARIANTS: dict[str, tuple[str, ...]] = {
     "sync": (),
     "threads": ("fresh", "copied"),
@@ -155,6 +159,15 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """A value of an answer that later steps of the visit send: `{STEP.name}`."""
+
+    name: str
+    kind: CaptureKind
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One request of a visit, with placeholders still in it. `path` may carry a query.
 
@@ -173,6 +186,7 @@ class Step:
     mine: tuple[str, ...] = ()
     expect: Expect = Expect()
     rule: str = ""
+    captures: tuple[Capture, ...] = ()
 
     @property
     def route(self) -> str:

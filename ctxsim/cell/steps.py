@@ -5,21 +5,27 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, quote_plus
 
 from ctxsim.cell.plan import Flow, Json, Step
 
 _PLACEHOLDER = re.compile(r"\{user\.([\w-]+)\}")
-VISIT_CANARY = re.compile(r"\{[\w-]+\.canary\}")
+# What an earlier step of the visit gives: its canary, or what was captured of its answer. In
+# quotes it is a whole text of a JSON document, which may turn out to be a number.
+OF_VISIT = re.compile(r"\{[\w-]+\.[\w-]+\}")
+_OF_VISIT_IN_JSON = re.compile(rf'"({OF_VISIT.pattern})"|{OF_VISIT.pattern}')
 # What may stand in a path and query as it is: the reserved characters, `%`, and our braces.
 _URL_SAFE = "/%?=&:@+,;!$'()*~{}[]#"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A step as one user sends it: only `{canary}` and `{STEP.canary}` are still to be filled."""
+    """A step as one user sends it: only what is of the request or the visit is still to be filled.
+
+    `needs` are the placeholders that earlier steps of the visit give.
+    """
 
     step: Step
     index: int
@@ -33,6 +39,7 @@ class Prepared:
     expect_absent: tuple[str, ...]
     expect_json: tuple[tuple[str, Json], ...]
     fixed: bool
+    needs: tuple[str, ...] = ()
 
 
 def _without_credentials(step: Step) -> Step:
@@ -47,6 +54,7 @@ def _without_credentials(step: Step) -> Step:
         has_json=step.has_json,
         body=step.body,
         rule=step.rule,
+        captures=step.captures,
     )
 
 
@@ -78,7 +86,7 @@ def prepared(step: Step, index: int, values: dict[str, str]) -> Prepared:
     made = Prepared(
         step=step,
         index=index,
-        path=fill(quote(path, safe=_URL_SAFE), lambda value: quote(value, safe="")),
+        path=fill(quote(path, safe=_URL_SAFE), _in_path),
         query=fill(quote(query, safe=_URL_SAFE), quote_plus),
         headers=tuple(headers),
         auth=auth,
@@ -91,7 +99,8 @@ def prepared(step: Step, index: int, values: dict[str, str]) -> Prepared:
     )
     sent = (made.path, made.query, body, *(value for _, value in headers))
     varies = auth is not None or any("{" in text for text in sent)
-    return replace(made, fixed=not varies)
+    needs = (found for text in (*sent, *(auth or ())) for found in OF_VISIT.findall(text))
+    return replace(made, fixed=not varies, needs=tuple(dict.fromkeys(needs)))
 
 
 def _body(step: Step, fill: Callable[..., str]) -> tuple[str, str]:
@@ -107,15 +116,76 @@ def _form_text(text: str, fill: Callable[..., str]) -> str:
     return fill(quote_plus(text, safe="{}"), quote_plus)
 
 
-def fill_json(value: Json, fill: Callable[[str], str]) -> Json:
+def fill_json(value: Json, fill: Callable[[str], Json]) -> Json:
     """Fill placeholders in all texts of a JSON value."""
     if isinstance(value, str):
         return fill(value)
     if isinstance(value, list):
         return [fill_json(each, fill) for each in value]
     if isinstance(value, dict):
-        return {fill(k): fill_json(v, fill) for k, v in value.items()}
+        return {str(fill(k)): fill_json(v, fill) for k, v in value.items()}
     return value
+
+
+def filled(
+    step: Prepared, canary: str, visit: Mapping[str, str]
+) -> tuple[str, str, tuple[tuple[str, str], ...], bytes]:
+    """Path, query, headers and body as one request has them."""
+    path = fill(step.path, canary, visit, _in_path) if "{" in step.path else step.path
+    query = step.query.replace("{canary}", canary)
+    if "{" in query:
+        query = fill(query, canary, visit, quote_plus)
+    headers = step.headers
+    if headers:
+        headers = tuple((name, fill(v, canary, visit, _in_header)) for name, v in headers)
+    if step.auth is not None:
+        pair = (fill(text, canary, visit) for text in step.auth)
+        headers += (("Authorization", basic(*pair)),)
+    body = step.body and _filled_body(step.body, step.step, canary, visit).encode()
+    return path, query, headers, body or b""
+
+
+def fill(
+    text: str, canary: str, visit: Mapping[str, str], encode: Callable[[str], str] = str
+) -> str:
+    """Fill in `{canary}`, and what earlier steps of the visit gave."""
+    text = text.replace("{canary}", canary)
+    if visit and "{" in text:
+        text = OF_VISIT.sub(lambda m: encode(visit[m[0]]) if m[0] in visit else m[0], text)
+    return text
+
+
+def fill_value(text: str, canary: str, visit: Mapping[str, str]) -> Json:
+    """The same where a text of a JSON document may turn out to be a number."""
+    as_json = visit.get(f'"{text}"')
+    return fill(text, canary, visit) if as_json is None else json.loads(as_json)
+
+
+def _filled_body(text: str, step: Step, canary: str, visit: Mapping[str, str]) -> str:
+    if not step.has_json:
+        return fill(text, canary, visit, str if step.form is None else quote_plus)
+    text = text.replace("{canary}", canary)
+    if not visit or "{" not in text:
+        return text
+
+    def of_visit(found: re.Match[str]) -> str:
+        # A text as a whole may be a number; a part of one is written as texts are.
+        if found[0] in visit and found[1] is not None:
+            return visit[found[0]]
+        inner = found[1] or found[0]
+        value = json.dumps(visit[inner])[1:-1] if inner in visit else inner
+        return value if found[1] is None else f'"{value}"'
+
+    return _OF_VISIT_IN_JSON.sub(of_visit, text)
+
+
+def _in_path(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _in_header(value: str) -> str:
+    # Headers travel as Latin-1: each byte is a character.
+    return value.encode().decode("latin-1")
 
 
 def basic(name: str, password: str) -> str:
@@ -133,7 +203,7 @@ def for_visitors(flow: Flow, first_index: int) -> tuple[Prepared, ...]:
     known: set[str] = set()
     for index, step in enumerate(flow.steps, first_index):
         texts = _texts(step)
-        refers = {name[1:-8] for text in texts for name in VISIT_CANARY.findall(text)}
+        refers = {name[1:].partition(".")[0] for t in texts for name in OF_VISIT.findall(t)}
         if any(_PLACEHOLDER.search(text) for text in texts) or refers - known:
             continue
         known.add(step.name)

@@ -16,19 +16,28 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell import canaries
+from ctxsim.cell.captures import captured
 from ctxsim.cell.chance import scrambled, weighted
 from ctxsim.cell.history import Who
 from ctxsim.cell.jar import Jar
-from ctxsim.cell.plan import Plan, Step
-from ctxsim.cell.steps import VISIT_CANARY, Prepared, basic, for_visitors, of_user, prepared
+from ctxsim.cell.plan import Json, Plan, Step
+from ctxsim.cell.population import user_count, visitor_count
+from ctxsim.cell.steps import (
+    Prepared,
+    fill,
+    fill_value,
+    filled,
+    for_visitors,
+    of_user,
+    prepared,
+)
 
-_AT_LEAST_USERS = 20
-_VISITOR_SHARE = 8  # one visitor for this many users
 # One in so many requests may be a visitor's: who is refused at once would be back at once, and
 # leave little to users whose requests take time.
 _MOST_OF_VISITORS = 4
 # So many are passed over for a user; where all users are busy, none comes behind thousands.
 _MOST_PASSED = 100
+_FIRST_FAILURE = 400
 
 
 class Request:
@@ -79,22 +88,15 @@ class Request:
             self.path, self.query, self.headers = prepared.path, prepared.query, prepared.headers
             self.body = prepared.body.encode()
             return
-        fill = self.fill
-        self.path = fill(prepared.path) if "{" in prepared.path else prepared.path
-        self.query = prepared.query.replace("{canary}", canary)
-        if "{" in self.query:
-            self.query = fill(self.query)
-        self.headers = prepared.headers and tuple((k, fill(v)) for k, v in prepared.headers)
-        if prepared.auth is not None:
-            self.headers += (("Authorization", basic(*map(fill, prepared.auth))),)
-        self.body = fill(prepared.body).encode() if prepared.body else b""
+        self.path, self.query, self.headers, self.body = filled(prepared, canary, lane.visit)
 
     def fill(self, text: str) -> str:
-        """Fill `{canary}` and `{STEP.canary}` in."""
-        text = text.replace("{canary}", self.canary)
-        if self.visit and "{" in text:
-            text = VISIT_CANARY.sub(lambda found: self.visit.get(found[0], found[0]), text)
-        return text
+        """Fill in `{canary}`, and what earlier steps of the visit gave."""
+        return fill(text, self.canary, self.visit)
+
+    def fill_value(self, text: str) -> Json:
+        """The same where a text of a JSON document may turn out to be a number."""
+        return fill_value(text, self.canary, self.visit)
 
     @property
     def step(self) -> Step:
@@ -164,7 +166,7 @@ class Lane:
         # Which of the user's lanes it is, from 0.
         self.place = place
         self.chance = chance
-        # The steps of the visit that are still to come; `visit` holds the canaries of named ones.
+        # The steps of the visit that are still to come; `visit` holds what named ones have given.
         self.steps: tuple[Prepared, ...] = ()
         self.visit: dict[str, str] = _NO_CANARIES
         self.visits = 0
@@ -234,7 +236,8 @@ class Traffic:
             flow.name: for_visitors(flow, self._index[id(flow.steps[0])]) for flow in plan.flows
         }
         self.users = [self._user(n) for n in self._numbers()]
-        self.visitors = [self._user(0, serial) for serial in range(self._visitor_count())]
+        visitors = visitor_count(plan) if any(self._for_visitors.values()) else 0
+        self.visitors = [self._user(0, serial) for serial in range(visitors)]
         self.lanes = tuple(each for user in (*self.users, *self.visitors) for each in user.lanes)
         self.ready = deque(_shuffled(self.lanes, plan.seed))
         if plan.one_by_one and plan.process % 2:
@@ -273,15 +276,20 @@ class Traffic:
 
     def next_step(self, lane: Lane) -> int:
         """Which step the lane's next request will be; its visit is begun, if it has to be."""
+        return self._next(lane).index
+
+    def _next(self, lane: Lane) -> Prepared:
+        """The next step for which earlier ones gave what it needs; the first of a visit needs
+        nothing."""
+        while lane.steps and any(each not in lane.visit for each in lane.steps[0].needs):
+            lane.steps = lane.steps[1:]
         if not lane.steps:
             self._enter_visit(lane)
-        return lane.steps[0].index
+        return lane.steps[0]
 
     def next_of(self, lane: Lane) -> Request:
         """The next request of a lane, none of whose requests is in flight."""
-        if not lane.steps:
-            self._enter_visit(lane)
-        prepared = lane.steps[0]
+        prepared = self._next(lane)
         lane.steps = lane.steps[1:]
         request = Request(lane, prepared, self._number(lane, prepared.index))
         if prepared.step.name:
@@ -357,6 +365,9 @@ class Traffic:
             for name, value in response.headers:
                 if name.lower() == "set-cookie":
                     jar.take(value)
+        step = request.prepared.step
+        if step.captures and response.complete and 0 < response.status < _FIRST_FAILURE:
+            lane.visit = {**lane.visit, **captured(step, response.headers, response.body)}
         if request.faulted:
             for each in request.user.lanes:
                 each.unsettled = True
@@ -405,15 +416,8 @@ class Traffic:
         return {k: v.replace("{n}", str(number)) for k, v in self.plan.users.vars}
 
     def _numbers(self) -> Iterable[int]:
-        if self.plan.only_user is not None:
-            return range(1, self.plan.only_user + 1)
-        return range(1, user_count(self.plan) + 1)
-
-    def _visitor_count(self) -> int:
-        if not self.plan.users.visitor or not any(self._for_visitors.values()):
-            return 0
-        missing = self.plan.workers.in_flight - user_count(self.plan) * self.plan.users.parallel
-        return max(-(-user_count(self.plan) // _VISITOR_SHARE), missing)
+        only = self.plan.only_user
+        return range(1, (user_count(self.plan) if only is None else only) + 1)
 
     def _user(self, number: int, serial: int = 0) -> User:
         plan = self.plan
@@ -484,12 +488,6 @@ class Traffic:
             flow.name: tuple(prepared(step, self._index[id(step)], known) for step in flow.steps)
             for flow in self.plan.flows
         }
-
-
-def user_count(plan: Plan) -> int:
-    """How many users a plan has, without its visitors."""
-    wanted = plan.users.count or max(_AT_LEAST_USERS, plan.workers.in_flight)
-    return min(wanted, canaries.MAX_USER)
 
 
 def _shuffled(lanes: Iterable[Lane], seed: int) -> list[Lane]:

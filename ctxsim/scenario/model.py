@@ -19,6 +19,7 @@ from ctxsim.scenario import words
 from ctxsim.scenario.target import Load, Part, Target
 from ctxsim.scenario.value_types import (
     BudgetWord,
+    CaptureWay,
     CellPattern,
     CheckWords,
     Codes,
@@ -173,6 +174,13 @@ class Step(Part):
         alias="as",
         description="Names the step: `{NAME.canary}` is its canary, for later steps.",
         examples=["cart"],
+    )
+    captures: dict[Name, CaptureWay] = Field(
+        default_factory=dict,
+        description="Values of the answer that later steps of the visit send as `{NAME.VALUE}`, "
+        "NAME being the step's: a member of JSON, a header, a cookie, a field of a form, or what "
+        "a regular expression finds.",
+        examples=["{id: {json: note.id}, csrf: {field: csrf_token}}"],
     )
     route: RouteText | None = Field(
         default=None,

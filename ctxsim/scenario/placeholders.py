@@ -1,9 +1,10 @@
 """Placeholders in a scenario's texts: which there are, and whether they can be filled in.
 
-`{canary}`, `{user.canary}`, `{user.VAR}` and `{STEP.canary}` are placeholders; `{n}` is one within
-`users.vars` alone. A brace is a brace otherwise: only `{word}` and `{word.word}` have the shape of
-a placeholder (letters, digits, `_`, `-`), so `{"a": 1}` passes, and `{{` stays as it is. There is
-no way to send a text of that shape literally, since a mistyped placeholder looks just like it.
+`{canary}`, `{user.canary}`, `{user.VAR}`, `{STEP.canary}` and `{STEP.CAPTURE}` are placeholders;
+`{n}` is one within `users.vars` alone. A brace is a brace otherwise: only `{word}` and
+`{word.word}` have the shape of a placeholder (letters, digits, `_`, `-`), so `{"a": 1}` passes, and
+`{{` stays as it is. There is no way to send a text of that shape literally, since a mistyped
+placeholder looks just like it.
 """
 
 from __future__ import annotations
@@ -23,16 +24,20 @@ SHAPE = re.compile(r"\{([\w-]+(?:\.[\w-]+)?)\}")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a step's texts may refer to: the users' variables, and the steps before it."""
+    """What a step's texts may refer to: the users' variables, and the steps before it.
+
+    `captured` are the values of their answers, as `STEP.NAME`.
+    """
 
     variables: Mapping[str, str]
     steps: frozenset[str] = frozenset()
+    captured: frozenset[str] = frozenset()
 
     @property
     def words(self) -> tuple[str, ...]:
         variables = (f"user.{each}" for each in sorted(self.variables))
         steps = (f"{each}.canary" for each in sorted(self.steps))
-        return ("canary", "user.canary", *variables, *steps)
+        return ("canary", "user.canary", *variables, *steps, *sorted(self.captured))
 
     def is_number(self, text: str) -> bool:
         """Whether a user's version of `text` has no letter: canaries have, numbers have not."""
@@ -117,8 +122,11 @@ def _unknown(word: str, known: Known) -> tuple[str, str]:
             or f"name the earlier step with  as: {first}"
         )
     if first in known.steps:
-        return f"unknown placeholder '{{{word}}}'; of a step there is only its canary", (
-            f"write {{{first}.canary}}"
+        of_step = [each for each in known.captured if each.startswith(f"{first}.")]
+        there_are = "its canary and what it captures"
+        return f"unknown placeholder '{{{word}}}'; of a step there is {there_are}", (
+            _meant(word, of_step)
+            or f"write {{{first}.canary}}, or say there  captures: {{{second}: {{json: {second}}}}}"
         )
     there_are = ", ".join(f"{{{each}}}" for each in known.words)
     return f"unknown placeholder '{{{word}}}'", _meant(

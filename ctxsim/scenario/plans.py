@@ -360,4 +360,7 @@ def _step(step: Step) -> plans.Step:
             expect.unique,
         ),
         rule=step.route or "",
+        captures=tuple(
+            plans.Capture(name, each.kind, each.what) for name, each in step.captures.items()
+        ),
     )

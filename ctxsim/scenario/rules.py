@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from collections.abc import Mapping as AnyMapping
+from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
@@ -251,10 +253,28 @@ def _flow(steps: Sequence, known: Known, source: Lines) -> Iterator[Problem]:
         yield from _one_method(step)
         yield from _one_body(step)
         yield from _texts(step, known, source)
-        name = step.values.get("as")
+        name, captures = step.values.get("as"), step.values.get("captures")
+        given = captures.keys if isinstance(captures, Mapping) else {}
+        yield from _captures(step, given)
         if isinstance(name, Scalar):
             yield from _step_name(name, known)
-            known = Known(known.variables, known.steps | {name.text})
+            captured = (f"{name.text}.{each}" for each in given)
+            known = replace(
+                known, steps=known.steps | {name.text}, captured=known.captured.union(captured)
+            )
+
+
+def _captures(step: Mapping, given: AnyMapping[str, nodes.Place]) -> Iterator[Problem]:
+    if given and "as" not in step.values:
+        first = next(iter(given))
+        yield at(
+            step.keys["captures"],
+            "what is captured has no name to be called by, since the step has none",
+            f"name the step, as with  as: first  and write {{first.{first}}} in later steps",
+        )
+    for name, place in given.items():
+        if name == "canary":
+            yield at(place, "'canary' is the step's own canary", "write another name")
 
 
 def _one_method(step: Mapping) -> Iterator[Problem]:
@@ -314,7 +334,14 @@ def _mine(text: Node, known: Known) -> Iterator[Problem]:
     if not all(word in known.words for word in placeholders.SHAPE.findall(text.text)):
         # What is wrong with the text is told already, and hides whether users differ in it.
         return
-    if not known.tell_users_apart(text.text):
+    captured = [word for word in placeholders.SHAPE.findall(text.text) if word in known.captured]
+    if captured:
+        yield at(
+            text.place,
+            f"'mine' holds {{{captured[0]}}}, which is another in each visit",
+            "write it under  expect: {contains: ...}  instead",
+        )
+    elif not known.tell_users_apart(text.text):
         yield _same_for_all(text)
     elif known.is_number(text.text):
         yield at(

@@ -79,6 +79,28 @@ TITLE: Schema = _text(r"[^\u0000-\u001f\u007f]{1,200}")
 PATH: Schema = _text(f"/{_NO_CONTROL}")
 ROUTE: Schema = _text(r"/[^?\u0000-\u001f\u007f]*")
 HEADER_NAME: Schema = _text(words.HEADER_NAME)
+_CAPTURED = {
+    "json": ("A member of the JSON answer; `a.b` reaches into members, `a.0` into lists.", "id"),
+    "header": ("A header of the answer.", "Location"),
+    "cookie": ("A cookie that the answer sets.", "csrftoken"),
+    "field": ("A field of a form, or a `meta` element, by its name.", "csrf_token"),
+    "regex": ("What the group matches, in `Location` and the body.", "'/notes/([0-9]+)'"),
+}
+CAPTURE: Schema = {
+    "type": "object",
+    "properties": {
+        kind: {
+            "type": "string",
+            "minLength": 1,
+            "description": meaning,
+            "examples": [example],
+        }
+        for kind, (meaning, example) in _CAPTURED.items()
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+}
 # A number is taken as it is written, so that a PIN keeps its leading zero.
 TEXT_OR_NUMBER: Schema = {"type": ["string", "number"]}
 HEADER_TEXT: Schema = {"anyOf": [_text(_NO_CONTROL), {"type": "number"}]}

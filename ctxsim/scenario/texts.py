@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
+from ctxsim.cell.plan import CAPTURE_KINDS, CaptureKind
 from ctxsim.scenario.words import CONTROL, HEADER_NAME, NAME, WordError, shown
 
 _MAX_TITLE = 200
 _LATIN_1_END = "\xff"
+_EXAMPLES = {
+    "json": "write for example {json: note.id}",
+    "header": "write for example {header: Location}",
+    "cookie": "write for example {cookie: csrftoken}",
+    "field": "write for example {field: csrf_token}",
+    "regex": "write for example {regex: '/notes/([0-9]+)'}",
+}
 
 
 def written(value: object) -> str:
@@ -52,6 +63,31 @@ def route(value: object) -> str:
     if "?" in rule:
         raise WordError("holds a query, which no route has", f"write {rule.partition('?')[0]}")
     return rule
+
+
+class Captured(NamedTuple):
+    """Where in an answer a value stands: what to look in, and what for."""
+
+    kind: CaptureKind
+    what: str
+
+
+def capture(value: object) -> Captured:
+    """Where in an answer a value stands, as a mapping of one key."""
+    [(kind, what), *others] = value.items() if isinstance(value, dict) and value else [("", "")]
+    if others or kind not in CAPTURE_KINDS:
+        kinds = ", ".join(CAPTURE_KINDS)
+        raise WordError(f"must be a mapping with one of {kinds}", "write for example {json: id}")
+    if not isinstance(what, str) or not what:
+        raise WordError(f"must name what of the answer it is, not {shown(what)}", _EXAMPLES[kind])
+    if kind == "regex":
+        try:
+            groups = re.compile(what).groups
+        except re.error as error:
+            raise WordError(f"is no regular expression: {error}", _EXAMPLES[kind]) from error
+        if groups > 1:
+            raise WordError("has more than one group", "write (?:...) where nothing is captured")
+    return Captured(kind, what)
 
 
 def header_name(value: object) -> str:

@@ -14,6 +14,7 @@ from ctxsim.cell.checks import TITLES
 from ctxsim.cell.plan import CONNECTIONS, Workers
 from ctxsim.scenario import schema_parts as parts
 from ctxsim.scenario import server_words, texts, words
+from ctxsim.scenario.texts import Captured
 
 
 def _listed(value: object) -> object:
@@ -103,6 +104,7 @@ Name = Annotated[str, PlainValidator(texts.name), WithJsonSchema(parts.NAME)]
 Title = Annotated[str, PlainValidator(texts.title), WithJsonSchema(parts.TITLE)]
 PathText = Annotated[str, PlainValidator(texts.path), WithJsonSchema(parts.PATH)]
 RouteText = Annotated[str, PlainValidator(texts.route), WithJsonSchema(parts.ROUTE)]
+CaptureWay = Annotated[Captured, PlainValidator(texts.capture), WithJsonSchema(parts.CAPTURE)]
 HeaderName = Annotated[str, PlainValidator(texts.header_name), WithJsonSchema(parts.HEADER_NAME)]
 HeaderText = Annotated[str, PlainValidator(texts.header), WithJsonSchema(parts.HEADER_TEXT)]
 WrittenText = Annotated[str, PlainValidator(texts.written), WithJsonSchema(parts.TEXT_OR_NUMBER)]

@@ -16,10 +16,11 @@ from driving import live, plan_of, step
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctxsim.cell.bodies import plain_body
 from ctxsim.cell.plan import Expect, Load, Users
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.marks import Marks
-from ctxsim.cell.witness.readings import coded_words, plain_body, readings
+from ctxsim.cell.witness.readings import coded_words, readings
 
 
 def marks_of(value):

@@ -160,6 +160,17 @@ STEP = {
     "{get: /, route: /a?b=1}": "'steps.route' holds a query, which no route has",
     "{get: /, as: a b}": "'steps.as' must be a name of letters",
     "{get: /, as: user}": "a step cannot be named 'user'",
+    "{get: /, captures: {id: {json: id}}}": "has no name to be called by, since the step has none",
+    "{get: /, as: a, captures: {canary: {json: id}}}": "'canary' is the step's own canary",
+    "{get: /, as: a, captures: {id: json}}": "'steps.captures.id' must be a mapping with one of",
+    "{get: /, as: a, captures: {id: {}}}": "'steps.captures.id' must be a mapping with one of",
+    "{get: /, as: a, captures: {id: {jsn: id}}}": "must be a mapping with one of json, header,",
+    "{get: /, as: a, captures: {id: {json: a, header: b}}}": "must be a mapping with one of json",
+    "{get: /, as: a, captures: {id: {json: 5}}}": "must name what of the answer it is, not the num",
+    "{get: /, as: a, captures: {id: {regex: '('}}}": "is no regular expression: missing ), unter",
+    "{get: /, as: a, captures: {id: {regex: '(a)(b)'}}}": "has more than one group",
+    "{get: /, as: a, captures: {'a b': {json: id}}}": "must be a name of letters",
+    "{get: '/{a.id}', as: a, captures: {id: {json: id}}}": "'{a.id}'",
     "{get: '/{a.canary}', as: a}": "'{a.canary}' names no earlier step of this flow",
 }
 
@@ -171,6 +182,27 @@ def test_a_wrong_step_is_refused(step: str) -> None:
     assert STEP[step] in problem
     [in_flow] = _problems(f"{HEAD}{VARS}flows: {{buy: {{steps: [{step}]}}}}\n")
     assert in_flow.rpartition("'")[2] == problem.rpartition("'")[2]
+
+
+CAPTURED = {
+    "{get: '/{a.id}'}": None,
+    "{get: '/{a.idd}'}": "its canary and what it captures | did you mean '{a.id}'?",
+    "{get: '/{a.zzz}'}": "write {a.canary}, or say there  captures: {zzz: {json: zzz}}",
+    "{get: /, mine: 'n{a.id}'}": "'mine' holds {a.id}, which is another in each visit",
+    "{get: /, expect: {contains: '{a.id}', json: {id: '{a.id}'}}}": None,
+    "{get: /, auth: [n, '{a.id}'], headers: {X: '{a.id}'}}": None,
+}
+
+
+@pytest.mark.parametrize("step", CAPTURED)
+def test_what_an_earlier_step_captures_may_be_named(step: str) -> None:
+    """Later steps of the same flow know it, but for texts that are a user's in all visits."""
+    text = f"{HEAD}{VARS}steps: [{{get: /, as: a, captures: {{id: {{json: id}}}}}}, {step}]\n"
+    if CAPTURED[step] is None:
+        Scenario.parse(text)
+    else:
+        [problem] = _problems(text)
+        assert CAPTURED[step] in problem
 
 
 def test_a_number_that_is_taken_for_any_other_is_refused_at_its_place() -> None:

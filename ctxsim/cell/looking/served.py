@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from ctxsim.cell.bodies import plain_body
 from ctxsim.cell.looking import openapi
 from ctxsim.cell.looking.paths import is_filled
 from ctxsim.cell.looking.schemas import Schemas
@@ -15,7 +16,6 @@ from ctxsim.cell.plan import Look, Plan
 from ctxsim.cell.sights import Route
 from ctxsim.cell.targets.http import Http
 from ctxsim.cell.targets.wire import NoResponseError
-from ctxsim.cell.witness.readings import plain_body
 
 _FOUND = 200
 _UNFILLED = "its path has an argument that could not be filled"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from ctxsim.cell.bodies import USUAL_TYPES, plain_body
 from ctxsim.cell.history import Event, Tally, Who
 from ctxsim.cell.plan import Json, Plan
 from ctxsim.cell.steps import fill_json
@@ -18,7 +19,7 @@ from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
-from ctxsim.cell.witness.readings import USUAL_TYPES, plain_body, unbroken
+from ctxsim.cell.witness.readings import unbroken
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.unique import Unique, as_bytes
 from ctxsim.cell.witness.wire import Wire
@@ -352,7 +353,7 @@ class Answers:
         for (member, template), (_, value) in zip(
             templates, request.prepared.expect_json, strict=True
         ):
-            wanted, got = fill_json(value, request.fill), _member(document, member)
+            wanted, got = fill_json(value, request.fill_value), _member(document, member)
             # JSON knows true from 1, which are equal in Python.
             if got != wanted or (got is True) != (wanted is True):
                 own = "{" in json.dumps(template)

@@ -1,17 +1,14 @@
-"""What a text says once its coding is undone: percent, HTML, JSON, base64, gzip, zip, charsets."""
+"""What a text says once its coding is undone: percent, HTML, JSON, base64."""
 
 from __future__ import annotations
 
 import binascii
-import contextlib
 import html
-import io
 import json
 import re
 import string
-import zlib
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from html.entities import html5
 from urllib.parse import unquote, unquote_plus
 
@@ -30,20 +27,6 @@ _SOFT = (
     (b"\xe2", (b"\xe2\x80\x8b",)),
 )
 _SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8b")
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_USUAL_CHARSET = "; charset=utf-8"
-# Content types that are in most responses: they carry nothing, and name no coding but UTF-8.
-USUAL_TYPES = frozenset(
-    f"{kind}{charset}"
-    for kind in ("text/html", "text/plain", "application/json")
-    for charset in ("", _USUAL_CHARSET)
-)
-_ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out which
-_NO_HEADER = -15
-# What is called deflate is in zlib's format (RFC 9110, 8.4.1.2); some servers leave that out.
-_FORMATS = {"gzip": (_ANY_ZLIB_HEADER,), "deflate": (_ANY_ZLIB_HEADER, _NO_HEADER)}
-_OF_ZIP, _OF_GZIP = b"PK\x03\x04", b"\x1f\x8b"
-_MOST_INFLATED = 64 * 1024 * 1024
 
 
 def readings(data: bytes) -> Iterator[str]:
@@ -135,59 +118,3 @@ def _long_words(data: bytes) -> Iterator[bytes]:
         end = len(data) if end < 0 else end
         yield data[start:end]
         start = shape.find(_RUN, end)
-
-
-def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
-    """A body in UTF-8, without the compression that its headers name.
-
-    What the headers name wrongly is left as it is.
-    """
-    for name, value in headers:
-        if value in USUAL_TYPES:
-            continue
-        kind = name.lower()
-        if kind == "content-encoding" and value.lower() in ("gzip", "deflate"):
-            body = _inflated(body, *_FORMATS[value.lower()])
-        elif kind == "content-type" and not value.endswith(_USUAL_CHARSET):
-            charset = _CHARSET.search(value)
-            body = body if charset is None else _in_utf8(body, charset[1])
-    return _unpacked(body)
-
-
-def _unpacked(body: bytes) -> bytes:
-    """What is inside of a file that is downloaded: of a zip (a sheet or a text, too), or gzip."""
-    if body.startswith(_OF_GZIP):
-        return _inflated(body, _ANY_ZLIB_HEADER)
-    if not body.startswith(_OF_ZIP):
-        return body
-    # Needed by hardly any application.
-    import zipfile  # noqa: PLC0415
-
-    parts, left = [], _MOST_INFLATED
-    try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            for each in archive.infolist():
-                with archive.open(each) as file:
-                    parts += [each.filename.encode(errors="replace"), file.read(max(left, 0))]
-                    left -= len(parts[-1])
-    # What is encrypted, damaged, or packed in a way that nobody here knows, is left out.
-    except Exception:  # noqa: BLE001 # ok: an answer may be any bytes
-        return b"\n".join([body, *parts])
-    return b"\n".join(parts)
-
-
-def _inflated(body: bytes, *formats: int) -> bytes:
-    """A body as the first of zlib's formats reads it; as it is where none does."""
-    for each in formats:
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(each).decompress(body, _MOST_INFLATED)
-    return body
-
-
-def _in_utf8(body: bytes, charset: str) -> bytes:
-    if charset.lower() in ("utf-8", "utf8"):
-        return body
-    try:
-        return body.decode(charset, "replace").encode()
-    except LookupError:
-        return body

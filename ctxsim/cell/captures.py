@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from html.parser import HTMLParser
+from types import MappingProxyType
 from typing import Any, cast
 
 from ctxsim.cell.bodies import plain_body
 from ctxsim.cell.plan import Capture, Step
 
 Headers = Sequence[tuple[str, str]]
+_NO_COOKIES: Mapping[str, str] = MappingProxyType({})
 # What no line of HTTP may hold.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FIELDS = ("input", "textarea", "button", "meta")
 
 
-def captured(step: Step, headers: Headers, body: bytes) -> dict[str, str]:
-    """The placeholders that an answer fills, with their texts.
+def captured(
+    step: Step, headers: Headers, body: bytes, cookies: Mapping[str, str] = _NO_COOKIES
+) -> dict[str, str]:
+    """The placeholders that an answer fills, with their texts; `cookies` are all that a user has.
 
     A number is there once more, under its placeholder in quotes: as JSON has it.
     """
     filled = {}
-    answer = _Answer(headers, body)
+    answer = _Answer(headers, body, cookies)
     for each in step.captures:
         value = answer.value(each)
         # What cannot be sent in all places is sent in none.
@@ -40,8 +44,9 @@ def captured(step: Step, headers: Headers, body: bytes) -> dict[str, str]:
 
 
 class _Answer:
-    def __init__(self, headers: Headers, body: bytes) -> None:
+    def __init__(self, headers: Headers, body: bytes, cookies: Mapping[str, str]) -> None:
         self._headers = headers
+        self._cookies = cookies
         self._body = plain_body(body, headers)
 
     def value(self, capture: Capture) -> Any:
@@ -77,7 +82,8 @@ class _Answer:
 
     def _cookie(self, name: str) -> str | None:
         first = (value.partition(";")[0].partition("=") for value in self._header("set-cookie"))
-        return next((value.strip() for key, _, value in first if key.strip() == name), None)
+        set_now = (value.strip() for key, _, value in first if key.strip() == name)
+        return next(set_now, self._cookies.get(name))
 
     def _matched(self, pattern: str) -> str | None:
         where = "\n".join([*self._header("location"), self._text()])

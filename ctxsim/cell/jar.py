@@ -32,6 +32,12 @@ class Jar:
             self._header = known = self._joined("/")
         return known
 
+    def values(self) -> dict[str, str]:
+        """The cookies' values by their names; of two with one name the one for the longer path."""
+        with self._lock:
+            known = sorted(self._cookies.items(), key=lambda cookie: len(cookie[0][1]))
+        return {name: value for (name, _), value in known}
+
     def _joined(self, path: str) -> str:
         # Longer paths first (RFC 6265, 5.4): where two have one name, servers read the first.
         cookies = sorted(self._cookies.items(), key=lambda cookie: -len(cookie[0][1]))

@@ -35,7 +35,8 @@ class Route:
 
     `wants` says why it cannot be sent, '' where it can. `view` names the function that answers it,
     and `words` are the texts that it compares its arguments with. `likely` is the path with what
-    its arguments' names suggest. `is_guess`: only the source names the path, and it may be none.
+    its arguments' names suggest. `arguments` are these names, if the view takes nothing else.
+    `is_guess`: only the source names the path, and it may be none.
     """
 
     method: str
@@ -46,6 +47,7 @@ class Route:
     words: tuple[str, ...] = ()
     likely: tuple[str, ...] = ()
     is_guess: bool = False
+    arguments: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -67,8 +69,8 @@ class Trial:
     `variant` is "full" (every name that the source reads), "word" (so, with one of them as a text
     that the source compares it with), "likely" (so, with the texts that names suggest), "no number"
     (so, with a text where a number is read), "own" (only those that tell who the user is),
-    "nobody" (only the others), "same" and "again" (all, on a page that others ask for too), or
-    "bare" (none).
+    "nobody" (only the others), "same" and "again" (all, on a page that others ask for too),
+    "carried" (with what earlier answers gave, by the names of their steps), or "bare" (none).
     `echoes`: the answer held a canary of the request.
     """
 

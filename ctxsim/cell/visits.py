@@ -367,7 +367,9 @@ class Traffic:
                     jar.take(value)
         step = request.prepared.step
         if step.captures and response.complete and 0 < response.status < _FIRST_FAILURE:
-            lane.visit = {**lane.visit, **captured(step, response.headers, response.body)}
+            cookies = {} if jar is None else jar.values()
+            given = captured(step, response.headers, response.body, cookies)
+            lane.visit = {**lane.visit, **given}
         if request.faulted:
             for each in request.user.lanes:
                 each.unsettled = True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, Sight, Trial, Tried
+from ctxsim.scenario.drafted_flows import Flow, complete, own_things
 
 WSGI_WORKERS = (
     "sync", "threads:8", "threads:8:fresh", "threads:8:copied", "greenlets:50", "tasks:20",
@@ -77,13 +78,6 @@ class Draft:
     not_covered: tuple[str, ...]
     nothing: str = ""
     doubts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    name: str
-    weight: float
-    trials: tuple[tuple[Tried, Trial], ...]
 
 
 def suited(sight: Sight) -> tuple[str, ...]:
@@ -175,28 +169,28 @@ def _is_missing(trial: Trial) -> bool:
     return trial.status == _NOT_FOUND and not trial.error
 
 
-def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[_Flow]:
+def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[Flow]:
     fine = [(tried, trial) for tried in known for trial in _chosen(tried)]
     lets_in = logins(tried.route for tried in known)
     logging_in = [each for each in fine if each[0].route in lets_in]
     entry = _entry([*fine, *_refused(known)], logging_in[:1])
     fine = [each for each in fine if each in entry or each not in logging_in]
     flows = [
-        _Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
+        Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
         for number, part in enumerate(_visits(fine, entry))
     ]
     single = [each for each in fine if each[1].echoes and each not in entry] or fine
     single = [each for each in single if not lets_out(each[0].route.path)][:_MOST_SINGLE]
     for number, each in enumerate(single, 1):
         weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
-        flows.append(_Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
+        flows.append(Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
     if odd := _all_odd(known)[:_MOST_ODD]:
         # How a request fails depends on whether its user is known.
         odd = [*entry, *(each for each in odd if each not in entry)]
-        flows.append(_Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
+        flows.append(Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
     if missing and flows:
-        flows.append(_Flow("missing", _ODD_WEIGHT, tuple(missing)))
-    return flows
+        flows.append(Flow("missing", _ODD_WEIGHT, tuple(missing)))
+    return list(complete(flows, known))
 
 
 def _refused(known: Sequence[Tried]) -> Iterator[tuple[Tried, Trial]]:
@@ -231,6 +225,8 @@ def _visits(
 ) -> Iterator[tuple[tuple[Tried, Trial], ...]]:
     leaving = [each for each in fine if lets_out(each[0].route.path)]
     between = [each for each in fine if each not in entry and each not in leaving]
+    # What is gone cannot be asked for any more.
+    between.sort(key=lambda each: each[0].route.method == "DELETE")
     for start in range(0, max(len(between), 1), _LONGEST_VISIT):
         part = between[start : start + _LONGEST_VISIT]
         visit = (*entry, *part, *(leaving if start == 0 else ()))
@@ -244,7 +240,8 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
     The last is what visitors send as well, who have nothing of a user's.
     """
     well = [trial for trial in tried.trials if trial.status and trial.status < _FIRST_ERROR]
-    for variant in ("full", "own", "nobody", "same", "again", "bare"):
+    well = list(own_things(well))
+    for variant in ("carried", "full", "own", "nobody", "same", "again", "bare"):
         of_variant = [trial for trial in well if trial.variant == variant]
         if of_variant:
             yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
@@ -268,7 +265,7 @@ def _odd(tried: Tried) -> list[Trial]:
     more of it may be left; so the fullest of each kind is sent.
     """
     kinds: dict[tuple[int, str], Trial] = {}
-    for trial in tried.trials:
+    for trial in own_things(tried.trials):
         if trial.status >= _FIRST_ERROR:
             kinds.setdefault((trial.status, trial.error), trial)
     most_severe_first = sorted(kinds.values(), key=lambda trial: -trial.status)
@@ -322,7 +319,7 @@ def _answer(trial: Trial) -> str:
     return str(trial.status or f"nothing ({trial.error})")
 
 
-def _lines(sight: Sight, frame: Frame, flows: list[_Flow]) -> Iterator[str]:
+def _lines(sight: Sight, frame: Frame, flows: list[Flow]) -> Iterator[str]:
     source = "its OpenAPI document" if frame.url else "its routes and its source"
     yield f"# A scenario for {_comment(frame.target)}, drafted from {source}."
     yield "# It runs as it is; what only you know makes it better: names and passwords that can"
@@ -362,7 +359,7 @@ def _target(frame: Frame) -> Iterator[str]:
         yield f"  python: {_text(frame.python)}"
 
 
-def _flow_lines(flows: list[_Flow]) -> Iterator[str]:
+def _flow_lines(flows: list[Flow]) -> Iterator[str]:
     if not flows:
         yield "# No route could be sent; this is where requests would stand."
         yield 'steps: [{get: "/?tag={canary}"}]'
@@ -392,6 +389,10 @@ def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
         yield f"        json: {json.dumps(step.json)}"
     if step.auth is not None:
         yield f"        auth: {json.dumps(list(step.auth))}"
+    if step.name:
+        yield f"        as: {step.name}"
+        where = {each.name: {each.kind: each.what} for each in step.captures}
+        yield f"        captures: {json.dumps(where)}"
     if tried.route == NO_SUCH_PAGE:
         yield f"        expect: {{status: {json.dumps(_OF_NO_PAGE)}}}"
 

@@ -134,7 +134,11 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
             words = () if known is None else names.compared_arguments(known.file, known.line)
             arguments = () if known is None else names.arguments(known.file, known.line)
             texts = likely_paths(each.path, arguments)
-            routes.append(Route(each.method, each.path, reads, known, wants, words, texts))
+            routes.append(
+                Route(
+                    each.method, each.path, reads, known, wants, words, texts, arguments=arguments
+                )
+            )
     return list({route.name: route for route in routes}.values())
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote_plus
 
+from ctxsim.cell.looking.carrying import Use, applied, with_argument
 from ctxsim.cell.looking.likely import HOW_MANY, likely
 from ctxsim.cell.plan import Json, Step
 from ctxsim.cell.sights import Read, Route
@@ -62,7 +63,7 @@ def attempts(route: Route, common: Iterable[Read], *, session: Iterable[str] = (
     `common` is what the application reads for all its routes; the cookies that carry its own
     `session` are left to it.
     """
-    reads = _sendable(route, common, set(session))
+    reads = sendable(route, common, session=session)
     found: list[Attempt] = []
     for attempt in _variants(route, reads):
         if not any(attempt.step == each.step for each in found):
@@ -72,14 +73,34 @@ def attempts(route: Route, common: Iterable[Read], *, session: Iterable[str] = (
 
 def as_json(route: Route, common: Iterable[Read], *, session: Iterable[str] = ()) -> Attempt:
     """How to send `route` where it takes JSON, and its source does not name what of it is read."""
-    known = _sendable(route, common, set(session))
+    known = sendable(route, common, session=session)
     names = {each.name for each in known}
     members = tuple(each for each in _MEMBERS if each.name not in names)
     reads = [replace(each, place="json") if each.place == "form" else each for each in known]
     return Attempt("full", _step(route, (*reads, *members), "json", _credentials(known)[0]))
 
 
-def _sendable(route: Route, common: Iterable[Read], session: set[str]) -> tuple[Read, ...]:
+def carried(
+    route: Route, common: Iterable[Read], uses: Mapping[Use, str], *, session: Iterable[str] = ()
+) -> list[Attempt]:
+    """How to send `route` with placeholders of earlier steps where it takes what these give."""
+    in_path = uses.get(Use("path"))
+    if in_path is not None:
+        route = replace(route, path=with_argument(route.path, in_path))
+    ways = attempts(route, common, session=session)
+    found: list[Attempt] = []
+    for each in [each for each in ways if each.variant == "full"]:
+        attempt = Attempt("carried", applied(each.step, uses))
+        if attempt not in found:
+            found.append(attempt)
+    return found
+
+
+def sendable(
+    route: Route, common: Iterable[Read], *, session: Iterable[str] = ()
+) -> tuple[Read, ...]:
+    """What is sent to `route` of what it reads, and of what all routes read."""
+    left_to_it = set(session)
     together: dict[tuple[str, str], Read] = {}
     for each in (*route.reads, *common):
         together.setdefault((each.place, each.name), each)
@@ -88,7 +109,7 @@ def _sendable(route: Route, common: Iterable[Read], session: set[str]) -> tuple[
     return tuple(
         read
         for read in together.values()
-        if (read.place in known or (read.place == "cookie" and read.name not in session))
+        if (read.place in known or (read.place == "cookie" and read.name not in left_to_it))
         and (_NAME if read.place in ("cookie", "header") else _FIELD).fullmatch(read.name)
     )[:_MOST_NAMES]
 

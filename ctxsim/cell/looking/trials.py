@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from ctxsim.cell.looking.attempts import VARS, Attempt, as_json, attempts
+from ctxsim.cell.looking.attempts import (
+    VARS,
+    Attempt,
+    as_json,
+    attempts,
+    carried,
+    sendable,
+)
+from ctxsim.cell.looking.carrying import Carrying, Taker
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
@@ -34,6 +42,7 @@ class _Course:
     fullest: Attempt | None = None
     # Once, where a form was not what it takes.
     as_json: Attempt | None = None
+    taker: Taker | None = None
 
     def tries_again(self) -> bool:
         """Whether it is sent once more, where it did nothing but fail.
@@ -64,19 +73,25 @@ class Trials:
         say: Callable[[Message], None],
         pace: Evenly | None = None,
     ) -> None:
-        common = tuple(common)
+        self._common, self._session = tuple(common), (session := tuple(session))
         self._look = look
         self._courses = [_Course(route) for route in routes]
         for course in self._courses:
             course.why = self._why_not(course.route)
             if not course.why:
-                ways = attempts(course.route, common, session=session)
+                names = sendable(course.route, self._common, session=session)
+                course.taker = Taker(course.route, names)
+                ways = attempts(course.route, self._common, session=session)
                 course.left.extend(ways[:1] if course.route == NO_SUCH_PAGE else ways)
                 course.fullest = ways[0]
                 if not course.route.is_safe:
-                    course.as_json = as_json(course.route, common, session=session)
+                    course.as_json = as_json(course.route, self._common, session=session)
         for course in [each for each in self._courses if not each.why][_MOST_ROUTES:]:
             course.why, course.left = "there are too many routes to try all of them", deque()
+        # By their names, which no two have.
+        self._by_name = {each.route.name: each for each in self._courses}
+        takers = [each.taker for each in self._courses if each.taker and not each.why]
+        self._carrying = Carrying(takers)
         lets_in = logins(routes)
         self._order = sorted(self._courses, key=lambda each: _turn(each.route, lets_in))
         self._user = user
@@ -124,6 +139,7 @@ class Trials:
         [lane] = user.lanes
         known = {name: text.replace("{n}", str(user.number)) for name, text in VARS}
         ready = prepared(attempt.step, 0, {**known, "canary": user.canary})
+        lane.visit = self._carrying.visit
         request = Request(lane, ready, lane.number_next(0))
         self._under_way[request.number] = (course, attempt)
         return request
@@ -135,12 +151,22 @@ class Trials:
         for name, value in response.headers:
             if jar is not None and name.lower() == "set-cookie":
                 jar.take(value)
-        course.trials.append(_trial(attempt, request, response))
+        cookies = {} if jar is None else jar.values()
+        step, takers = self._carrying.heard(course.route, attempt.step, response, cookies)
+        for each in takers:
+            self._carry_on(each)
+        course.trials.append(_trial(replace(attempt, step=step), request, response))
         if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and course.as_json is not None:
             course.left.append(course.as_json)
             course.as_json = None
         if self._loops.run:
             self._looping = self._looping or course.route.name
+
+    def _carry_on(self, taker: Taker) -> None:
+        """Send a route, before what else is to be sent of it, with what it was found to take."""
+        common, session = self._common, self._session
+        ways = carried(taker.route, common, taker.uses, session=session)
+        self._by_name[taker.route.name].left.extendleft(reversed(ways))
 
     def sight(self, seen: Sight) -> dict[str, Any]:
         """What was seen, with these routes and how they were answered."""

@@ -1,0 +1,316 @@
+"""What of an answer other routes take: the id of what was made, a token, a form's hidden field.
+
+What an answer gives stands in it under some name; who takes it is told by its path, or by the names
+that it reads. Whether that is right shows when it is tried.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from ctxsim.cell.captures import captured
+from ctxsim.cell.plan import Capture, Json, Step
+from ctxsim.cell.sights import Read, Route
+from ctxsim.cell.visits import Response
+
+# What a value is called that only the application knows.
+_GIVEN = re.compile(
+    r"((.*[-_])?(id|uuid|guid|token|key|code|number|no|ref|reference|hash|nonce|sid|session|jwt|pk"
+    r"|slug|handle)|.*(Id|Token|Key|Code|Number|Ref|Uuid))",
+)
+_TOKEN = re.compile(r"(.*[-_])?(token|jwt)|.*Token|token", re.IGNORECASE)
+_NO_LOGIN = re.compile(r"refresh|csrf|xsrf|reset", re.IGNORECASE)
+_CSRF = re.compile(r".*(csrf|xsrf).*|_token|authenticity_token", re.IGNORECASE)
+_CSRF_HEADERS = {"csrftoken": "X-CSRFToken", "xsrf-token": "X-XSRF-TOKEN"}
+_ID_NAMES = ("id", "uuid", "_id", "pk", "key", "slug", "code", "number", "ref", "token", "handle")
+# What a path says of what is done, which is no part of the name of what it is done to.
+_DONE = frozenset({"new", "create", "add", "make", "start", "open", "submit", "upload"})
+_PLACEHOLDER = re.compile(r"\{[\w.]+\}")
+_LONGEST_WORD = 200
+_FIRST_FAILURE = 400
+_INPUT = re.compile(r"<(?:input|meta)\b[^>]*>", re.IGNORECASE)
+_NAME_OF = re.compile(r"\bname\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
+# One number, or one word, is all that a short text tells.
+_NUMBER = r"(?<![\w.])(\d+)(?!\w|\.\d)"
+_WORD = r"^([\w-]+)\s*$"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Where a route takes a value: in its path, or under a name that it reads."""
+
+    place: Literal["path", "bearer", "header", "query", "form", "json", "cookie"]
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Taker:
+    """A route, the names that it reads, and placeholders for what it was found to take."""
+
+    route: Route
+    reads: Sequence[Read]
+    uses: dict[Use, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """A value of an answer, and where another route takes it."""
+
+    capture: Capture
+    taker: Taker
+    use: Use
+
+
+class Carrying:
+    """Knows what earlier answers gave; each value is taken from the first that has it."""
+
+    def __init__(self, takers: Sequence[Taker]) -> None:
+        self._takers = takers
+        # By route: the name of the step that gives, which one each.
+        self._names: dict[str, str] = {}
+        # By placeholder, what is sent in its place.
+        self.visit: dict[str, str] = {}
+
+    def heard(
+        self, giver: Route, step: Step, response: Response, cookies: Mapping[str, str]
+    ) -> tuple[Step, list[Taker]]:
+        """The step with what is captured of its answer, and those for whom that is news."""
+        if step.name or giver.name in self._names or response.status >= _FIRST_FAILURE:
+            return step, []
+        found = [
+            each for each in gifts(giver, response, self._takers) if each.use not in each.taker.uses
+        ]
+        if not found:
+            return step, []
+        name = self._names[giver.name] = name_for(giver, self._names.values())
+        captures: dict[Capture, Capture] = {}
+        for each in found:
+            if each.capture not in captures:
+                captures[each.capture] = _named_apart(each.capture, captures.values())
+            each.taker.uses.setdefault(each.use, f"{{{name}.{captures[each.capture].name}}}")
+        step = replace(step, name=name, captures=tuple(captures.values()))
+        self.visit |= captured(step, response.headers, response.body, cookies)
+        news = {each.taker.route.name: each.taker for each in found}
+        return step, list(news.values())
+
+
+def _named_apart(capture: Capture, others: Iterable[Capture]) -> Capture:
+    taken = {each.name for each in others}
+    names = (f"{capture.name}{number or ''}" for number in [0, *range(2, 1000)])
+    return replace(capture, name=next(each for each in names if each not in taken))
+
+
+def gifts(giver: Route, response: Response, takers: Iterable[Taker]) -> list[Gift]:
+    """What an answer of `giver` has for each of the `takers`."""
+    body = response.body[:100_000]
+    members = dict(_members(body))
+    page = body.decode(errors="replace") if members == {} else ""
+    fields = [each for each in _fields(page) if _CSRF.fullmatch(each)][:1]
+    cookies = [each for each in _cookies(response) if each.lower() in _CSRF_HEADERS][:1]
+    found = []
+    for taker in takers:
+        route = taker.route
+        if route == giver and giver.is_safe:
+            continue
+        if not giver.is_safe and (capture := _of_path(giver, route, response, members, page)):
+            found.append(Gift(capture, taker, Use("path")))
+        found += _of_names(members, taker)
+        if not route.is_safe:
+            found += [Gift(_field(each), taker, Use("form", each)) for each in fields]
+            found += [
+                Gift(Capture("csrf", "cookie", each), taker, Use("header", _header_of(each)))
+                for each in cookies
+                if not fields
+            ]
+    return [each for each in found if captured(_step_with(each), response.headers, body)]
+
+
+def _step_with(gift: Gift) -> Step:
+    return Step("giver", "GET", "/", captures=(gift.capture,))
+
+
+def _field(name: str) -> Capture:
+    return Capture("csrf", "field", name)
+
+
+def _header_of(cookie: str) -> str:
+    return _CSRF_HEADERS[cookie.lower()]
+
+
+def _members(body: bytes) -> Iterator[tuple[str, Any]]:
+    """The texts and numbers of a JSON object by their paths, those of objects inside of it too."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    inside = document.items() if isinstance(document, dict) else ()
+    for name, value in inside:
+        nested = value.items() if isinstance(value, dict) else ()
+        for path, each in ((name, value), *((f"{name}.{n}", v) for n, v in nested)):
+            is_plain = isinstance(each, str | int) and not isinstance(each, bool)
+            if is_plain and "." not in path.removeprefix(f"{name}."):
+                yield path, each
+
+
+def _fields(page: str) -> Iterator[str]:
+    for found in _INPUT.finditer(page):
+        name = _NAME_OF.search(found[0])
+        if name is not None:
+            yield name[1]
+
+
+def _cookies(response: Response) -> Iterator[str]:
+    for name, value in response.headers:
+        if name.lower() == "set-cookie":
+            yield value.partition("=")[0].strip()
+
+
+def _of_path(
+    giver: Route, taker: Route, response: Response, members: Mapping[str, Any], page: str
+) -> Capture | None:
+    """The value for the last argument of a path, where the giver makes what the path leads to."""
+    arguments = _PLACEHOLDER.findall(taker.path)
+    before, _, _ = taker.path.rpartition(arguments[-1]) if arguments else ("", "", "")
+    if not before.endswith("/"):
+        return None
+    argument = taker.arguments[-1] if len(taker.arguments) == len(arguments) else ""
+    if argument not in _ID_NAMES and _GIVEN.fullmatch(argument):
+        by_name = _member_called(argument, members)
+        if by_name is not None:
+            return Capture(argument, "json", by_name)
+    return _linked(before, response, page) or (
+        _told_by_collection(before, argument, members, page)
+        if _things(giver.path) == _things(before)
+        else None
+    )
+
+
+def _linked(before: str, response: Response, page: str) -> Capture | None:
+    link = _PLACEHOLDER.sub("[^/?#]+", re.escape(before).replace(r"\{", "{").replace(r"\}", "}"))
+    pattern = f"{link}([\\w-]+)"
+    where = [value for name, value in response.headers if name.lower() == "location"]
+    found = re.search(pattern, "\n".join([*where, page]))
+    if found is None or found[1].lower() in _DONE:
+        return None
+    return Capture("id", "regex", pattern)
+
+
+def _told_by_collection(
+    before: str, argument: str, members: Mapping[str, Any], page: str
+) -> Capture | None:
+    """What tells the thing that was made there from others: a member, or all of a short text."""
+    for name in dict.fromkeys((argument, *_ID_NAMES, *_called_after(before))):
+        if (path := _member_called(name, members)) is not None:
+            return Capture("id", "json", path)
+    if members or not 0 < len(page) <= _LONGEST_WORD or set(page) & set("<{["):
+        return None
+    if len(re.findall(_NUMBER, page)) == 1:
+        return Capture("id", "regex", _NUMBER)
+    return Capture("id", "regex", _WORD) if re.search(_WORD, page) else None
+
+
+def _member_called(name: str, members: Mapping[str, Any]) -> str | None:
+    """The path of a member of that name, one of the document itself before one further inside."""
+    paths = [path for path in members if name and _alike(path.rpartition(".")[2], name)]
+    return min(paths, key=lambda path: path.count("."), default=None)
+
+
+def _alike(one: str, other: str) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"^x-|[-_ ]", "", name.lower())
+
+
+def _things(path: str) -> list[str]:
+    words = [each for each in path.partition("?")[0].split("/") if each]
+    if words and words[-1].lower() in _DONE:
+        words.pop()
+    return [*words[:-1], _singular(words[-1])] if words else []
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    return word.removesuffix("s")
+
+
+def _called_after(before: str) -> Iterator[str]:
+    things = _things(before)
+    if things:
+        yield from (f"{things[-1]}_{each}" for each in ("id", "number", "key", "no"))
+
+
+def _of_names(members: Mapping[str, Any], taker: Taker) -> Iterator[Gift]:
+    """Values that a route reads under the name that they are given with; tokens to log in with."""
+    given = {path: name for path in members if _GIVEN.fullmatch(name := path.rpartition(".")[2])}
+    for read in taker.reads:
+        if read.place == "auth":
+            for path, name in given.items():
+                is_text = isinstance(members[path], str)
+                if is_text and _TOKEN.fullmatch(name) and not _NO_LOGIN.search(name):
+                    yield Gift(Capture("token", "json", path), taker, Use("bearer"))
+                    break
+            continue
+        for path, name in given.items():
+            if _alike(name, read.name) and name != "id":
+                capture = Capture(re.sub(r"\W", "_", name), "json", path)
+                yield Gift(capture, taker, Use(read.place, read.name))
+                break
+
+
+def applied(step: Step, uses: Mapping[Use, str]) -> Step:
+    """A step that sends placeholders where they are taken; paths have theirs already."""
+    for use, text in uses.items():
+        match use.place:
+            case "bearer":
+                headers = _with(step.headers, "Authorization", f"Bearer {text}")
+                step = replace(step, headers=headers, auth=None)
+            case "header":
+                step = replace(step, headers=_with(step.headers, use.name, text))
+            case "cookie":
+                known = dict(step.headers).get("Cookie", "")
+                pairs = [p for p in known.split("; ") if p and not p.startswith(f"{use.name}=")]
+                cookie = "; ".join([*pairs, f"{use.name}={text}"])
+                step = replace(step, headers=_with(step.headers, "Cookie", cookie))
+            case "query":
+                step = replace(step, path=_with_query(step.path, use.name, text))
+            case "form" if step.form is not None:
+                step = replace(step, form=_with(step.form, use.name, text))
+            case "form":
+                step = replace(step, headers=_with(step.headers, "X-CSRFToken", text))
+            case "json" if isinstance(step.json, dict):
+                inside: dict[str, Json] = {**step.json, use.name: text}
+                step = replace(step, json=inside)
+    return step
+
+
+def _with(pairs: Iterable[tuple[str, str]], name: str, text: str) -> tuple[tuple[str, str], ...]:
+    return (*((n, v) for n, v in pairs if n.lower() != name.lower()), (name, text))
+
+
+def _with_query(path: str, name: str, text: str) -> str:
+    plain, _, query = path.partition("?")
+    pairs = [each for each in query.split("&") if each and each.partition("=")[0] != name]
+    return f"{plain}?{'&'.join([*pairs, f'{name}={text}'])}"
+
+
+def with_argument(path: str, placeholder: str) -> str:
+    """A path with a placeholder for its last argument."""
+    before, _, after = path.rpartition(_PLACEHOLDER.findall(path)[-1])
+    return f"{before}{placeholder}{after}"
+
+
+def name_for(route: Route, taken: Iterable[str]) -> str:
+    """A name for the step that gives, after its path."""
+    words = re.findall(r"[A-Za-z]\w*", _PLACEHOLDER.sub("", route.path))
+    name = re.sub(r"\W", "_", words[-1] if words else "start").lower()
+    name = f"{name}_" if name in ("user", "canary", "n") else name
+    taken = set(taken)
+    numbered = (f"{name}{number or ''}" for number in [0, *range(2, 1000)])
+    return next(each for each in numbered if each not in taken)

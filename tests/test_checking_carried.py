@@ -1,0 +1,123 @@
+"""check(target, unsafe=True) goes on with what earlier answers gave: ids, tokens, hidden fields."""
+
+import pytest
+
+CRUD = """
+import itertools, time
+import flask
+from flask import request
+app = flask.Flask(__name__)
+notes, ids, last = {}, itertools.count(1), {}
+@app.post("/notes")
+def make():
+    number = next(ids)
+    notes[number] = request.json["text"]
+    return {"note": {"id": number}}, 201
+@app.get("/notes/<int:number>")
+def show(number):
+    return {"text": notes[number]} if number in notes else flask.abort(404)
+@app.delete("/notes/<int:number>")
+def drop(number):
+    return ("", 204) if notes.pop(number, None) else flask.abort(404)
+"""
+TOKENS = """
+import secrets, time
+import flask
+from flask import request
+app = flask.Flask(__name__)
+names, last = {}, {}
+@app.post("/login")
+def login():
+    token = secrets.token_hex(8)
+    names[token] = request.form["name"]
+    return {"access_token": token}
+@app.get("/me")
+def me():
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token not in names:
+        flask.abort(401)
+    name = names[token]
+    return {"name": name}
+"""
+FORM = """
+import secrets, time
+import flask
+from flask import request, session
+app = flask.Flask(__name__)
+app.secret_key = "key"
+last = {}
+@app.get("/form")
+def form():
+    session.setdefault("csrf", secrets.token_hex(8))
+    return f'<form><input type=hidden name=csrf_token value="{session["csrf"]}"></form>'
+@app.post("/say")
+def say():
+    if request.form.get("csrf_token") != session.get("csrf", ""):
+        flask.abort(400)
+    text = request.form["text"]
+    return text
+"""
+DJANGO = """
+import itertools
+import django
+from django.conf import settings
+settings.configure(
+    SECRET_KEY="key", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"],
+    MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
+)
+django.setup()
+from django.core.wsgi import get_wsgi_application
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
+from django.urls import path
+things, ids = {}, itertools.count(1)
+def new(request):
+    if request.method == "POST":
+        number = next(ids)
+        things[number] = request.POST["label"]
+        return HttpResponseRedirect(f"/things/{number}")
+    get_token(request)
+    return HttpResponse("a form that scripts fill")
+def show(request, number):
+    if number not in things:
+        raise Http404
+    return HttpResponse(things[number])
+urlpatterns = [path("things/new", new), path("things/<int:number>", show)]
+app = get_wsgi_application()
+"""
+CLEAN = {"crud": CRUD, "tokens": TOKENS, "form": FORM, "django": DJANGO}
+LEAKY = {
+    "crud": CRUD.replace(
+        '    return {"text": notes[number]} if number in notes else flask.abort(404)',
+        "    if number not in notes: flask.abort(404)\n"
+        '    last["number"] = number\n    time.sleep(0.001)\n'
+        '    return {"text": notes.get(last["number"], "gone")}',
+    ),
+    "tokens": TOKENS.replace(
+        "    name = names[token]\n",
+        '    last["name"] = names[token]\n    time.sleep(0.001)\n    name = last["name"]\n',
+    ),
+    "form": FORM.replace(
+        '    text = request.form["text"]\n',
+        '    last["text"] = request.form["text"]\n    time.sleep(0.001)\n    text = last["text"]\n',
+    ),
+    "django": DJANGO.replace(
+        "    return HttpResponse(things[number])",
+        '    return HttpResponse(things.setdefault("last", things[number]))',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_an_application_that_gives_each_its_own_is_clean(checked, name):
+    """What is kept in memory and given back later is no retention; each asks for its own alone."""
+    outcome = checked(CLEAN[name], workers=["sync", "threads:4"], requests=200, unsafe=True)
+    assert not outcome.document.findings
+    assert outcome.exit_code == 0
+
+
+@pytest.mark.parametrize("name", LEAKY)
+def test_what_stands_behind_what_is_given_is_found(checked, name):
+    """Without the value each of these routes would fail, and be called clean or not covered."""
+    outcome = checked(LEAKY[name], workers=["threads:4"], requests=300, unsafe=True)
+    assert "CTX201" in {each.code for each in outcome.findings}, outcome.document

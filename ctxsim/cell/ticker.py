@@ -153,6 +153,7 @@ class Ticker:
         at_once = traffic.most_at_once if isinstance(traffic, Crowd) else traffic.width
         total.in_flight_most = min(crew.workers.in_flight, at_once)
         total.unsent = crew.traffic.unsent()
+        total.untold = crew.untold_routes()
         total.unknown_names = list(unknown_names)
         self._channel.say({"say": "tally", "tally": asdict(total), "counts": crew.record.counts()})
 

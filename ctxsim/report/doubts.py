@@ -117,7 +117,18 @@ def notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
     yield from (f"{cell.name}: {each}" for cell in cells for each in cell.history.remarks)
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
+    yield from _untold(cells)
     yield from _notes_on_workers(cells)
+
+
+def _untold(cells: Sequence[JudgedCell]) -> Iterator[str]:
+    """Routes that were answered, and of whose answers nobody could have told whose they are."""
+    loaded = [set(cell.history.tally.untold) for cell in cells if cell.history.tally.requests]
+    routes = sorted(set.intersection(*loaded) - {NO_SUCH_PAGE.name}) if loaded else []
+    if routes and any(cell.history.tally.compared for cell in cells):
+        more = len(routes) - _MOST_TOLD
+        shown = ", ".join(routes[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
+        yield f"no answer of {shown} held anything of its user; {_ADVICE}"
 
 
 def _failed_in_all(cells: Sequence[JudgedCell]) -> str:

@@ -45,3 +45,30 @@ def test_what_the_time_did_not_suffice_for_anywhere_is_not_clean():
 )
 def test_what_is_our_own_or_was_ordered_so_is_no_doubt(cells):
     assert not any("any cell" in each for each in concluded(*cells).reasons)
+
+
+def told_nothing(workers: str, *untold: str, requests: int = 100, compared: int = 100):
+    tally = Tally(requests=requests, compared=compared, untold=list(untold))
+    return JudgedCell("app", workers, History(tally=tally), ())
+
+
+def untold(*cells: JudgedCell) -> list[str]:
+    return [each for each in concluded(*cells).notes if each.startswith("no answer of")]
+
+
+def test_a_route_that_told_nothing_of_its_user_anywhere_is_named():
+    cells = told_nothing("sync", "GET /a", "GET /b"), told_nothing("threads:4", "GET /b")
+    [note] = untold(*cells)
+    assert note.startswith("no answer of GET /b held anything of its user; ")
+    many = [f"GET /{n}" for n in range(9)]
+    [note] = untold(told_nothing("sync", *many, "GET /no-such-page"))
+    assert note.startswith(
+        "no answer of GET /0, GET /1, GET /2, GET /3 and 5 more held anything of its user; "
+    )
+
+
+def test_of_what_was_compared_or_never_sent_nothing_is_said():
+    assert untold(told_nothing("sync"), told_nothing("threads:4", "GET /a")) == []
+    assert untold(told_nothing("sync", "GET /a"), told_nothing("tasks:4", requests=0)) != []
+    # That nothing at all was compared is said as such.
+    assert untold(told_nothing("sync", "GET /a", compared=0)) == []

@@ -27,6 +27,7 @@ from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.workers.ended import Ended
 
 # Latencies are kept with three digits: finer ones tell nothing, and the buckets stay few.
+_GOOD = range(200, 300)
 _FINE_US = 1_000
 
 
@@ -76,6 +77,18 @@ class Crew:
     comparison: Comparison | None = None
     # Of a live load: each request that has ended, until the harness has been told of it.
     ended: Ended | None = None
+    # The steps that were answered well: those of whose answers some, or none, could be compared.
+    told: set[int] = field(default_factory=set)
+    untold: set[int] = field(default_factory=set)
+
+    def untold_routes(self) -> list[str]:
+        """The routes that were answered well, and of whose answers none could be compared."""
+        if self.plan.look is not None:
+            return []
+        steps = self.plan.steps
+        told = {steps[each].route for each in self.told}
+        routes = (steps[each].route for each in sorted(self.untold))
+        return [route for route in dict.fromkeys(routes) if route not in told]
 
     @property
     def workers(self) -> Workers:
@@ -157,7 +170,13 @@ class Carrier:
         if crew.residue is not None:
             crew.residue.after(request)
         crew.current.set(None)
+        compared, step = tally.compared, request.prepared.index
         kept = crew.answers.examine(request, response, tally)
+        if step not in crew.told:
+            if tally.compared > compared:
+                crew.told.add(step)
+            elif request.user.number and response.body and response.status in _GOOD:
+                crew.untold.add(step)
         crew.traffic.done(request, response, kept_promise=kept)
         del crew.live[request]
         if crew.ended is not None:

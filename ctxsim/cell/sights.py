@@ -88,6 +88,8 @@ class Trial:
 
 # Why a route was not sent, for which more time is the remedy.
 NO_TIME = "the time for trying routes was over"
+# And why one was not sent that may be, if the user says so.
+UNSAFE = "it may change things; --unsafe sends it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
-from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, Sight, Trial, Tried
+from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Sight, Trial, Tried
 from ctxsim.scenario.drafted_flows import Flow, complete, own_things
 
 WSGI_WORKERS = (
@@ -133,7 +133,7 @@ def _doubts(known: Sequence[Tried]) -> Iterator[str]:
             f"{which} never answered well, however sent; `ctxsim init` writes a scenario in "
             "which you can say what is wanted"
         )
-    unsafe = sum(not each.route.is_safe and each.why != NO_TIME for each in known)
+    unsafe = sum(each.why == UNSAFE for each in known)
     if unsafe and not any(each.trials for each in known):
         may = "1 route may change things" if unsafe == 1 else f"{unsafe} routes may change things"
         yield f"no route was sent: {may}; --unsafe sends what may"
@@ -274,7 +274,7 @@ def _odd(tried: Tried) -> list[Trial]:
 
 def _sent(known: Sequence[Tried]) -> str:
     sent = [tried for tried in known if tried.trials]
-    unsafe = sum(not tried.route.is_safe and not tried.trials for tried in known)
+    unsafe = sum(tried.why == UNSAFE for tried in known)
     routes = f"{len(sent)} of {len(known)} route{'' if len(known) == 1 else 's'} could be sent"
     if not unsafe:
         return routes

@@ -15,6 +15,9 @@ from ctxsim.cell.objects import instances
 from ctxsim.cell.sights import Read
 from ctxsim.cell.witness.record import is_application_file
 
+_WEBSOCKET = "it is a WebSocket, which no check speaks"
+_OF_CLASSES = {"view_class", "cls", "actions"}
+
 
 def found_routes() -> tuple[str, list[Found]]:
     """The framework's name, '' for none that is known, and the routes of all its applications."""
@@ -42,6 +45,9 @@ def _werkzeug(url_map: Any, views: dict[str, Any]) -> Iterator[Found]:
         wants = ""
         if rule.subdomain or rule.host:
             wants = f"it is for the host {rule.host or rule.subdomain}"
+        if getattr(rule, "websocket", False):
+            yield Found("GET", of_rule(rule.rule), wants=_WEBSOCKET)
+            continue
         for method in _methods(rule.methods):
             view = views.get(rule.endpoint)
             yield Found(method, of_rule(rule.rule), _method_of(view, method), wants=wants)
@@ -51,7 +57,9 @@ def _method_of(view: Any, method: str) -> Any:
     """The method of a view class that answers `method`, where a view is one."""
     named = vars(view) if inspect.isfunction(view) else {}
     owner = named.get("view_class") or named.get("cls")
-    return _method_in(owner, method) or view
+    # A method of a set of views is called as its router says.
+    action = (named.get("actions") or {}).get(method.lower(), method)
+    return _method_in(owner, action) or view
 
 
 def _method_in(owner: Any, method: str) -> Any:
@@ -120,7 +128,7 @@ def _starlette_routes(routes: Iterable[Any], prefix: str) -> Iterator[Found]:
             for method in methods:
                 yield Found(method, path, _method_in(endpoint, method) or endpoint)
         elif type(route).__name__.endswith("WebSocketRoute"):
-            yield Found("GET", path, wants="it is a WebSocket, which no check speaks")
+            yield Found("GET", path, wants=_WEBSOCKET)
 
 
 def _own_methods(endpoint: Any) -> list[str]:
@@ -144,11 +152,16 @@ def _django_patterns(patterns: Iterable[Any], prefix: str) -> Iterator[Found]:
             else:
                 yield from _django_patterns(each.url_patterns, path)
             continue
-        view = inspect.unwrap(each.callback)
-        plain = not {"view_class", "cls", "actions"} & vars(view).keys()
+        view = inspect.unwrap(each.callback, stop=_is_of_class)
+        plain = not _is_of_class(view)
         for method in _django_methods(view):
             guess = plain and method != "GET"
             yield Found(method, path, _method_of(view, method), is_guess=guess)
+
+
+def _is_of_class(view: Any) -> bool:
+    """Whether a view is a class's; what REST framework makes of one claims to wrap the class."""
+    return bool(_OF_CLASSES & vars(view).keys())
 
 
 def _django_path(pattern: Any) -> str:
@@ -197,6 +210,16 @@ def _falcon() -> Iterator[Found]:
     for each in _instances("falcon", "App"):
         for node in getattr(each._router, "_roots", ()):
             yield from _falcon_nodes(node)
+        yield from _falcon_sinks(each)
+
+
+def _falcon_sinks(app: Any) -> Iterator[Found]:
+    """What takes all that matches a pattern, and no route does; a prefix of it may be enough."""
+    for pattern, sink, *_ in getattr(app, "_sinks", ()):
+        for method in METHODS:
+            called = sink if inspect.isroutine(sink) else type(sink).__call__
+            path = f"/{of_regex(pattern.pattern)}"
+            yield Found(method, path, called, is_guess=method != "GET")
 
 
 def _falcon_nodes(node: Any) -> Iterator[Found]:

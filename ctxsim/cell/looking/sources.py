@@ -16,6 +16,7 @@ from ctxsim.cell.looking.vocabulary import (
     BODY,
     CALLS,
     CHOOSERS,
+    DECLARES,
     ENVIRON,
     GETTERS,
     KINDS,
@@ -265,7 +266,7 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
             if node.func.attr in GETTERS and name is not None:
                 yield from _made(node.func.value, name, _declared(node))
             place = CALLS.get(node.func.attr)
-            if name is not None and place in ("cookie", "header"):
+            if name is not None and place in ("cookie", "header", "query"):
                 yield from _read(place, name)
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         name = _text(node.slice)
@@ -292,6 +293,8 @@ def _by_attribute(holder: ast.expr, name: str) -> Iterator[Read]:
 def _fields(node: ast.AST) -> Iterator[Read]:
     """The fields of a schema: a dictionary that a call is given, or the attributes of a class."""
     if isinstance(node, ast.Call):
+        if _name_of(node.func) == DECLARES and node.args:
+            yield from _declared_argument(node)
         location = next((_location(each) for each in node.keywords if each.arg in _WHERE), BODY)
         for given in node.args:
             if isinstance(given, ast.Dict):
@@ -302,6 +305,14 @@ def _fields(node: ast.AST) -> Iterator[Read]:
             match each:
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=kind) as value):
                     yield from _field("form" if _is_form_field(kind) else BODY, name, value)
+
+
+def _declared_argument(call: ast.Call) -> Iterator[Read]:
+    """`parser.add_argument("task", type=int, location="args")`, of a request's parser."""
+    name = _text(call.args[0])
+    if name is not None and not name.startswith("-"):
+        place = next((_location(each) for each in call.keywords if each.arg in _WHERE), BODY)
+        yield from _read(place, name, _declared(call))
 
 
 def _field(place: Place, name: str | None, value: ast.expr) -> Iterator[Read]:

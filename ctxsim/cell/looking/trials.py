@@ -22,13 +22,12 @@ from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
 from ctxsim.cell.open_load import Evenly
 from ctxsim.cell.plan import Look
-from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, Read, Route, Sight, Trial, Tried
+from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response, User
 
 _MOST_ROUTES = 150
 _FIRST_FAULT = 500
-_UNSAFE = "it may change things; --unsafe sends it"
 
 
 @dataclass(slots=True)
@@ -107,7 +106,7 @@ class Trials:
         if route.wants:
             return route.wants
         if not route.is_safe and not self._look.unsafe:
-            return _UNSAFE
+            return UNSAFE
         if route.name in self._look.left_out:
             return "alone it hung, or ended its process"
         return ""

@@ -31,9 +31,12 @@ CALLS: dict[str, Place] = {
     "SimpleCookie": "cookie",
     "get_cookie": "cookie",
     "get_header": "header",
+    "get_param": "query",
     "get_signed_cookie": "cookie",
 }
 PARSERS = ("parse_qs", "parse_qsl")
+# How Flask-RESTful and Flask-RESTX are told of a name; a program's own arguments have a hyphen.
+DECLARES = "add_argument"
 # A variable that holds the request's environment or headers, in applications without a framework.
 VARIABLES: dict[str, Place] = {
     "environ": "header",
@@ -56,6 +59,8 @@ KINDS = {
 # What of a request a schema is for, in webargs' words, and what it is for by default.
 BODY: Place = "json"
 LOCATIONS: dict[str, Place] = {
+    "args": "query",
+    "json": "json",
     "query": "query",
     "querystring": "query",
     "form": "form",

@@ -45,6 +45,7 @@ from ctxsim.cell.schedule.tracing import Tracer, Untraced
 
 # What `sys.settrace` says of it: code that is called so is traced although a trace function calls.
 _call_traced: Final = sys.call_tracing
+_gettrace, _settrace = sys.gettrace, sys.settrace
 _getcurrent: Final = greenlet.getcurrent
 _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
@@ -328,10 +329,16 @@ class Run:
         worker.greenlet = _getcurrent()
         self.current = other = None if chosen is None else self.roster.workers[chosen]
         self._tell_switch()
-        if other is None:
-            self._hub.switch()
-        else:
-            self._go_to(other)
+        trace = _gettrace()
+        try:
+            if other is None:
+                self._hub.switch()
+            else:
+                self._go_to(other)
+        finally:
+            # It is one for all greenlets, and each worker has it on in other code.
+            if _gettrace() is not trace:
+                _settrace(trace)
 
     def _clean(self) -> None:
         self.cleaning += 1

@@ -126,6 +126,8 @@ class Run:
             self.carriers.settle()
             for each in self.at_end:
                 each()
+            # They know the run: a cycle, which only a collection would find.
+            self.at_end.clear()
         if self._failure is not None:
             raise self._failure
         return self._execution()
@@ -328,7 +330,8 @@ class Run:
         # worker's first.
         worker.greenlet = _getcurrent()
         self.current = other = None if chosen is None else self.roster.workers[chosen]
-        self._tell_switch()
+        if self.on_switch is not None:
+            self._tell_switch()
         trace = _gettrace()
         try:
             if other is None:
@@ -361,13 +364,14 @@ class Run:
         self.current = None
 
     def _execution(self) -> Execution:
+        # Lists that become tuples, because generators take three times as long for few workers.
         workers = self.roster.workers
         return Execution(
             self._recorder.schedule(),
-            tuple(each.ended for each in workers if each.ended is not None),
-            tuple(tuple(each.trail) for each in workers),
+            tuple([each.ended for each in workers if each.ended is not None]),
+            tuple([tuple(each.trail) for each in workers]),
             self.stopped,
-            tuple(each.kind for each in workers),
+            tuple([each.kind for each in workers]),
         )
 
 

@@ -331,7 +331,10 @@ if sys.version_info >= (3, 12):
             self._shown.clear()
 
         def _at_line(self, code: CodeType, line: int) -> Any:
-            if code.co_filename not in self._files or _is_in_its_line(code):
+            if code.co_filename not in self._files:
+                return _DISABLE
+            # Named here too, since that is a call less at each line.
+            if code.co_name in _COMPREHENSIONS and _is_in_its_line(code):
                 return _DISABLE
             reach = self._reach
             if reach is not None and get_ident() == self._thread:

@@ -3,7 +3,8 @@
 While `sys.settrace` is on, every instruction of every frame is looked at, selected or not: three
 requests to Flask take twice the time. So it is to be on in selected code alone, which has to tell
 by itself that it begins. A call is put after each RESUME, where a trace function would be called
-too; it has no line of its own, so that the lines that are traced after it are the same ones.
+too. At a beginning it has no line, and after a yield that of the yield, so that the lines that are
+traced are the same ones.
 """
 
 from __future__ import annotations

@@ -360,18 +360,6 @@ def test_thread_locals_that_were_there_before_are_each_workers_own(lockstep):
     del before.name
 
 
-def test_what_a_worker_deletes_of_a_thread_local_does_not_come_back(lockstep):
-    def forgetful():
-        before.name = "mine"
-        threading.Event().wait(0.1)
-        del before.name
-        threading.Event().wait(0.1)
-        return vars(before)
-
-    for execution in executions(lockstep, [forgetful] * 3):
-        assert values(execution) == [{}] * 3
-
-
 def test_a_subclass_of_local_is_initialised_for_each_worker(lockstep):
     class Farewell(threading.local):
         def __init__(self, word):

@@ -45,6 +45,7 @@ from ctxsim.cell.schedule.tracing import Tracer, Untraced
 
 # What `sys.settrace` says of it: code that is called so is traced although a trace function calls.
 _call_traced: Final = sys.call_tracing
+_gettrace, _settrace = sys.gettrace, sys.settrace
 _getcurrent: Final = greenlet.getcurrent
 _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
@@ -125,6 +126,8 @@ class Run:
             self.carriers.settle()
             for each in self.at_end:
                 each()
+            # They know the run: a cycle, which only a collection would find.
+            self.at_end.clear()
         if self._failure is not None:
             raise self._failure
         return self._execution()
@@ -327,11 +330,18 @@ class Run:
         # worker's first.
         worker.greenlet = _getcurrent()
         self.current = other = None if chosen is None else self.roster.workers[chosen]
-        self._tell_switch()
-        if other is None:
-            self._hub.switch()
-        else:
-            self._go_to(other)
+        if self.on_switch is not None:
+            self._tell_switch()
+        trace = _gettrace()
+        try:
+            if other is None:
+                self._hub.switch()
+            else:
+                self._go_to(other)
+        finally:
+            # It is one for all greenlets, and each worker has it on in other code.
+            if _gettrace() is not trace:
+                _settrace(trace)
 
     def _clean(self) -> None:
         self.cleaning += 1
@@ -354,13 +364,14 @@ class Run:
         self.current = None
 
     def _execution(self) -> Execution:
+        # Lists that become tuples, because generators take three times as long for few workers.
         workers = self.roster.workers
         return Execution(
             self._recorder.schedule(),
-            tuple(each.ended for each in workers if each.ended is not None),
-            tuple(tuple(each.trail) for each in workers),
+            tuple([each.ended for each in workers if each.ended is not None]),
+            tuple([tuple(each.trail) for each in workers]),
             self.stopped,
-            tuple(each.kind for each in workers),
+            tuple([each.kind for each in workers]),
         )
 
 

@@ -15,6 +15,9 @@ from functools import partial
 from types import CodeType, FrameType
 from typing import Any, Literal, Protocol, Self
 
+from greenlet import getcurrent
+
+from ctxsim.cell.schedule.entrances import Entrances
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.watching import Shown, Watcher, shown
@@ -62,6 +65,8 @@ def tracing(selection: Selection, watcher: Watcher | None = None) -> Tracer:
         return Untraced()
     if sys.version_info >= (3, 12):
         return Monitoring(selection, watcher)
+    if selection.granularity == "line" and watcher is None:
+        return SettraceWithin(selection)
     return Settrace(selection, watcher)
 
 
@@ -131,6 +136,99 @@ class Settrace(Untraced):
         if self._trace is not None:
             sys.settrace(None)
         self._trace = None
+
+
+class SettraceWithin(Settrace):
+    """Traces the lines of selected code, and looks at no other code but what that calls.
+
+    Selected code tells by itself that it is entered. What is newer than an execution does not, and
+    is traced in it where a worker begins with it or selected code calls it.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        super().__init__(selection)
+        self._entrances = Entrances(self._enter)
+        # How many modules there were when all functions were looked at.
+        self._modules = 0
+        self._thread = 0
+        self._outermost: Callable[..., Any] | None = None
+        # The greenlets of workers. Who switches to others takes along what is traced.
+        self._workers: set[object] = set()
+        self._is_for_all = False
+
+    def __enter__(self) -> Self:
+        self._look()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._entrances.take_out()
+
+    def begin(self, reach: Reach) -> None:
+        super().begin(reach)
+        if len(sys.modules) != self._modules:
+            self._look()
+        self._thread = get_ident()
+        if self._trace is not None:
+            self._trace = self._looking(self._trace)
+        self._outermost = self._leaving(reach)
+
+    def enter_worker(self) -> None:
+        self._workers.add(getcurrent())
+        sys.settrace(self._trace if self._is_for_all else self._enter_first)
+
+    def end(self) -> None:
+        super().end()
+        self._outermost = None
+        self._workers.clear()
+
+    def _look(self) -> None:
+        self._entrances.put_in(self._is_selected)
+        self._modules = len(sys.modules)
+
+    def _is_selected(self, code: CodeType) -> bool:
+        return code.co_filename in self._files and not _is_in_its_line(code)
+
+    def _enter_first(self, frame: FrameType, event: str, arg: object) -> Any:
+        sys.settrace(None)
+        if not self._is_selected(frame.f_code):
+            return None
+        sys.settrace(self._trace)
+        return self._outermost
+
+    def _enter(self) -> None:
+        """Selected code is entered, in whichever thread, whether it is traced already or not."""
+        if (outermost := self._outermost) is None or get_ident() != self._thread:
+            return
+        frame = sys._getframe(1)
+        if frame.f_trace is None or sys.gettrace() is None:
+            self._look_who()
+            frame.f_trace = outermost
+            sys.settrace(self._trace)
+
+    def _look_who(self) -> None:
+        if getcurrent() not in self._workers:
+            self._is_for_all = True
+
+    def _looking(self, enter_frame: Callable[..., Any]) -> Callable[..., Any]:
+        def enter_looking(frame: FrameType, event: str, arg: object) -> Any:
+            local = enter_frame(frame, event, arg)
+            if local is not None:
+                self._look_who()
+            return local
+
+        return enter_looking
+
+    def _leaving(self, reach: Reach) -> Callable[..., Any]:
+        """For the frame from which on code is traced, until it is left."""
+
+        def outermost(frame: FrameType, event: str, arg: object) -> Any:
+            if event == "line":
+                reach((frame.f_code, frame.f_lineno))
+            elif event == "return" and not self._is_for_all:
+                sys.settrace(None)
+            return outermost
+
+        return outermost
 
 
 def _watched(enter_frame: Callable[..., Any], watcher: Watcher) -> Callable[..., Any]:
@@ -233,7 +331,10 @@ if sys.version_info >= (3, 12):
             self._shown.clear()
 
         def _at_line(self, code: CodeType, line: int) -> Any:
-            if code.co_filename not in self._files or _is_in_its_line(code):
+            if code.co_filename not in self._files:
+                return _DISABLE
+            # Named here too, since that is a call less at each line.
+            if code.co_name in _COMPREHENSIONS and _is_in_its_line(code):
                 return _DISABLE
             reach = self._reach
             if reach is not None and get_ident() == self._thread:

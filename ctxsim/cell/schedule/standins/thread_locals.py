@@ -106,7 +106,9 @@ def _come(local: Local, kept: _Kept, worker: Worker | None) -> None:
 
 def elder() -> list[_local]:
     """The locals that are there already, but for the standard library's own, which are atomic."""
-    in_library = {id(each) for each in _in_modules(sys.stdlib_module_names)}
+    library = sys.stdlib_module_names
+    names = [name for name in sys.modules if name.partition(".")[0] in library]
+    in_library = {id(each) for each in _in_modules(names)}
     # What is frozen is in no list of the collector, but it may be in a module.
     found = {id(each): each for each in _in_modules(sys.modules)}
     found.update((id(each), each) for each in gc.get_objects() if isinstance(each, _local))
@@ -146,8 +148,13 @@ class Elders:
     def _come(self, worker: Worker | None) -> None:
         if not self._values:
             self._values = [_local.__getattribute__(each, "__dict__") for each in self._locals]
-        self._kept[self._here] = [values.copy() for values in self._values]
         known = self._kept.get(worker)
+        if known is None and not any(self._values):
+            # Neither has any, as most have not.
+            self._kept.pop(self._here, None)
+            self._here = worker
+            return
+        self._kept[self._here] = [values.copy() for values in self._values]
         for at, values in enumerate(self._values):
             values.clear()
             if known is not None:

@@ -45,7 +45,7 @@ from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
 from ctxsim.cell.searching.native import prepare as prepare_native
-from ctxsim.cell.searching.outside import outside, refuse_threads
+from ctxsim.cell.searching.outside import ASKED, outside, refuse_threads
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.parting import nondeterminism, parting
 from ctxsim.cell.searching.plays import Asked, Plays, Say
@@ -138,6 +138,8 @@ class Searching:
         if self._search.kind == "exhaustive":
             self._pairs = Pairs(len(self._traffic.plan.steps))
         self._scouting = Scouting()
+        # Servers that requests asked: no copy is made of a process that is connected with one.
+        self._asked: frozenset[str] = frozenset()
         # With each selection.
         self._steps = [0 for _ in self._selections]
         lines = self._selections[0].granularity
@@ -150,13 +152,17 @@ class Searching:
         # By step, how many steps of a schedule requests took at most, and until they were cut off.
         self._longest: dict[int, int] = {}
         self._longest_cut_off: dict[int, int] = {}
+        self._settle_process()
+
+    def _settle_process(self) -> None:
+        """Before copies of this process are made."""
         refuse_threads()
         self._control.settle()
         # Once here, not in each copy: they take longer than a short one does. The codec is what
         # Werkzeug asks for with the first request, and is imported then.
         codecs.lookup("idna")
-        if crew.residue is not None:
-            crew.residue.search()
+        if self._crew.residue is not None:
+            self._crew.residue.search()
 
     def run(self) -> None:
         """Search until the budget is spent or the harness has enough; or replay."""
@@ -177,6 +183,8 @@ class Searching:
                 break
         if self._pairs is not None:
             self._remark(self._pairs.told(self._search.depth or _BOUND))
+        if self._asked:
+            self._remark(f"{', '.join(sorted(self._asked))} was asked for real, {ASKED}")
         self._say_doubts()
 
     def _go_on(self, left: int | None) -> bool:
@@ -237,7 +245,7 @@ class Searching:
 
     def _next(self, left: int | None) -> None:
         wish = self._wish(left)
-        if wish.at_once > 1 and self._scouting.is_due(self._number):
+        if wish.at_once > 1 and not self._asked and self._scouting.is_due(self._number):
             budget = math.inf if left is None else self._executions + left
             scouts = int(min(MOST_SCOUTED, _SCOUTED_EACH * budget))
             self._next_of(replace(wish, scouts=scouts), 0)
@@ -346,7 +354,9 @@ class Searching:
             for step, took in more.items():
                 longest[step] = max(took, longest.get(step, 0))
         self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
-        self._scouting.noticed(batch.moments)
+        self._asked |= batch.asked
+        if not self._asked:
+            self._scouting.noticed(batch.moments)
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
         play = self._plays[at].shows
@@ -366,7 +376,7 @@ class Searching:
         most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
         more_s = _MORE_TIME * (self._search.duration_s or 0.0)
         late = partial(self._is_late, more_s)
-        player = Player(play, self._plays[at].shows_last)
+        player = Player(play, play if self._asked else self._plays[at].shows_last)
         settled = self._settled[cause] = settle(script, cause, player, most, late)
         self._plays[at].end()
         if settled is None or settled.times < settled.of:

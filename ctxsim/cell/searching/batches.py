@@ -141,6 +141,7 @@ class Batch:
     # As the stage knows them.
     has_lost_threads: bool
     waits_in_vain: bool
+    asked: frozenset[str]
     scenes: Scenes
     # What a scout noticed.
     moments: tuple[Moment, ...] = ()
@@ -193,6 +194,7 @@ class _Batch:
             stage.longest_cut_off,
             stage.has_lost_threads,
             stage.waits_in_vain,
+            stage.asked,
             self.scenes,
             moments,
         )

@@ -12,6 +12,9 @@ _OUTSIDE = (
     "memcache", "pymemcache",
 )  # fmt: skip
 
+# What is said of servers that were asked.
+ASKED = "and each answer waited for: what it keeps, or does by itself, is no part of a schedule"
+
 
 def outside() -> str:
     """What the application has imported that waits outside of any schedule; '' for nothing."""

@@ -116,6 +116,11 @@ class Stage:
             each.clear()
 
     @property
+    def asked(self) -> frozenset[str]:
+        """Servers on this machine that requests were connected with."""
+        return self._control.asked
+
+    @property
     def has_fault(self) -> bool:
         """Whether a fault was meant to befall a request of the last window."""
         return any(each.fault for carried in self._carried for each in carried)

@@ -9,6 +9,7 @@ it stands a plain loop of the same requests with a switch interval of 1 microsec
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
@@ -98,6 +99,8 @@ def rows(entry: Entry) -> Iterator[str]:
     for word in words(entry):
         with place(entry, fixed=False) as where:
             found = searched(entry, where, word, fixed=False)
+            # A case keeps no environment, which may hold secrets: whoever replays it gives it.
+            os.environ.update(where.env)
             told = list(_told(entry, found.outcome))
             plain = _plain(twin(entry, where, fixed=False, workers=[word]), where)
         with place(entry, fixed=True) as where:

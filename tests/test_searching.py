@@ -50,6 +50,33 @@ def who():
     greeting = "hello"
     return greeting + names.pop(slot, "nobody")
 """
+# Each 700th request and the one after it are in each other's way.
+RARE = """
+uses, names = 0, {}
+
+@app.get("/who")
+def who():
+    global uses
+    uses += 1
+    slot = request.args["tag"]
+    if uses % 700 < 2:
+        slot = SLOT
+    names[slot] = request.args["tag"]
+    greeting = "hello"
+    return greeting + names.pop(slot, "nobody")
+"""
+# One request in 700 is answered otherwise, whoever sends it.
+PRIZE = """
+uses = 0
+
+@app.get("/who")
+def who():
+    global uses
+    uses += 1
+    if uses % 700 == 0:
+        return "a prize for you, " + request.args["tag"]
+    return "hello " + request.args["tag"]
+"""
 DEADLOCK = """
 one, other = threading.Lock(), threading.Lock()
 
@@ -148,6 +175,27 @@ def test_a_rare_state_comes_round(scenario):
     [case] = [each for each in outcome.cases if each.code == "CTX201"]
     lanes = [lane for each in case.script["windows"] for worker in each["lanes"] for lane in worker]
     assert len(lanes) >= 5
+
+
+def test_a_state_that_comes_once_in_hundreds_of_requests_is_found_and_replayed(scenario):
+    """No batch carries so many requests in windows: one by one they tell where it comes."""
+    leaky = RARE.replace("SLOT", "'for all'")
+    outcome = searched(scenario(leaky, schedule="{kind: auto, budget: 250}"))
+    [case] = [each for each in outcome.cases if each.code == "CTX201"]
+    [finding] = [each for each in outcome.findings if each.code == "CTX201"]
+    assert (finding.confirmed.times, finding.confirmed.of) == (20, 20)
+    *before, last = case.script["windows"]
+    assert len(before) - len(case.script["passed_over"]) >= 699
+    assert len(last["lanes"]) == 2
+    story = "\n".join(finding.story)
+    assert re.search(r"^ *\d{3} requests before these are left out$", story, re.MULTILINE)
+    assert replay(case, 3).times == 3
+
+
+@pytest.mark.parametrize("source", [RARE.replace("SLOT", "(slot,)"), PRIZE])
+def test_what_is_rare_and_harms_nobody_is_no_finding(scenario, source):
+    outcome = simulate(scenario(source, schedule="{kind: auto, budget: 250}"))
+    assert (outcome.verdict, outcome.findings) == ("clean", ())
 
 
 def test_requests_that_wait_for_each_other_are_a_deadlock(scenario):

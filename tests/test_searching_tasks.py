@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import socketserver
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -136,7 +138,8 @@ def scenario(tmp_path):
         path = tmp_path / "searched.yaml"
         path.write_text(
             f'version: 1\ntarget: {{app: "served.py:app", kind: asgi}}\n{STEPS}\n'
-            f"workers: {keys['workers']}\nschedule: {schedule}\nseed: {keys['seed']}\n",
+            f"workers: {keys['workers']}\nschedule: {schedule}\nseed: {keys['seed']}\n"
+            f"{keys.get('more', '')}\n",
             encoding="utf-8",
         )
         return Scenario.load(path)
@@ -264,9 +267,11 @@ def test_a_pool_of_the_application_s_is_no_deadlock(scenario):
 
 @pytest.mark.parametrize("where", ["start", "request"])
 def test_what_leads_out_of_the_process_is_refused_with_its_place(scenario, where):
-    leaving = """
+    # Where a request may go to a server on this machine, the start may not.
+    host = "127.0.0.1" if where == "start" else "192.0.2.1"
+    leaving = f"""
         try:
-            await asyncio.open_connection("127.0.0.1", 9)
+            await asyncio.open_connection("{host}", 9)
         except OSError:
             pass
     """
@@ -289,6 +294,72 @@ def test_what_leads_out_of_the_process_is_refused_with_its_place(scenario, where
         assert re.search(
             r"loop\.create_connection at served\.py:\d+ in who", "\n".join(outcome.document.reasons)
         )
+
+
+@pytest.fixture
+def echoing():
+    """The port of a server that sends each line back, but for those that say "silent"."""
+
+    class Echo(socketserver.StreamRequestHandler):
+        def handle(self):
+            for line in self.rfile:
+                if b"silent" not in line:
+                    self.wfile.write(line)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+POOLED = """
+pool = []
+
+async def who(tag, scope):
+    connection = pool.pop() if pool else await asyncio.open_connection("localhost", PORT)
+    reader, writer = connection
+    answered = ""
+    try:
+        writer.write(f"{tag}{chr(10)}".encode())
+        answered = (await reader.readline()).decode().strip()
+    finally:
+        if KEPT:
+            pool.append(connection)
+        else:
+            writer.close()
+    return answered
+"""
+CANCELLED = "faults: {error: 0%, abort: 0%, cancel: 30%}"
+
+
+def test_a_server_on_this_machine_is_asked_and_its_late_answer_is_another_s(scenario, echoing):
+    """A request is cancelled that has asked; the next one on that connection hears the answer."""
+    source = POOLED.replace("PORT", str(echoing)).replace("KEPT", "True")
+    outcome = searched(scenario(source, more=CANCELLED))
+    [finding] = [each for each in outcome.findings if each.code == "CTX201"]
+    assert (finding.confirmed.times, finding.confirmed.of) == (20, 20)
+    [case] = [each for each in outcome.cases if each.code == "CTX201"]
+    assert replay(case, 5).times == 5
+    notes = "\n".join(outcome.document.notes)
+    assert f"localhost:{echoing} was asked for real, and each answer waited for" in notes
+
+
+def test_a_connection_that_is_given_up_with_its_request_is_clean(scenario, echoing):
+    source = POOLED.replace("PORT", str(echoing)).replace("KEPT", "answered")
+    outcome = searched(scenario(source, more=CANCELLED))
+    assert (outcome.verdict, outcome.findings) == ("clean", ())
+
+
+def test_who_waits_for_a_server_that_says_nothing_is_no_finding_and_not_clean(scenario, echoing):
+    source = POOLED.replace("PORT", str(echoing)).replace("KEPT", "answered")
+    silent = source.replace("{tag}", "silent")
+    outcome = searched(scenario(silent))
+    assert (outcome.verdict, outcome.findings) == ("inconclusive", ())
+    reasons = "\n".join(outcome.document.reasons)
+    assert re.search(rf"waits for what localhost:{echoing} says at served\.py:\d+ in who", reasons)
 
 
 def test_a_thread_of_the_lifespan_s_is_refused(scenario):

@@ -75,7 +75,7 @@ class Progress:
     """A running cell as it stands; `history` is still being written."""
 
     job: Job
-    state: Literal["started", "ready", "event", "tally", "requests", "ended"]
+    state: Literal["started", "ready", "event", "trying", "tally", "requests", "ended"]
     history: History
     # Of a live load: the step, the microseconds and what went wrong, of requests that have ended.
     rows: Sequence[Sequence[Any]] = ()

@@ -175,6 +175,7 @@ class Process:
                 self._report("requests", rows)
             case {"say": "trying", "route": str() as route}:
                 self._trying, self._moved = route, time.monotonic()
+                self._report("trying")
             case {"say": "sight", "sight": dict() as sight}:
                 self._sight = sight
             case {"say": "stacks", "stacks": list() as stacks}:

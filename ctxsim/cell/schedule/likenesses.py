@@ -24,6 +24,8 @@ from typing import Any, Final
 from ctxsim.cell.schedule.places import Place, is_application_file, is_installed
 
 Likeness = tuple[object, ...]
+# What was told of a value to some depth, by its identity, and the value, so that it stays whose.
+_Told = dict[tuple[int, int], tuple[Any, object]]
 
 _PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
 _CODE: Final = (FunctionType, MethodType, ModuleType)
@@ -44,40 +46,46 @@ def application_frames(frames: Iterable[FrameType]) -> list[FrameType]:
 
 def likeness(frames: Iterable[FrameType]) -> Likeness:
     """What these frames, the innermost first, have in common with themselves at another time."""
-    return tuple(_of_frame(each) for each in frames)
+    # Many frames have the same application, request and environment; nothing changes meanwhile.
+    told: _Told = {}
+    return tuple(_of_frame(each, told) for each in frames)
 
 
-def _of_frame(frame: FrameType) -> Likeness:
+def _of_frame(frame: FrameType, told: _Told) -> Likeness:
     code = frame.f_code
     counted = _only_counted(code)
     held = [(name, value) for name, value in frame.f_locals.items() if name not in counted]
-    locals_told = [(name, _shape(value, _DEPTH)) for name, value in held]
+    locals_told = [(name, _shape(value, _DEPTH, told)) for name, value in held]
     for _, value in held:
-        locals_told += _behind(value, code.co_names, _HOPS)
-    named = _named(code, frame.f_globals, followed=True)
+        locals_told += _behind(value, code.co_names, _HOPS, told)
+    named = _named(code, frame.f_globals, told, followed=True)
     return code.co_filename, code.co_qualname, frame.f_lasti, tuple(locals_told), tuple(named)
 
 
-def _named(code: CodeType, values: dict[str, Any], *, followed: bool) -> Iterator[object]:
+def _named(
+    code: CodeType, values: dict[str, Any], told: _Told, *, followed: bool
+) -> Iterator[object]:
     """The variables of its module that a code names, and those of functions that it names."""
     names = code.co_names
     for name in names:
         value: Any = values.get(name)
         if issubclass(type(value), FunctionType):
             if followed and _is_own(value.__code__):
-                yield from _named(value.__code__, value.__globals__, followed=False)
+                yield from _named(value.__code__, value.__globals__, told, followed=False)
         elif name in values:
-            yield name, _shape(value, _DEPTH)
-            yield from _behind(value, names, _HOPS)
+            yield name, _shape(value, _DEPTH, told)
+            yield from _behind(value, names, _HOPS, told)
 
 
-def _behind(value: Any, names: Sequence[str], hops: int) -> Iterator[tuple[str, object]]:
+def _behind(
+    value: Any, names: Sequence[str], hops: int, told: _Told
+) -> Iterator[tuple[str, object]]:
     """What a path of these names, such as `shop.stock.count`, leads to, however deep it is."""
     own = _own(value) if hops else None
     for name in names if own else ():
         if own is not None and name in own:
-            yield name, _shape(own[name], 1)
-            yield from _behind(own[name], names, hops - 1)
+            yield name, _shape(own[name], 1, told)
+            yield from _behind(own[name], names, hops - 1, told)
 
 
 def _own(value: Any) -> Any:
@@ -97,7 +105,7 @@ def _is_own(code: CodeType) -> bool:
     return is_application_file(code.co_filename) and not is_installed(code.co_filename)
 
 
-def _shape(value: Any, depth: int) -> object:
+def _shape(value: Any, depth: int, told: _Told) -> object:
     """Contents as far as `depth`; of what is deeper, or of no known kind, its type.
 
     Nothing of the application's runs for it, whatever its classes have made of len() and the like.
@@ -105,39 +113,49 @@ def _shape(value: Any, depth: int) -> object:
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
-    name = kind.__qualname__
     if depth == 0 or issubclass(kind, _CODE):
+        name: object = kind.__qualname__
         return name
+    key = id(value), depth
+    if (known := told.get(key)) is not None:
+        return known[1]
+    shape = _shape_of(kind, value, depth, told)
+    told[key] = value, shape
+    return shape
+
+
+def _shape_of(kind: Any, value: Any, depth: int, told: _Told) -> object:
+    name = kind.__qualname__
     for container in _CONTAINERS:
         if issubclass(kind, container):
-            return name, container.__len__(value), tuple(_items(container, value, depth - 1))
+            return name, container.__len__(value), tuple(_items(container, value, depth - 1, told))
     if kind.__module__.startswith(_OURS):
         # A lock that stands in knows who has it, who has come further since.
         locked = vars(kind).get("locked")
         return name, locked(value) if locked is not None else None
-    return name, tuple(_inside(value, depth))
+    return name, tuple(_inside(value, depth, told))
 
 
-def _items(container: Any, value: Any, depth: int) -> Iterator[object]:
+def _items(container: Any, value: Any, depth: int, told: _Told) -> Iterator[object]:
     if container is dict:
         for key, each in _first(dict.items(value)):
-            yield _shape(key, 1), _shape(each, depth)
+            yield _shape(key, 1, told), _shape(each, depth, told)
     elif container in _IN_ORDER:
-        yield from (_shape(each, depth) for each in _first(container.__iter__(value)))
+        yield from (_shape(each, depth, told) for each in _first(container.__iter__(value)))
 
 
-def _inside(value: Any, depth: int) -> Iterator[object]:
+def _inside(value: Any, depth: int, told: _Told) -> Iterator[object]:
     """The attributes of an instance; of a class, those that are plain."""
     own = _own(value) or {}
     if issubclass(type(value), type):
         yield from ((name, each) for name, each in own.items() if type(each) in _PLAIN)
         return
-    yield from ((name, _shape(each, depth - 1)) for name, each in _first(own.items()))
+    yield from ((name, _shape(each, depth - 1, told)) for name, each in _first(own.items()))
     for each in type(value).__mro__:
         for name in _slots(each):
             found = vars(each).get(name)
             if type(found) is MemberDescriptorType:
-                yield name, _shape(_slot(found, value), depth - 1)
+                yield name, _shape(_slot(found, value), depth - 1, told)
 
 
 def _slots(kind: type) -> tuple[str, ...]:

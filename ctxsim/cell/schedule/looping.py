@@ -3,7 +3,8 @@
 What tasks and callbacks hand over stands here until then: for each task the step that it is ready
 to take, all other callbacks in one order, and timers. Its time is that of the execution.
 
-There is no selector: whoever wants a socket, a pipe or a process is told that none is to be had.
+There is no selector: whoever wants a socket, a pipe or a process is told that none is to be had,
+but for connections to servers on this machine, where these are allowed.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
+from functools import partial
 from itertools import count, groupby
 from math import ceil, floor
 from typing import Any, NoReturn
 
+from ctxsim.cell.schedule.asking import Connection, Draw, is_near
 from ctxsim.cell.schedule.lockstep import CutOff
 from ctxsim.cell.schedule.places import Place, application_place
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.states import TICKS_PER_S
 
 Task = asyncio.Task[Any]
-Draw = Callable[[int], int]
+# How late an answer is that is not heard at once: whoever is ready goes on before time passes.
+_LATE_S = 0.001
 
 # By these a task goes on; the first is a type's name, the others are methods of tasks in C and in
 # Python. Other methods of tasks are callbacks like any: `call_later(1, task.cancel)`.
@@ -36,7 +40,7 @@ _STEP_NAMES = frozenset({"task_wakeup", "__step", "__wakeup", "__eager_start"})
 # What ends a sleep: of two sleeps that end together, the tasks are chosen from anyway.
 _ENDS_SLEEP = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
 _REFUSED = (
-    *("create_connection", "create_server", "create_datagram_endpoint", "start_tls", "sendfile"),
+    *("create_server", "create_datagram_endpoint", "start_tls", "sendfile"),
     *("create_unix_connection", "create_unix_server", "connect_accepted_socket"),
     *("connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec"),
     *("getaddrinfo", "getnameinfo", "add_reader", "add_writer", "sock_recv", "sock_recv_into"),
@@ -102,6 +106,10 @@ class Loop(asyncio.BaseEventLoop):
         self._epoch_s: float | None = None
         self._thread = get_ident()
         self._has_given_executor = False
+        # Whether it may be connected with servers on this machine, and what was connected with.
+        self.asks_near = False
+        self.asked: set[str] = set()
+        self._connections: list[Connection] = []
 
     # What tasks and applications call.
 
@@ -115,6 +123,32 @@ class Loop(asyncio.BaseEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         return _Future(loop=self)
+
+    async def create_connection(  # type: ignore[override]
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: str | None = None,
+        port: int | None = None,
+        **how: Any,
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        is_plain = not (how.get("ssl") or how.get("sock") or how.get("local_addr"))
+        if not (self.asks_near and is_plain and is_near(host)):
+            self._refuse("create_connection", application_place(sys._getframe()))
+        assert host is not None
+        assert port is not None
+        protocol = protocol_factory()
+        late = partial(self.call_later, _LATE_S)
+        connection = Connection(host, int(port), protocol, self.call_soon, late)
+        self.asked.add(f"{host}:{port}")
+        self._connections.append(connection)
+        self.call_soon(protocol.connection_made, connection)
+        await asyncio.sleep(0)
+        return connection, protocol
+
+    def _refuse(self, called: str, place: Place) -> NoReturn:
+        error = EscapedError(called, place)
+        self.on_escape(error)
+        raise error
 
     def run_forever(self) -> NoReturn:
         raise RuntimeError("this loop is run by a schedule")
@@ -286,6 +320,21 @@ class Loop(asyncio.BaseEventLoop):
             executor.shutdown(wait=False)
             self._default_executor = None
 
+    def hear(self, draw: Draw) -> None:
+        """Wait for the answers of servers that were asked; they come as callbacks."""
+        for each in self._connections:
+            each.hear(draw)
+        self._connections = [each for each in self._connections if not each.is_closing()]
+
+    def may_be_told_by(self) -> str:
+        """The address of a server to which a connection is open; '' for none."""
+        return next((each.peer for each in self._connections if not each.is_closing()), "")
+
+    def take_heard(self, draw: Draw) -> bool:
+        """Hand over what servers said late, or unasked; whether there was anything."""
+        heard = [each.take(draw) for each in self._connections]
+        return any(heard)
+
     def forget(self, task: Task) -> None:
         self.steps.pop(task, None)
         self.tasks.pop(task, None)
@@ -365,9 +414,7 @@ def _in_order(timers: list[asyncio.TimerHandle], draw: Draw) -> list[asyncio.Tim
 
 def _refusing(name: str) -> Callable[..., NoReturn]:
     def refuse(self: Loop, *args: object, **named: object) -> NoReturn:
-        error = EscapedError(name, application_place(sys._getframe(1)))
-        self.on_escape(error)
-        raise error
+        self._refuse(name, application_place(sys._getframe(1)))
 
     refuse.__name__ = name
     return refuse

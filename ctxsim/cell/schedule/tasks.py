@@ -202,6 +202,7 @@ class TaskRun(Run):
                 del self._unbegun[worker.number]
                 self._begin_next(worker)
             self._step_of(worker)
+        self._loop.hear(self._draw)
         self._holder = None
         self.ring()
         self._called_again = called_again
@@ -309,6 +310,8 @@ class TaskRun(Run):
             self._turns += 1
             return True
         self._turns = 0
+        if self._loop.take_heard(self._draw) and self.roster.ready:
+            return True
         return super()._go_on() or self._take_posted() or self._call_again() or self._wind_up()
 
     def _call_again(self) -> bool:
@@ -332,8 +335,10 @@ class TaskRun(Run):
 
     def ring(self) -> None:
         if self._holder is None:
-            draw = partial(self._recorder.draw, "deadline")
-            self._loop.ring(self.roster.now_s, draw)
+            self._loop.ring(self.roster.now_s, self._draw)
+
+    def _draw(self, alternatives: int) -> int:
+        return self._recorder.draw("deadline", alternatives)
 
     def _wind_up(self) -> bool:
         """All requests have ended and nobody goes on: threads that serve the loop end with it."""
@@ -368,7 +373,14 @@ class TaskRun(Run):
                 ]
                 waits[worker.number] = self._wait_of(worker, task, others)
                 unseen += others
-        if waits:
+        if not waits:
+            return
+        peer = self._loop.may_be_told_by()
+        if peer and all(each.holder is None for each in waits.values()):
+            # Perhaps they wait for what comes from there.
+            first = waits[min(waits)]
+            self.stopped = Escape(first.worker, f"what {peer} says", (first.site,))
+        else:
             self.stopped = Deadlock(tuple(waits[number] for number in sorted(waits)))
 
     def _wait_of(self, worker: Worker, task: Task, others: list[Worker]) -> Wait:

@@ -47,11 +47,20 @@ class Watchdog:
             )
         self._thread = get_ident()
         self._before = signal.signal(_SIGNAL, self._interrupt)
+        self._begin()
+        surroundings.append(self._watched)
+        return self
+
+    def go_on(self) -> None:
+        """Watch in a copy of the process that has entered it, where its thread is not."""
+        self._leave, self._left = allocate_lock(), allocate_lock()
+        self._thread = get_ident()
+        self._begin()
+
+    def _begin(self) -> None:
         self._leave.acquire()
         self._left.acquire()
         start_new_thread(self._watch, ())
-        surroundings.append(self._watched)
-        return self
 
     def __exit__(self, *raised: object) -> None:
         surroundings.remove(self._watched)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import codecs
 import math
-import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -21,8 +19,16 @@ from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule import legs
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.points import Points
-from ctxsim.cell.schedule.tracing import Selection
-from ctxsim.cell.searching.batches import Batch, Scenes, Wish, carry_batch
+from ctxsim.cell.searching.batches import (
+    MOST_SCOUTED,
+    MOST_SCOUTED_S,
+    Batch,
+    Scenes,
+    Wish,
+    carry_batch,
+    carry_moment,
+    carry_scout,
+)
 from ctxsim.cell.searching.confirming import (
     STILL_OTHERWISE_S,
     STILL_S,
@@ -36,14 +42,17 @@ from ctxsim.cell.searching.courses import Recorded
 from ctxsim.cell.searching.endless import one_alone, waits_on
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.ladder import climb
+from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
 from ctxsim.cell.searching.native import prepare as prepare_native
+from ctxsim.cell.searching.outside import ASKED, outside, refuse_threads
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.parting import nondeterminism, parting
 from ctxsim.cell.searching.plays import Asked, Plays, Say
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.settling import (
     Cause,
+    Player,
     Settled,
     is_by_turns,
     replayed,
@@ -54,7 +63,7 @@ from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
-from ctxsim.errors import DivergedError, TargetError
+from ctxsim.errors import DivergedError
 
 _EXECUTIONS = 2_000
 # How many preemptions an exhaustive search allows, unless it is told.
@@ -71,6 +80,10 @@ _MOST_CAUSES = 12
 _MOST_DISMISSED = 5
 # Where a search is bounded by time: of it, so much more may go to make small what was found.
 _MORE_TIME = 0.25
+# And so much at most is for a scout.
+_SCOUTED_SHARE = 0.1
+# Requests one by one take a tenth of the time of an execution, which is a window and its switches.
+_SCOUTED_EACH = 10
 # Where an answer is an error or a default, the reason may be that somebody waited in vain, in a
 # library that waits by itself: a lock of a database is no lock that is simulated.
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
@@ -81,10 +94,6 @@ _FAR_LONGER = 4
 # To see whether the same choices give the same, and where they do not.
 _REPLAYS, _COMPARED = 20, 6
 _THREADS = "a thread that an earlier request had started"
-_OUTSIDE = (
-    "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
-    "memcache", "pymemcache",
-)  # fmt: skip
 __all__ = ["Searching", "prepare", "prepare_native"]
 
 
@@ -128,6 +137,9 @@ class Searching:
         self._pairs: Pairs | None = None
         if self._search.kind == "exhaustive":
             self._pairs = Pairs(len(self._traffic.plan.steps))
+        self._scouting = Scouting()
+        # Servers that requests asked: no copy is made of a process that is connected with one.
+        self._asked: frozenset[str] = frozenset()
         # With each selection.
         self._steps = [0 for _ in self._selections]
         lines = self._selections[0].granularity
@@ -140,13 +152,17 @@ class Searching:
         # By step, how many steps of a schedule requests took at most, and until they were cut off.
         self._longest: dict[int, int] = {}
         self._longest_cut_off: dict[int, int] = {}
-        _refuse_threads()
+        self._settle_process()
+
+    def _settle_process(self) -> None:
+        """Before copies of this process are made."""
+        refuse_threads()
         self._control.settle()
         # Once here, not in each copy: they take longer than a short one does. The codec is what
         # Werkzeug asks for with the first request, and is imported then.
         codecs.lookup("idna")
-        if crew.residue is not None:
-            crew.residue.search()
+        if self._crew.residue is not None:
+            self._crew.residue.search()
 
     def run(self) -> None:
         """Search until the budget is spent or the harness has enough; or replay."""
@@ -167,6 +183,8 @@ class Searching:
                 break
         if self._pairs is not None:
             self._remark(self._pairs.told(self._search.depth or _BOUND))
+        if self._asked:
+            self._remark(f"{', '.join(sorted(self._asked))} was asked for real, {ASKED}")
         self._say_doubts()
 
     def _go_on(self, left: int | None) -> bool:
@@ -226,25 +244,37 @@ class Searching:
         self._say({"say": "case", "cause": list(cause), "case": {**case, "times": times, "of": of}})
 
     def _next(self, left: int | None) -> None:
-        self._next_of(self._wish(left), self._turn(left))
+        wish = self._wish(left)
+        if wish.at_once > 1 and not self._asked and self._scouting.is_due(self._number):
+            budget = math.inf if left is None else self._executions + left
+            scouts = int(min(MOST_SCOUTED, _SCOUTED_EACH * budget))
+            self._next_of(replace(wish, scouts=scouts), 0)
+        elif moment := self._scouting.next():
+            wish = replace(wish, number=moment.number, moment=moment)
+            self._next_of(wish, moment.selection)
+        else:
+            self._next_of(wish, self._turn(left))
 
     def _next_of(self, wish: Wish, at: int) -> Batch:
-        carry = partial(self._carry, self._selections[at], wish, self._scenes[at])
-        batch = in_fork(carry, self._crew.record.lock)
+        batches = in_fork(partial(self._carry, wish, at), self._crew.record.lock)
         self._number += 1
-        self._take(batch, at)
+        for batch in batches:
+            self._take(batch, at)
+            self._settle_each(batch, at)
+        return batches[-1]
+
+    def _settle_each(self, batch: Batch, at: int) -> None:
         for event in batch.events:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
             if self._is_known(event) or len(self._settled) >= _MOST_CAUSES:
                 continue
-            outside = _THREADS if batch.has_lost_threads else _outside()
-            if event.kind in _MAY_BE_OUTSIDE and outside:
+            reason = _THREADS if batch.has_lost_threads else outside()
+            if event.kind in _MAY_BE_OUTSIDE and reason:
                 self._settled[event.cause] = None
                 self._untried.add(event.cause)
-                self._blamed.add((event.victim.route, outside))
+                self._blamed.add((event.victim.route, reason))
             else:
                 self._settle(batch.script, event.cause, at)
-        return batch
 
     def _is_known(self, event: Event) -> bool:
         known = self._known.union(self._settled)
@@ -284,10 +314,24 @@ class Searching:
             known=self._known.union(self._settled),
         )
 
-    def _carry(self, selection: Selection, wish: Wish, scenes: Scenes) -> Batch:
+    def _carry(self, wish: Wish, at: int) -> tuple[Batch, ...]:
         self._traffic.vary(wish.number)
-        with Stage(self._crew, self._control, selection, Limits()) as stage:
-            return carry_batch(stage, wish, scenes)
+        scenes = self._scenes[at]
+        with Stage(self._crew, self._control, self._selections[at], Limits()) as stage:
+            if wish.moment is not None:
+                return carry_moment(stage, wish, scenes, self._crew.record.lock)
+            if wish.scouts:
+                return (carry_scout(stage, wish, scenes, at, self._until_late()),)
+            return (carry_batch(stage, wish, scenes),)
+
+    def _until_late(self) -> Callable[[], bool]:
+        """Whether a scout has taken long enough, in a search that may end earlier too."""
+        duration_s = self._search.duration_s
+        most_s = MOST_SCOUTED_S
+        if duration_s is not None:
+            most_s = min(most_s, _SCOUTED_SHARE * duration_s)
+        until_s = self._crew.clock() + most_s
+        return lambda: self._crew.clock() >= until_s
 
     def _take(self, batch: Batch, at: int) -> None:
         self._scenes[at] = batch.scenes
@@ -310,6 +354,9 @@ class Searching:
             for step, took in more.items():
                 longest[step] = max(took, longest.get(step, 0))
         self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
+        self._asked |= batch.asked
+        if not self._asked:
+            self._scouting.noticed(batch.moments)
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
         play = self._plays[at].shows
@@ -329,7 +376,9 @@ class Searching:
         most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
         more_s = _MORE_TIME * (self._search.duration_s or 0.0)
         late = partial(self._is_late, more_s)
-        settled = self._settled[cause] = settle(script, cause, play, most, late)
+        player = Player(play, play if self._asked else self._plays[at].shows_last)
+        settled = self._settled[cause] = settle(script, cause, player, most, late)
+        self._plays[at].end()
         if settled is None or settled.times < settled.of:
             self._look_for_parting(script if settled is None else settled.script, cause, at)
         elif by_turns and not is_by_turns(settled.script, cause, play):
@@ -419,9 +468,9 @@ class Searching:
                 "requests waited for each other, but perhaps in vain for "
                 f"{_THREADS}: a schedule does not keep it from one window to the next"
             )
-        for route, outside in sorted(self._blamed):
+        for route, reason in sorted(self._blamed):
             self._doubt(
-                f"{route} was answered otherwise under a schedule, but {outside} is no part of it: "
+                f"{route} was answered otherwise under a schedule, but {reason} is no part of it: "
                 "one who waits there for another would wait for ever"
             )
         for route, text in sorted(self._too_long()):
@@ -449,18 +498,3 @@ class Searching:
 
     def _doubt(self, text: str) -> None:
         self._say({"say": "doubt", "text": text})
-
-
-def _outside() -> str:
-    """What the application has imported that waits outside of any schedule; '' for nothing."""
-    return next((name for name in _OUTSIDE if name in sys.modules), "")
-
-
-def _refuse_threads() -> None:
-    others = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
-    if others:
-        raise TargetError(
-            f"the application started threads when it was imported ({', '.join(others)}), and no "
-            "schedule controls these",
-            "search an application that does not start them, or write schedule: {kind: os}",
-        )

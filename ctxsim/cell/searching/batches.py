@@ -2,15 +2,18 @@
 
 What goes wrong may need a state that is rare, such as a cache that is warm, a pool's last
 connection or a number that has come round. So batches differ in how many requests come first, and
-each window begins where those before it have left the application.
+each window begins where those before it have left the application. A scout is a batch with very
+many requests first; what it noticed are rare moments, at which other batches begin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import starmap
+from functools import partial
+from itertools import islice, starmap
 from random import Random
+from typing import Any
 
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.schedule.choices import Lengths
@@ -19,8 +22,10 @@ from ctxsim.cell.schedule.execution import Execution, Livelock, StepLimit
 from ctxsim.cell.schedule.points import points_of
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.portfolio import Portfolio
+from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.moments import Moment, Noticing
 from ctxsim.cell.searching.scripts import Script, Window
-from ctxsim.cell.searching.stage import Stage
+from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.errors import DivergedError
 
 # How many requests come first, one by one, and how many windows then follow; batches take turns.
@@ -44,6 +49,11 @@ _MOST_STEPS = 30_000
 # So does one that carries many requests in order, because what an application keeps of them may
 # make each one slower.
 _MOST_IN_ORDER = 200
+# A scout carries so many requests one by one, and ends them earlier after so many steps, or where
+# requests are so slow that the harness would take it for one that hangs; then come a few windows.
+MOST_SCOUTED, MOST_SCOUTED_S, _SCOUTED_STEPS, _AFTER_SCOUTED = 2_000, 8.0, 100_000, 20
+# At a moment: with so many others who come at the same time, and how many schedules with each.
+_COMPANIES, _SCHEDULES = 3, 6
 
 
 @dataclass(slots=True)
@@ -89,7 +99,8 @@ class Wish:
     after the other. Where `one_each`, no worker carries two; where not `orders_first`, orders
     without a preemption are no likely ones.
     With a `pair` of steps it has one window, in which two users send these; what comes first is
-    what brings the users there.
+    what brings the users there. A scout has as many requests first as it `scouts`. With a `moment`
+    all windows begin there, each in a copy of the process.
     """
 
     number: int
@@ -102,6 +113,8 @@ class Wish:
     executions: int
     known: frozenset[tuple[str, ...]]
     pair: tuple[int, int] | None = None
+    scouts: int = 0
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,55 +141,144 @@ class Batch:
     # As the stage knows them.
     has_lost_threads: bool
     waits_in_vain: bool
+    asked: frozenset[str]
     scenes: Scenes
+    # What a scout noticed.
+    moments: tuple[Moment, ...] = ()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch while it is carried."""
+
+    stage: Stage
+    wish: Wish
+    scenes: Scenes
+    carried: list[tuple[Window, Execution | None]] = field(default_factory=list)
+    executions: int = 0
+    steps: int = 0
+    is_seen: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        return any(each.cause not in self.wish.known for each in self.stage.events)
+
+    def add(self, window: Window, execution: Execution, *, is_first: bool) -> None:
+        # Only how it went: what workers ended with may keep the application's objects alive.
+        self.carried.append((window, replace(execution, workers=())))
+        self.executions += not is_first
+        self.steps += len(execution.schedule.steps)
+        self.is_seen = self.is_seen or self.stage.is_seen(execution)
+
+    def before(self, window: Window) -> Carried:
+        """Carry one of those that come before all schedules; how it goes, follows from them."""
+        carried = self.stage.carry(window)
+        self.steps += len(carried.execution.schedule.steps)
+        self.carried.append((window, None))
+        return carried
+
+    def told(self, moments: tuple[Moment, ...] = ()) -> Batch:
+        stage = self.stage
+        return Batch(
+            # To tell the switches and their sites takes as long as a short execution does.
+            Script(self.wish.number, tuple(starmap(_told, self.carried)) if self.is_new else ()),
+            tuple(stage.events),
+            self.executions,
+            self.steps,
+            self.is_seen,
+            stage.tally,
+            stage.sent,
+            frozenset(stage.ended),
+            frozenset(stage.cut_off),
+            stage.longest,
+            stage.longest_cut_off,
+            stage.has_lost_threads,
+            stage.waits_in_vain,
+            stage.asked,
+            self.scenes,
+            moments,
+        )
 
 
 def carry_batch(stage: Stage, wish: Wish, scenes: Scenes) -> Batch:
     """Carry a batch; to be called in a copy of the process, on a stage that is entered."""
-    carried: list[tuple[Window, Execution]] = []
-    executions = steps = 0
-    is_seen = False
+    batch = _Batch(stage, wish, scenes)
+    _carry_windows(batch, _windows(stage, wish))
+    return batch.told()
 
-    def is_new() -> bool:
-        return any(each.cause not in wish.known for each in stage.events)
 
-    for window in _windows(stage, wish):
+def _carry_windows(batch: _Batch, windows: Iterator[Window]) -> None:
+    stage, wish = batch.stage, batch.wish
+    for window in windows:
         is_first = window.requests == 1
-        if not is_first and executions >= wish.executions:
+        if not is_first and batch.executions >= wish.executions:
             break
         stage.events.clear()
-        execution = _execution(wish, scenes, stage, window)
+        execution = _execution(wish, batch.scenes, stage, window)
         if execution is None:
             break
-        # Only how it went: what workers ended with may keep the application's objects alive.
-        carried.append((window, replace(execution, workers=())))
-        executions += not is_first
-        is_seen = is_seen or stage.is_seen(execution)
-        steps += len(execution.schedule.steps)
+        batch.add(window, execution, is_first=is_first)
         is_full = wish.at_once == 1 and stage.tally.requests > _MOST_IN_ORDER
-        if execution.stopped or steps > _MOST_STEPS or is_full or is_new():
+        if execution.stopped or batch.steps > _MOST_STEPS or is_full or batch.is_new:
             break
-    return Batch(
-        # To tell the switches and their sites takes as long as a short execution does.
-        Script(wish.number, tuple(starmap(_told, carried)) if is_new() else ()),
-        tuple(stage.events),
-        executions,
-        steps,
-        is_seen,
-        stage.tally,
-        stage.sent,
-        frozenset(stage.ended),
-        frozenset(stage.cut_off),
-        stage.longest,
-        stage.longest_cut_off,
-        stage.has_lost_threads,
-        stage.waits_in_vain,
-        scenes,
-    )
 
 
-def _told(window: Window, execution: Execution) -> Window:
-    """The window with the switches by which it went."""
+def carry_scout(
+    stage: Stage, wish: Wish, scenes: Scenes, selection: int, is_late: Callable[[], bool]
+) -> Batch:
+    """Carry a scout, as `carry_batch` does a batch; no more than it has when it `is_late`."""
+    batch = _Batch(stage, wish, scenes)
+    noticing = Noticing()
+    chance = _chance(wish)
+    for before, window in enumerate(islice(_one_by_one(stage, chance), wish.scouts)):
+        stage.events.clear()
+        carried = batch.before(window)
+        if batch.is_new or carried.execution.stopped:
+            return batch.told()
+        ((step,),), ((lane,),) = carried.steps, window.lanes
+        if not stage.has_fault:
+            noticing.look(step, lane, before, carried.execution.trails)
+        if batch.steps > _SCOUTED_STEPS or is_late():
+            break
+    batch.steps = 0
+    _carry_windows(batch, islice(_together(stage, wish, chance), _AFTER_SCOUTED))
+    return batch.told(noticing.moments(wish.number, selection))
+
+
+def carry_moment(stage: Stage, wish: Wish, scenes: Scenes, lock: Any) -> tuple[Batch, ...]:
+    """What comes first, and then windows that begin with a moment, each in a copy of its own."""
+    assert wish.moment is not None
+    batch = _Batch(stage, wish, scenes)
+    for window in islice(_one_by_one(stage, _chance(wish)), wish.moment.requests):
+        batch.before(window)
+    stage.events.clear()
+    batches = [batch.told()]
+    for company in range(_COMPANIES):
+        chance = Random(wish.seed << _SEED_BITS | wish.moment.requests * _COMPANIES + company)
+        lanes = _at_once(stage, wish, chance, wish.moment.lane)
+        scene = Scene(_strategy(wish))
+        for _ in range(min(_SCHEDULES, wish.executions)):
+            window = Window(lanes, chance.getrandbits(_SEED_BITS))
+            carried, scene = in_fork(partial(_at_moment, batch, window, scene), lock)
+            batches.append(carried)
+            if carried.script.windows:
+                return tuple(batches)
+    return tuple(batches)
+
+
+def _at_moment(before: _Batch, window: Window, scene: Scene) -> tuple[Batch, Scene]:
+    before.stage.go_on()
+    batch = replace(before, steps=0)
+    execution = scene.carried(batch.stage, window, batch.wish.seed)
+    if execution is not None:
+        batch.add(window, execution, is_first=False)
+    return batch.told(), scene
+
+
+def _told(window: Window, execution: Execution | None) -> Window:
+    """The window with the switches by which it went, if there was an execution to choose them."""
+    if execution is None:
+        return window
     is_too_long = isinstance(execution.stopped, StepLimit | Livelock)
     # Of thousands of switches nobody reads the sites, and they take long to be counted.
     points = points_of(execution.decisive) if is_too_long else execution.points
@@ -189,12 +291,13 @@ def _execution(wish: Wish, scenes: Scenes, stage: Stage, window: Window) -> Exec
         return stage.carry(window).execution
     steps = stage.next_steps(tuple(lane for each in window.lanes for lane in each))
     if steps not in scenes:
-        is_portfolio = not wish.orders_first and wish.kind == "auto"
-        chosen: Strategy = (
-            Portfolio(orders_first=False) if is_portfolio else strategy(wish.kind, wish.depth)
-        )
-        scenes[steps] = Scene(chosen, from_one_state=wish.pair is not None)
+        scenes[steps] = Scene(_strategy(wish), from_one_state=wish.pair is not None)
     return scenes[steps].carried(stage, window, wish.seed)
+
+
+def _strategy(wish: Wish) -> Strategy:
+    is_portfolio = not wish.orders_first and wish.kind == "auto"
+    return Portfolio(orders_first=False) if is_portfolio else strategy(wish.kind, wish.depth)
 
 
 def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
@@ -202,12 +305,27 @@ def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
     if wish.pair is not None:
         yield from _to_pair(stage, wish.seed, wish.pair)
         return
-    chance = Random(wish.seed << _SEED_BITS | wish.number)
+    chance = _chance(wish)
     first, windows = _SHAPES[wish.number % len(_SHAPES)]
-    for _ in range(first):
+    yield from islice(_one_by_one(stage, chance), first)
+    yield from islice(_together(stage, wish, chance), windows)
+
+
+def _chance(wish: Wish) -> Random:
+    return Random(wish.seed << _SEED_BITS | wish.number)
+
+
+def _one_by_one(stage: Stage, chance: Random) -> Iterator[Window]:
+    while True:
         yield Window(((chance.randrange(stage.lanes),),), chance.getrandbits(_SEED_BITS))
-    for _ in range(windows):
-        lanes = _in_order(stage, chance) if wish.at_once == 1 else _at_once(stage, wish, chance)
+
+
+def _together(stage: Stage, wish: Wish, chance: Random) -> Iterator[Window]:
+    while True:
+        if wish.at_once == 1:
+            lanes = _in_order(stage, chance)
+        else:
+            lanes = _at_once(stage, wish, chance, chance.randrange(stage.lanes))
         yield Window(lanes, chance.getrandbits(_SEED_BITS))
 
 
@@ -233,9 +351,8 @@ def _in_order(stage: Stage, chance: Random) -> tuple[tuple[int, ...], ...]:
     return (tuple(chance.randrange(stage.lanes) for _ in range(count)),)
 
 
-def _at_once(stage: Stage, wish: Wish, chance: Random) -> tuple[tuple[int, ...], ...]:
-    left = list(range(stage.lanes))
-    first = left.pop(chance.randrange(len(left)))
+def _at_once(stage: Stage, wish: Wish, chance: Random, first: int) -> tuple[tuple[int, ...], ...]:
+    left = [each for each in range(stage.lanes) if each != first]
     step = stage.next_steps((first,))
     workers = [[first]]
     count = min(wish.at_once, _AT_ONCE[chance.randrange(len(_AT_ONCE))], stage.lanes)

@@ -10,15 +10,18 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 # Gevent patches some of them in `os`, and its own wait for its hub: `close` too.
 from posix import close, fork, pipe, read, waitpid
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ctxsim.errors import CtxsimError, SearchEndedError, TargetError
 
 Result = TypeVar("Result")
+Asked = TypeVar("Asked")
 
+_LENGTH_BYTES = 8
 _CHUNK_BYTES = 1 << 20
 
 
@@ -50,6 +53,92 @@ def in_fork(work: Callable[[], Result], lock: Any = None) -> Result:
         raise value
     result: Result = value
     return result
+
+
+class Standing(Generic[Asked, Result]):
+    """A copy of this process that stays: it carries out what takes long once, and then answers.
+
+    `begin` does the former there, and gives what answers; each answer is given in a copy of that
+    copy, so that all begin from the same state. Both are picklable. Raises as `in_fork` does.
+    """
+
+    def __init__(self, begin: Callable[[], Callable[[Asked], Result]], lock: Any = None) -> None:
+        asked, self._asking = pipe()
+        self._reading, answering = pipe()
+        with lock or nullcontext():
+            self._child = _fork()
+        if self._child == 0:
+            close(self._asking)
+            close(self._reading)
+            _answer_all(begin, lock, asked, answering)
+        close(asked)
+        close(answering)
+
+    def ask(self, question: Asked) -> Result:
+        """The answer to a question."""
+        try:
+            _send(self._asking, question)
+        except BrokenPipeError:
+            raise _ended(self._status()) from None
+        data = _received(self._reading)
+        if data is None:
+            raise _ended(self._status())
+        is_result, value = pickle.loads(data)
+        if not is_result:
+            raise value
+        result: Result = value
+        return result
+
+    def end(self) -> None:
+        """Let the copy end; it is asked nothing more."""
+        close(self._asking)
+        close(self._reading)
+        if self._child:
+            self._status()
+
+    def _status(self) -> int:
+        _, status = waitpid(self._child, 0)
+        self._child = 0
+        return os.waitstatus_to_exitcode(status)
+
+
+def _answer_all(
+    begin: Callable[[], Callable[[Any], Any]], lock: Any, asked: int, answering: int
+) -> None:
+    """In the copy: it never returns, whatever the application does."""
+    leave = os._exit
+    try:
+        answer: Callable[[Any], Any] | None = None
+        while (data := _received(asked)) is not None:
+            question = pickle.loads(data)
+            try:
+                answer = answer or begin()
+                told = True, in_fork(partial(answer, question), lock)
+            except BaseException as error:  # noqa: BLE001 - the process that forked has to hear of it
+                told = False, _told(error)
+            _send(answering, told)
+    finally:
+        leave(0)
+
+
+def _send(writing: int, value: object) -> None:
+    data = pickle.dumps(value)
+    with open(writing, "wb", closefd=False) as end:
+        end.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
+
+
+def _received(reading: int) -> bytes | None:
+    """One value's bytes; None where there is none to come."""
+    length = _bytes_of(reading, _LENGTH_BYTES)
+    return None if not length else _bytes_of(reading, int.from_bytes(length, "big"))
+
+
+def _bytes_of(reading: int, count: int) -> bytes:
+    parts = []
+    while count and (part := read(reading, min(count, _CHUNK_BYTES))):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts) if not count else b""
 
 
 def _fork() -> int:

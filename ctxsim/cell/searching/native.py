@@ -38,6 +38,7 @@ class NativeThreads:
     at_lines = True
     one_each = False
     orders_first = True
+    asked: frozenset[str] = frozenset()
 
     def __init__(self, crew: Crew, still_s: float) -> None:
         self.legs: tuple[Legs, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,8 @@ from ctxsim.cell.schedule.tracing import Selection, can_trace
 from ctxsim.cell.searching import turns
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.courses import Course
-from ctxsim.cell.searching.forks import in_fork
-from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.forks import Standing, in_fork
+from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.searching.settling import Cause, Shown, is_same
 from ctxsim.cell.searching.stage import Carried, Stage
@@ -25,7 +25,11 @@ from ctxsim.cell.witness.record import is_application_file
 from ctxsim.cell.workers.carry import Crew
 
 _NOT_TOLD = "it did not show once more, when it was to be told"
+_EARLIER = "earlier"
+# Of what a story is made of: so many windows before the last, of those that are a very long past.
+_TOLD = 40
 Say = Callable[[dict[str, Any]], None]
+_Last = tuple[Window, Cause]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Plays:
         self._selection = selection
         self._traffic: Traffic = crew.traffic
         self._say = say
+        # What was carried there, and the copy that stays.
+        self._standing: tuple[Script, Standing[_Last, Shown | str | None]] | None = None
 
     def shows(self, script: Script, cause: Cause, chooser: Chooser | None = None) -> Shown | None:
         """Carry a script until an event of that cause comes; None where there is none."""
@@ -60,6 +66,57 @@ class Plays:
         self._say({"say": "trying", "route": cause[1]})
         asked = Asked(script, chooser)
         return in_fork(lambda: self._shown(asked, cause), self._crew.record.lock)
+
+    def shows_last(self, script: Script, cause: Cause) -> Shown | None:
+        """As `shows`, for scripts of which one after the other differs in its last window alone.
+
+        What comes before that is carried once, in a copy of the process that stays.
+        """
+        *before, last = script.windows
+        # One is carried as fast as the copy stays; and a window that is not sent is no last one.
+        if len(before) <= len(script.passed_over) + 1 or len(before) in script.passed_over:
+            return self.shows(script, cause)
+        if self._traffic.is_over:
+            return None
+        self._say({"say": "trying", "route": cause[1]})
+        known = replace(script, windows=tuple(before))
+        if self._standing is None or self._standing[0] != known:
+            self.end()
+            begin = partial(self._until_last, known)
+            self._standing = known, Standing(begin, self._crew.record.lock)
+        shown = self._standing[1].ask((last, cause))
+        # It shows before the last window, which does not matter then.
+        return self.shows(script, cause) if isinstance(shown, str) else shown
+
+    def end(self) -> None:
+        """End the copy that stays, if there is one."""
+        if self._standing is not None:
+            self._standing[1].end()
+            self._standing = None
+
+    def _until_last(self, script: Script) -> Callable[[_Last], Shown | str | None]:
+        """Carry the windows before the last one; what carries that, in a copy of this copy."""
+        self._traffic.vary(script.variation)
+        # It is left by the end of the process alone.
+        stage = Stage(self._crew, self._control, self._selection, Limits()).__enter__()
+        for number, window in enumerate(script.windows):
+            if number in script.passed_over:
+                stage.pass_over(window)
+            else:
+                stage.carry(window)
+
+        def carry(asked: _Last) -> Shown | str | None:
+            window, cause = asked
+            if self._found(cause, stage.events):
+                return _EARLIER
+            stage.go_on()
+            execution = stage.carry(window).execution
+            event = self._found(cause, stage.events)
+            if event is None:
+                return None
+            return Shown(event, len(script.windows) + 1, execution.decisive, execution.points)
+
+        return carry
 
     def courses(self, asked: Asked) -> tuple[Course, ...]:
         """How each window of a script goes, of those that are not passed over."""
@@ -84,13 +141,18 @@ class Plays:
     def _told(self, script: Script, cause: Cause, *, is_watched: bool) -> tuple[str, ...]:
         watch = Watch(is_application_file) if is_watched else None
         windows: list[Carried] = []
-        for _, carried, events in self._carried(Asked(script), watch):
+        passed = 0
+        for number, carried, events in self._carried(Asked(script), watch):
             windows.append(carried)
             if event := self._found(cause, events):
                 lines = watch.lines if watch is not None else ()
-                return story(turns.Play(windows, lines, script.rooms, is_watched=is_watched), event)
+                play = turns.Play(windows, lines, script.rooms, is_watched=is_watched)
+                return story(play, event, passed)
             if watch is not None:
                 watch.window += 1
+                if number < len(script.windows) - _TOLD:
+                    passed += sum(map(len, carried.requests))
+                    watch.lines.clear()
         return ()
 
     def _shown(self, asked: Asked, cause: Cause) -> Shown | None:

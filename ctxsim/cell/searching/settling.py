@@ -13,7 +13,7 @@ from itertools import permutations
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule, counts_of
-from ctxsim.cell.schedule.minimal import fewest
+from ctxsim.cell.schedule.minimal import fewest, find_most
 from ctxsim.cell.schedule.points import Points, Site
 from ctxsim.cell.schedule.shrink import Candidate, moved, shrink, windows
 from ctxsim.cell.schedule.shrink import Window as Reach
@@ -26,6 +26,8 @@ _LEAST_FOR_WINDOW = 40
 # To tell whether chance is the reason, and in how many orders requests come one by one at most.
 _DRAWS = 10
 _MOST_ORDERED = 3
+# Where a script sends so many windows before its last, a play counts for as many more.
+_LONG, _MORE_FOR_LONG = 100, 3
 _LINE = re.compile(r":\d+(-\d+)?\b")
 
 
@@ -56,15 +58,24 @@ class Settled:
     of: int
 
 
+@dataclass(frozen=True, slots=True)
+class Player:
+    """Carries scripts from the state after the import; and, with `last`, those in a row that differ
+    in their last windows alone, which may begin where the windows before have left a copy."""
+
+    play: Play
+    last: Play
+
+
 def settle(
-    script: Script, cause: Cause, play: Play, most: int, is_late: Callable[[], bool]
+    script: Script, cause: Cause, player: Player, most: int, is_late: Callable[[], bool]
 ) -> Settled | None:
     """Make a found script small, with at most about `most` plays; None if it does not show again.
 
     It shows again where it shows in each of 20 plays of the same small script. When it `is_late`,
     it stays as large as it is.
     """
-    settling = _Settling(cause, play, most, is_late)
+    settling = _Settling(cause, player.play, most, is_late, player.last)
     if not settling.shows(script):
         return None
     return settling.confirmed(settling.smaller(script))
@@ -156,16 +167,31 @@ def _site(shown: Shown | None, worker: int, step: int) -> Site | None:
 
 
 class _Settling:
-    def __init__(self, cause: Cause, play: Play, most: int, is_late: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        cause: Cause,
+        play: Play,
+        most: int,
+        is_late: Callable[[], bool],
+        play_last: Play | None = None,
+    ) -> None:
         self._cause = cause
         self._play = play
+        self._play_last = play_last or play
         self._left = most
         self._is_late = is_late
         self._last: Shown | None = None
 
     def shows(self, script: Script) -> bool:
+        sent = len(script.windows) - len(script.passed_over)
+        self._left -= 1 + _MORE_FOR_LONG * (sent // _LONG)
+        return self._has_shown(self._play(script, self._cause))
+
+    def shows_last(self, script: Script) -> bool:
         self._left -= 1
-        shown = self._play(script, self._cause)
+        return self._has_shown(self._play_last(script, self._cause))
+
+    def _has_shown(self, shown: Shown | None) -> bool:
         if shown is None:
             return False
         self._last = shown
@@ -192,7 +218,7 @@ class _Settling:
             return script
         one_by_one = tuple(each for window in before for each in window.in_turn)
         candidate = replace(script, windows=(*one_by_one, last))
-        if self._is_late() or not self.shows(candidate):
+        if candidate == script or self._is_late() or not self.shows(candidate):
             return script
         return self._until_shown(candidate)
 
@@ -215,7 +241,13 @@ class _Settling:
             best[0] = self._until_shown(candidate)
             return True
 
-        fewest(numbers, keep)
+        if len(numbers) < _LONG:
+            fewest(numbers, keep)
+        elif not keep(()):
+            # What matters of a very long past is mostly that it was as long, or what came last.
+            gone = find_most(len(numbers) - 1, lambda first: keep(numbers[first:]))
+            if gone:
+                fewest(numbers[gone:], keep)
         return self._dropped(best[0])
 
     def _dropped(self, script: Script) -> Script:
@@ -251,7 +283,7 @@ class _Settling:
         seen: dict[Candidate, Shown] = {}
 
         def remains(candidate: Candidate) -> bool:
-            if self._is_late() or not self.shows(of(candidate)) or self._last is None:
+            if self._is_late() or not self.shows_last(of(candidate)) or self._last is None:
                 return False
             seen[candidate] = self._last
             return True

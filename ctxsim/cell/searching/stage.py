@@ -107,6 +107,24 @@ class Stage:
     def __exit__(self, *raised: object) -> None:
         self._entered.close()
 
+    def go_on(self) -> None:
+        """In a copy of the process that has entered it: count anew, and be watched here too."""
+        self._watchdog.go_on()
+        self._carrier.tally = Tally()
+        self.events.clear()
+        for each in (self.ended, self.cut_off, self.longest, self.longest_cut_off):
+            each.clear()
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Servers on this machine that requests were connected with."""
+        return self._control.asked
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether a fault was meant to befall a request of the last window."""
+        return any(each.fault for carried in self._carried for each in carried)
+
     @property
     def tally(self) -> Tally:
         return self._carrier.tally

@@ -24,8 +24,11 @@ from ctxsim.cell.witness.record import shown_file
 _MOST_LANES = 8
 
 
-def story(play: Play, event: Event) -> tuple[str, ...]:
-    """The lines of the story, the first a sentence, the others of at most `lanes.WIDTH` columns."""
+def story(play: Play, event: Event, unwatched: int = 0) -> tuple[str, ...]:
+    """The lines of the story, the first a sentence, the others of at most `lanes.WIDTH` columns.
+
+    So many requests came before all whose lines were watched.
+    """
     turns = list(turns_of(play))
     kept, left_out = _kept(turns, len(play.windows) - 1)
     turns = [each for each in turns if each.lane in kept]
@@ -41,6 +44,7 @@ def story(play: Play, event: Event) -> tuple[str, ...]:
     held = {(each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
     at_end = (*_spinning(spins, turns, numbers), *_waiting(waits, turns, numbers))
     told = lanes.told(labels, [*_told(turns, numbers, held), *at_end])
+    left_out += unwatched
     before = (f"{left_out} requests before these are left out",) if left_out else ()
     return (sentence, *before, *told)
 

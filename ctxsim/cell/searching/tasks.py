@@ -47,6 +47,11 @@ class Tasks:
         self._baseline: Context | None = None
         self._reused: Context | None = None
 
+    @property
+    def asked(self) -> frozenset[str]:
+        loop = _loop_of(self._crew)
+        return frozenset(() if loop is None else loop.asked)
+
     def settle(self) -> None:
         """The lifespan has run under a schedule: what cannot be controlled was refused there."""
 
@@ -68,7 +73,10 @@ class Tasks:
             self._baseline, self._reused = baseline, baseline.copy()
         self._new = Context if self._crew.workers.variant == "empty" else baseline.copy
         with noting(tracing(selection, watcher), noted) as tracer:
-            yield _Windows(_loop_of(self._crew), tracer, limits)
+            windows = _Windows(_loop_of(self._crew), tracer, limits)
+            # Each copy of the process has connections of its own, and ends with them.
+            windows.loop.asks_near = True
+            yield windows
 
     def worker(self, carrier: Carrier, requests: Iterator[Request]) -> Iterator[Work]:
         for request in requests:
@@ -132,6 +140,10 @@ def _refuse(start: Execution) -> None:
 
 
 _HINT = "write schedule: {kind: os}"
+_NEAR_HINT = (
+    "connect in a request, not at the start, and with a server on this machine, by 127.0.0.1 and "
+    "without TLS; or write schedule: {kind: os}"
+)
 
 
 def raise_escape(stopped: Stopped | None) -> None:
@@ -139,10 +151,11 @@ def raise_escape(stopped: Stopped | None) -> None:
     if isinstance(stopped, Escape):
         site = stopped.stack[0]
         at = f"{shown_file(site.file)}:{site.line} in {site.function}"
+        does = "calls" if stopped.awaited.startswith("loop.") else "waits for"
         raise TargetError(
-            f"it calls {stopped.awaited} at {at}: what goes on outside of the process is "
+            f"it {does} {stopped.awaited} at {at}: what goes on outside of the process is "
             "controlled by no schedule",
-            _HINT,
+            _NEAR_HINT if stopped.awaited.endswith(".create_connection") else _HINT,
         )
 
 

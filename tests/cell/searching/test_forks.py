@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ctxsim.cell.searching.forks import in_fork
+from ctxsim.cell.searching.forks import Standing, in_fork
 from ctxsim.errors import CtxsimError, SearchEndedError
 
 
@@ -64,3 +64,43 @@ def test_a_copy_finds_no_lock_taken_by_a_thread_that_it_has_not():
     finally:
         over.set()
         thread.join()
+
+
+def test_a_copy_that_stays_answers_each_question_from_the_same_state():
+    seen = []
+
+    def begin():
+        seen.append(os.getpid())
+
+        def answer(more):
+            seen.append(more)
+            return seen
+
+        return answer
+
+    standing = Standing(begin)
+    first, second = standing.ask("x" * 3_000_000), standing.ask("two")
+    standing.end()
+    assert first[0] == second[0] != os.getpid()
+    assert (len(first[1]), second[1:]) == (3_000_000, ["two"])
+    assert seen == []
+
+
+def test_what_an_answer_raises_is_told_and_others_are_given_all_the_same():
+    def answer(by):
+        return 6 / by if by else os._exit(3)
+
+    standing = Standing(lambda: answer)
+    with pytest.raises(SearchEndedError, match="exited with code 3"):
+        standing.ask(0)
+    with pytest.raises(CtxsimError, match="TypeError"):
+        standing.ask("two")
+    assert standing.ask(2) == 3
+    standing.end()
+
+
+def test_a_copy_that_ends_where_it_begins_is_told_with_its_end():
+    standing = Standing(lambda: os._exit(4))
+    with pytest.raises(SearchEndedError, match="exited with code 4"):
+        standing.ask(1)
+    standing.end()

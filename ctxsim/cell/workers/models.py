@@ -35,7 +35,7 @@ from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.witness.wire import Wire
 from ctxsim.cell.workers.carry import Crew, waited
 from ctxsim.cell.workers.ended import Ended
-from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
+from ctxsim.cell.workers.pauses import Pauses, brief
 from ctxsim.errors import UnsuitedError
 
 
@@ -145,10 +145,10 @@ def _opened(
     return target
 
 
-def blocking(plan: Plan, native: Native, model: Model, pauses: Pauses) -> Sleep:
+def blocking(plan: Plan, native: Native, model: Model, pauses: Pauses) -> Callable[[float], None]:
     """What `ctxsim.pause` does in this cell."""
     sleep = model.pause(native)
-    return pauses.of(brief(sleep) if plan.learning else sleep)
+    return pauses.around(brief(sleep) if plan.learning else sleep)
 
 
 def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pauses) -> Crew:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ctxsim.cell.rarity import rank
+from ctxsim.cell.rarity import Sought, rank
 
 MAX_PROCESS = 0xFFF
 MAX_USER = 0xFFFF
@@ -22,6 +22,8 @@ MAX_REQUEST = 0xFFFFFF
 LENGTH = 25
 # What is cut off after the user's digits still tells whose it is.
 LEAST = 17
+_LINE_ENDS = r"[\r\n]*"
+_LEAST_END = 4
 _CHECK_PRIME = 251  # the largest prime below 256: any one changed digit changes the check
 
 
@@ -76,10 +78,9 @@ class Scanner:
         self._text = re.compile(f"{self._prefix}[0-9a-f]{{{hexadecimal}}}")
         least = LEAST - 2 - len(run)
         digits = "".join(map(_either_case, run)) + f"[0-9a-fA-F]{{{least},{hexadecimal}}}"
-        # From the `x` on, since a pattern that begins with a certain letter is searched for three
-        # times as fast as a page is turned into lower case, and twice as fast as with `in`.
-        self._bytes = re.compile(f"x(?<=[cC]x){digits}".encode())
-        self._capital = re.compile(f"X{digits}".encode())
+        # From the `x` on, since the `c` is everywhere.
+        self._bytes = Sought(f"x(?<=[cC]x){digits}".encode())
+        self._capital = Sought(f"X{digits}".encode())
         self._coded = InBase64(self._prefix.encode())
 
     def in_text(self, text: str) -> list[str]:
@@ -103,10 +104,10 @@ class Scanner:
         return found
 
     def _plain(self, data: bytes) -> list[str]:
-        # Few pages have a capital X at all, and to look for one byte costs next to nothing.
-        if b"X" in data and self._capital.search(data):
+        # Few pages have a capital X at all.
+        if b"X" in data and self._capital.is_in(data):
             data = data.lower()
-        found = self._bytes.findall(data)
+        found = self._bytes.all_in(data)
         return [f"c{each.decode().lower()}" for each in found] if found else []
 
     def _in_base64(self, data: bytes) -> Iterator[str]:
@@ -168,23 +169,20 @@ class InBase64:
     """
 
     def __init__(self, text: bytes) -> None:
-        self._marks: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
+        self._marks: dict[bytes, list[tuple[bytes, Sought, bytes]]] = {}
         for mark in _base64_marks(text):
-            one, two, three = _rarest(mark)
-            self._marks.setdefault(one, []).append((two, three, mark))
+            one, two = _rarest(mark)
+            self._marks.setdefault(one, []).append((two, _end_of(mark), mark))
 
     def may_be_in(self, data: bytes) -> bool:
         """Whether `data`, or `data` without its line ends, holds the text in base64."""
-        whole = b""
         for one, marks in self._marks.items():
             # Few pages of text have all the capitals that a mark consists of.
             if one not in data:
                 continue
-            for two, three, mark in marks:
-                if two in data and three in data:
-                    whole = whole or _unwrapped(data)
-                    if mark in whole:
-                        return True
+            for two, end, mark in marks:
+                if two in data and end.is_in(data) and mark in _unwrapped(data):
+                    return True
         return False
 
 
@@ -192,11 +190,19 @@ def _either_case(digit: str) -> str:
     return f"[{digit}{digit.upper()}]" if digit.isalpha() else digit
 
 
-def _rarest(mark: bytes) -> tuple[bytes, bytes, bytes]:
-    """The three rarest bytes of `mark`; b'', which is everywhere, in place of what it has not."""
-    letters = sorted(set(mark.decode()), key=rank)[:3]
-    one, two, three = (*(each.encode() for each in letters), b"", b"", b"")[:3]
-    return one, two, three
+def _rarest(mark: bytes) -> tuple[bytes, bytes]:
+    """The two rarest bytes of `mark`; b'', which is everywhere, in place of what it has not."""
+    letters = sorted(set(mark.decode()), key=rank)[:2]
+    one, two = (*(each.encode() for each in letters), b"", b"")[:2]
+    return one, two
+
+
+def _end_of(mark: bytes) -> Sought:
+    """The end of `mark` from a rare letter of it on, wherever lines end in it."""
+    letters = mark.decode()
+    starts = range(max(len(letters) - _LEAST_END, 0) + 1)
+    begin = min(starts, key=lambda at: rank(letters[at])) if letters else 0
+    return Sought(_LINE_ENDS.join(letters[begin:]).encode())
 
 
 def _unwrapped(data: bytes) -> bytes:

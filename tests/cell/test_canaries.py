@@ -96,6 +96,18 @@ def test_a_canary_is_found_in_base64_that_follows_letters(inside, origin, glued)
     assert made in Scanner("0badcafe").in_bytes(glued.encode() + coded)
 
 
+FILLED = st.sampled_from(["and so on ", "x", "X", "cx0 ", "Y2 ", "\n", "QZ"])
+
+
+@given(FILLED, FILLED, ORIGINS, st.sampled_from([str, str.upper, str.title, "base64"]))
+def test_a_canary_is_found_in_a_long_page(before, after, origin, changed):
+    """Whether the letters that are looked for first are everywhere in it, or nowhere."""
+    made = canary_of("0badcafe", origin)
+    told = base64.b64encode(made.encode()).decode() if changed == "base64" else changed(made)
+    page = f"{before * 5_000} {told} {after * 5_000}"
+    assert Scanner("0badcafe").in_bytes(page.encode()) == [made]
+
+
 @given(st.text(), st.binary())
 def test_random_text_holds_none(text, data):
     """Ordinary text and bytes are never taken for a canary."""

@@ -50,7 +50,8 @@ class Moments:
         """Wrap what runs the view."""
 
         def view_then(*args: Any) -> Any:
-            answer = method(*args)
+            # A call that spreads its arguments keeps more on the stack of each request that waits.
+            answer = method(args[0]) if len(args) == 1 else method(*args)
             self.view_ended()
             return answer
 

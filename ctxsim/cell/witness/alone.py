@@ -78,7 +78,7 @@ class _Often:
     times: int = 0
 
 
-class _Known:
+class Known:
     """One way in which a step is answered alone, and the forms of it that were met."""
 
     __slots__ = (
@@ -106,6 +106,11 @@ class _Known:
         """The forms that were met in which this user is answered as alone."""
         apart = self.steady is not None or user in self.of_users
         return self.forms.setdefault(user if apart else 0, set())
+
+    def count_again(self) -> None:
+        """Count an answer that is as one before, which was as alone."""
+        self.as_alone += 1
+        self.known_again += 1
 
     def is_closed(self) -> bool:
         """Whether to leave this one out, of answers that are hardly ever the same."""
@@ -140,7 +145,7 @@ class Comparison:
         self._situations = plan.situations
         self._ways = {(each.step, each.visitor): each for each in learnt.ways}
         self._known = {
-            (each.step, each.visitor, each.status): _Known(each, is_load=plan.search is None)
+            (each.step, each.visitor, each.status): Known(each, is_load=plan.search is None)
             for each in learnt.answers
         }
 
@@ -164,7 +169,31 @@ class Comparison:
         data = body if response.status < _REDIRECTIONS else told(response, body)
         return self._compare(known, request, data) or is_headed
 
-    def _see_head(self, known: _Known, request: Request, response: Response) -> tuple[bool, bool]:
+    @property
+    def tells_users_apart(self) -> bool:
+        """Whether any users are answered in ways of their own alone."""
+        return any(known.of_users for known in self._known.values())
+
+    def known_as(self, request: Request, response: Response) -> Known | None:
+        """What an answer is as that came before; None if each such answer has to be looked at."""
+        user, status = request.user.number, response.status
+        step = self._situations[request.prepared.index]
+        known = self._known.get((step, user == 0, status))
+        if known is None or status >= _REDIRECTIONS or known.steady or known.head:
+            return None
+        form = self._form(known, request, response.body)
+        return known if form in known.forms_of(user) else None
+
+    def _form(self, known: Known, request: Request, data: bytes) -> int | None:
+        """What an answer is known again by; None where that needs a closer look."""
+        reduced = self._own_words.reduced(request, data)
+        if reduced is None:
+            return None
+        own = request.user.number in known.of_users
+        exactly = own or known.steady is not None or known.answered.numbers is not None
+        return hash(reduced if exactly else reduced.translate(None, _DIGITS))
+
+    def _see_head(self, known: Known, request: Request, response: Response) -> tuple[bool, bool]:
         """Whether headers were compared with the user's own, and whether they are told of."""
         if known.head is None:
             return False, False
@@ -176,23 +205,18 @@ class Comparison:
         is_told = met.meeting is not None and self._note_meeting(known, request, met.meeting)
         return met.compared, is_told
 
-    def _compare(self, known: _Known, request: Request, data: bytes) -> bool:
+    def _compare(self, known: Known, request: Request, data: bytes) -> bool:
         user = request.user.number
         own = user in known.of_users
         if known.answered.template is None and not own:
             return self._see_own(known, request, data)
-        form = None
-        reduced = self._own_words.reduced(request, data)
-        if reduced is not None:
-            exactly = own or known.steady is not None or known.answered.numbers is not None
-            form = hash(reduced if exactly else reduced.translate(None, _DIGITS))
-            if form in known.forms_of(user):
-                known.as_alone += 1
-                known.known_again += 1
-                return known.telling or own or known.steady is not None
+        form = self._form(known, request, data)
+        if form is not None and form in known.forms_of(user):
+            known.count_again()
+            return known.telling or own or known.steady is not None
         return not known.is_closed() and self._look_closely(known, request, data, form)
 
-    def _see_own(self, known: _Known, request: Request, data: bytes) -> bool:
+    def _see_own(self, known: Known, request: Request, data: bytes) -> bool:
         """Answers that vary: only whether their own values are there."""
         for mark in known.always:
             value = self._own_words.value(mark, request)
@@ -202,7 +226,7 @@ class Comparison:
                 return False
         return known.telling
 
-    def _look_closely(self, known: _Known, request: Request, data: bytes, form: int | None) -> bool:
+    def _look_closely(self, known: Known, request: Request, data: bytes, form: int | None) -> bool:
         user = request.user.number
         template = known.of_users.get(user, known.answered.template)
         assert template is not None
@@ -235,7 +259,7 @@ class Comparison:
         self._note(request, place, seen, wanted, known)
         return False
 
-    def _note_meeting(self, known: _Known, request: Request, met: Meeting) -> bool:
+    def _note_meeting(self, known: Known, request: Request, met: Meeting) -> bool:
         """Note that two users were told what, alone, only one of them is; True where it is told."""
         if self._is_shared(request):
             return False
@@ -244,7 +268,7 @@ class Comparison:
         self._tell(request.step.route, replace(event, victim=met.victim))
         return True
 
-    def _sees_numbers(self, known: _Known, request: Request, sample: tuple[str, ...]) -> bool:
+    def _sees_numbers(self, known: Known, request: Request, sample: tuple[str, ...]) -> bool:
         """Whether an answer that is as alone otherwise holds another number than it does alone."""
         wanted = known.answered.numbers
         at = -1 if wanted is None else first_difference(wanted, sample)
@@ -291,7 +315,7 @@ class Comparison:
             seen = data.decode("latin-1")
         self._add(request, f"status {got}", seen, f"{' or '.join(ways.ways)}, {ways.count} times")
 
-    def _see_another(self, known: _Known, request: Request, data: bytes) -> bool:
+    def _see_another(self, known: Known, request: Request, data: bytes) -> bool:
         """Whether this is what exactly one other user is answered alone; then it is noted."""
         of_users = self._known.get((known.answered.step, False, known.answered.status))
         if of_users is None:
@@ -310,7 +334,7 @@ class Comparison:
         self._add(request, AS_ANOTHER, text, "", Who(fitting[0], 0))
         return True
 
-    def _templates(self, known: _Known, text: str) -> Iterator[tuple[int, Template]]:
+    def _templates(self, known: Known, text: str) -> Iterator[tuple[int, Template]]:
         yield from known.of_users.items()
         template = known.answered.template
         if (
@@ -322,7 +346,7 @@ class Comparison:
         named = {n for each in self._own_words.variables for _, n in each.text.find(text)}
         yield from ((user, template) for user in sorted(named) if user <= self._users)
 
-    def _note(self, request: Request, place: str, seen: str, wanted: str, known: _Known) -> None:
+    def _note(self, request: Request, place: str, seen: str, wanted: str, known: Known) -> None:
         self._add(request, place, seen, _of(known, wanted))
 
     def _add(
@@ -354,7 +378,7 @@ class Comparison:
                 self.on_all_seen()
 
 
-def _of(known: _Known, wanted: str) -> str:
+def _of(known: Known, wanted: str) -> str:
     count = known.answered.count
     return f"{_short(wanted)}, {count} of {count} times"
 

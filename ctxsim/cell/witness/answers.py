@@ -16,6 +16,7 @@ from ctxsim.cell.history import Event, Tally, Who
 from ctxsim.cell.plan import Json, Plan
 from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
+from ctxsim.cell.witness.again import Again
 from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
@@ -152,9 +153,28 @@ class Answers:
         # Knows what requests to a server have to do with each other on their connections.
         self._wire = wire
         self._earlier = earlier
+        # Knows answers again; None where each one has a part in what becomes of others.
+        self.again: Again | None = None
 
     def examine(self, request: Request, response: Response, tally: Tally) -> bool:
         """Compare one response with its request; False where an expectation was broken."""
+        again = self.again
+        key = None if again is None else again.key_of(request, response)
+        if again is None or key is None:
+            return self._look(request, response, tally)[0]
+        if (seen := again.get(key)) is not None:
+            tally.compared += seen.compared
+            return True
+        kept, compared, is_plain = self._look(request, response, tally)
+        if is_plain:
+            again.learn(key, request, response, compared=compared)
+        return kept
+
+    def _look(self, request: Request, response: Response, tally: Tally) -> tuple[bool, bool, bool]:
+        """Whether expectations were kept, whether anything was compared, and whether that is all.
+
+        It is so where nothing is to be told of an answer that counts as no failure.
+        """
         body = plain_body(response.body, response.headers)
         if self._earlier is not None and not self._owner.is_shared_route(request):
             self._earlier.look(request, body)
@@ -177,10 +197,11 @@ class Answers:
         if self._alone is not None and (request.faulted or (answered and kept and not told)):
             compared = self._alone.examine(request, response, body) or compared
         tally.compared += compared
-        if not request.faulted and (failure := failure_of(request, response)):
+        failure = "" if request.faulted else failure_of(request, response)
+        if failure:
             tally.failed += 1
             tally.failures[failure] = tally.failures.get(failure, 0) + 1
-        return kept
+        return kept, compared, kept and not told and not failure
 
     def _try(self, wire: Wire, request: Request, response: Response, *, has_own: bool) -> None:
         """See whether the server takes the body's shape, which is chosen here.

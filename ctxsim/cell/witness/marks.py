@@ -77,6 +77,15 @@ class Marks:
             marks += dict.fromkeys(self._of_users(of_users))
         return marks, own in found
 
+    def has_only(self, data: bytes, own: str, user: int) -> bool:
+        """Whether `data` holds nothing that tells of anybody but `own` and texts of one user.
+
+        Nor what may do so one day, when there are more users or requests.
+        """
+        if any(each != own for each in self._scanner.whole_or_cut(data)) or coded_letters(data):
+            return False
+        return all(number == user for _, number in self._mine.in_bytes(data))
+
     def in_bytes(self, data: bytes) -> list[Mark]:
         """The marks in what went over the wire, however it is coded, once each; none is cut off."""
         return [mark for mark in self.beside(data, "")[0] if not mark.cut]

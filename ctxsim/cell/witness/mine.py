@@ -8,7 +8,7 @@ from itertools import chain
 
 from ctxsim.cell.canaries import InBase64
 from ctxsim.cell.plan import Plan
-from ctxsim.cell.rarity import rank
+from ctxsim.cell.rarity import Sought, rank
 from ctxsim.cell.witness.readings import coded_words, readings
 
 _USER_VARIABLE = re.compile(r"\{user\.([\w-]+)\}")
@@ -60,7 +60,7 @@ class MineTexts:
         named = [text for text in texts if "{n}" in variables_in(text, plan)]
         self._texts = [MineText(text, plan) for text in named]
         hints = _hints(each.runs for each in self._texts)
-        self._plain = [re.compile(_sign(hint).encode()) for hint in hints]
+        self._plain = [Sought(_sign(hint).encode()) for hint in hints]
         self._coded = [InBase64(hint.encode()) for hint in hints]
 
     @property
@@ -84,7 +84,7 @@ class MineTexts:
         """
         found: list[tuple[str, int]] = []
         for sign in self._plain:
-            if sign.search(data):
+            if sign.is_in(data):
                 found += chain.from_iterable(map(self.in_text, readings(data)))
                 break
         if coded:

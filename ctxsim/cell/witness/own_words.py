@@ -17,7 +17,7 @@ _CANARY, _OF_USER, _EARLIER = (f"{EDGE}{each}{EDGE}" for each in (CANARY, "user"
 _CANARY_BYTES, _OF_USER_BYTES = _CANARY.encode(), _OF_USER.encode()
 _MARKED = re.compile(f"{EDGE}([a-z.]+){EDGE}")
 # A name that goes on behind what was taken out is another's: user7 in user71.
-_GOES_ON = re.compile(f"{EDGE}\\w".encode())
+_GOES_ON = re.compile(f"{EDGE}(?:{CANARY}|user\\.[a-z]){EDGE}\\w".encode())
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _LEAST_LENGTH = 3
 # Headers that say nothing of the application's own, or another thing each time.

@@ -10,21 +10,24 @@ import string
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from html.entities import html5
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
+
+from ctxsim.cell.rarity import Sought
 
 _ENTITY = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")
+_PERCENT = re.compile(r"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*")
 _JSON_ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])')
 _CODED_DIGITS = frozenset(string.ascii_letters + string.digits + "+/_-")
 # Every digit of base64 becomes an `a`: to look for twenty of them so is 15 times as fast as a
 # pattern, which begins anew at each word.
 _DIGITS_AS_A = bytes(ord("a" if chr(byte) in _CODED_DIGITS else " ") for byte in range(256))
 _RUN = b"a" * 20
-# By the first letter of each: to look for one byte costs a hundredth of what several do.
+# By the first byte of each, and the tag from the rarest letter of it on.
 _SOFT = (
-    (b"<", (b"<wbr",)),
-    (b"&", (b"&shy;", b"&#173;", b"&#8203;")),
-    (b"\xc2", (b"\xc2\xad",)),
-    (b"\xe2", (b"\xe2\x80\x8b",)),
+    (b"<", re.compile(rb"w(?<=<w)br")),
+    (b"&", re.compile(rb"&(?:shy|#173|#8203);")),
+    (b"\xc2", re.compile(b"\xc2\xad")),
+    (b"\xe2", re.compile(b"\xe2\x80\x8b")),
 )
 _SOFT_BREAK = re.compile(rb"<wbr\s*/?>|&shy;|&#173;|&#8203;|\xc2\xad|\xe2\x80\x8b")
 
@@ -50,9 +53,18 @@ def coded_letters(data: bytes) -> list[str]:
         return []
     return [
         undo(data.decode(errors="replace"))
-        for first, signs, undo in _LETTER_CODINGS
-        if first in data and sum(map(data.count, signs)) > _MOST_SIGNS
+        for first, sign, undo in _LETTER_CODINGS
+        if first in data and sign.is_in(data, _LEAST_SIGNS)
     ]
+
+
+def _unquoted(text: str) -> str:
+    # The same as `unquote`, which takes a text apart at each letter that is not of ASCII.
+    return _PERCENT.sub(lambda found: unquote(found[0]), text)
+
+
+def _unquoted_form(text: str) -> str:
+    return _unquoted(text.replace("+", " "))
 
 
 def _without_entities(text: str) -> str:
@@ -74,19 +86,19 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 _SHORT_ESCAPES = {f"\\{each}": str(json.loads(f'"\\{each}"')) for each in '"\\/bfnrt'}
 _CODINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("%", unquote),
-    ("+", unquote_plus),
+    ("%", _unquoted),
+    ("+", _unquoted_form),
     ("&", _without_entities),
     ("\\", _without_json_escapes),
 )
 
 # What stands before each letter of a value, where it is coded; a page may have a few for others.
-_LETTER_CODINGS: tuple[tuple[bytes, tuple[bytes, ...], Callable[[str], str]], ...] = (
-    (b"&", (b"&#",), _without_entities),
-    (b"%", (b"%3", b"%6", b"%7"), unquote),
-    (b"\\", (b"\\u00",), _without_json_escapes),
+_LETTER_CODINGS: tuple[tuple[bytes, Sought, Callable[[str], str]], ...] = (
+    (b"&", Sought(b"&#"), _without_entities),
+    (b"%", Sought(b"%[367]"), _unquoted),
+    (b"\\", Sought(rb"\\u00"), _without_json_escapes),
 )
-_MOST_SIGNS = 2
+_LEAST_SIGNS = 3
 
 
 def unbroken(body: bytes) -> bytes:
@@ -95,7 +107,7 @@ def unbroken(body: bytes) -> bytes:
     A reader does not see them: `<wbr>`, soft hyphens, and spaces without a width.
     """
     for first, breaks in _SOFT:
-        if first in body and any(each in body for each in breaks):
+        if first in body and breaks.search(body):
             return body + b"\n" + _SOFT_BREAK.sub(b"", body)
     return body
 

@@ -17,6 +17,7 @@ from ctxsim.cell.plan import Plan, Workers
 from ctxsim.cell.targets import AsyncTarget, Runner, Target, importing, is_asynchronous, opening
 from ctxsim.cell.targets.http import Http
 from ctxsim.cell.visits import Request, Traffic
+from ctxsim.cell.witness.again import Again
 from ctxsim.cell.witness.alone import Comparison, Examiner, Settled
 from ctxsim.cell.witness.answers import Answers, Owner
 from ctxsim.cell.witness.background import Background
@@ -34,7 +35,7 @@ from ctxsim.cell.witness.residue import Residue
 from ctxsim.cell.witness.wire import Wire
 from ctxsim.cell.workers.carry import Crew, waited
 from ctxsim.cell.workers.ended import Ended
-from ctxsim.cell.workers.pauses import Pauses, Sleep, brief
+from ctxsim.cell.workers.pauses import Pauses, brief
 from ctxsim.errors import UnsuitedError
 
 
@@ -144,10 +145,10 @@ def _opened(
     return target
 
 
-def blocking(plan: Plan, native: Native, model: Model, pauses: Pauses) -> Sleep:
+def blocking(plan: Plan, native: Native, model: Model, pauses: Pauses) -> Callable[[float], None]:
     """What `ctxsim.pause` does in this cell."""
     sleep = model.pause(native)
-    return pauses.of(brief(sleep) if plan.learning else sleep)
+    return pauses.around(brief(sleep) if plan.learning else sleep)
 
 
 def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pauses) -> Crew:
@@ -158,16 +159,17 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     traffic = _traffic(plan, model.pause(native), is_asgi=is_asynchronous(target))
     marks = Marks(plan, len(traffic.users), lambda: traffic.latest)
     record = Record(channel.say, native.allocate_lock())
-    wire, earlier = _wire(target, plan, record, marks), _earlier(target, plan)
+    background = Background(current, record, native)
     origins = _origins(plan, marks, record, current, native)
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = None if plan.is_remote else Residue(owner, record, native, ours)
-    live: dict[Request, object] = {}
-    learner = Learner(OwnWords(plan, traffic), plan.situations) if plan.learning else None
-    comparison = _comparison(plan, traffic, record, owner)
+    learner, comparison = _learner(plan, traffic), _comparison(plan, traffic, record, owner)
+    remote = _wire(target, plan, record, marks), _earlier(target, plan)
     examiner = _settled(plan, learner or comparison)
+    answers = Answers(marks, owner, record, target.session_cookie, examiner, *remote)
+    answers.again = _again(plan, marks, comparison)
+    live: dict[Request, object] = {}
     inside, probes = None, _probes(plan, traffic, owner, record)
-    background = Background(current, record, native)
     if target.view is not None and residue is not None:
         inside = Inside(target.view, current, record, owner, live, native)
         inside.probes = probes
@@ -182,7 +184,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         plan=plan,
         target=target,
         traffic=traffic,
-        answers=Answers(marks, owner, record, target.session_cookie, examiner, wire, earlier),
+        answers=answers,
         residue=residue,
         origins=origins,
         census=_census(plan, traffic, record, owner),
@@ -265,6 +267,10 @@ def _settled(plan: Plan, examiner: Examiner | None) -> Examiner | None:
     return Settled(examiner) if examiner is not None and plan.one_by_one else examiner
 
 
+def _learner(plan: Plan, traffic: Traffic) -> Learner | None:
+    return Learner(OwnWords(plan, traffic), plan.situations) if plan.learning else None
+
+
 def _comparison(plan: Plan, traffic: Traffic, record: Record, owner: Owner) -> Comparison | None:
     """What compares each answer with what was learnt of those alone."""
     if plan.learning or plan.learnt is None:
@@ -274,6 +280,13 @@ def _comparison(plan: Plan, traffic: Traffic, record: Record, owner: Owner) -> C
     )
     comparison.on_all_seen = traffic.stop
     return comparison
+
+
+def _again(plan: Plan, marks: Marks, comparison: Comparison | None) -> Again | None:
+    """What knows answers again; None where all have a part in what is learnt, or are few."""
+    if plan.is_remote or plan.learning or plan.one_by_one or plan.search is not None:
+        return None
+    return Again(plan, marks, comparison)
 
 
 def _asked_on_resume(

@@ -41,6 +41,19 @@ class Pauses:
         """What is to be called in place of `sleep`."""
         return Sleep(sleep, self)
 
+    def around(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+        """A function that calls `sleep`, where a function will do.
+
+        A request that waits in one keeps less on its stack than in an object that is called.
+        """
+        passed = self.passed
+
+        def paused(seconds: float = 0) -> None:
+            sleep(seconds)
+            passed()
+
+        return paused
+
     def stand_in(self) -> None:
         """Stand in for `time.sleep` as it is now, unless that was done."""
         now: object = time.sleep  # noqa: TID251 - what the application calls is watched

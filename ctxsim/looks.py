@@ -12,7 +12,7 @@ from ctxsim.cell.canaries import MAX_PROCESS
 from ctxsim.cell.plan import Load, Look, Plan, Workers
 from ctxsim.cell.sights import Sight
 from ctxsim.cells import Job, Pace
-from ctxsim.errors import ScenarioError, UsageError
+from ctxsim.errors import CtxsimError, ScenarioError, UsageError
 from ctxsim.jobs import Options, job_of, not_carried, run
 from ctxsim.report.options import as_options
 from ctxsim.scenario import Cell, Scenario, cells, drafting, python
@@ -73,10 +73,16 @@ def look(wish: Wish, how: Look, options: Options) -> Sight:
         [outcome] = run([job], replace(options, limits=limits, attendance=None), Pace(), _quietly)
         if outcome.sight is not None:
             return _named(wish, Sight.from_json(outcome.sight))
-        if not outcome.trying or options.halt.asked:
+        ending = outcome.history.ending
+        is_ours = ending is not None and ending.kind == "fault"
+        if not outcome.trying or options.halt.asked or is_ours:
             break
         left_out = (*left_out, outcome.trying)
-    raise not_carried(outcome, "it was looked at", as_options)
+    error = not_carried(outcome, "it was looked at", as_options)
+    if is_ours:
+        # What was said of the target would send the user to look for a mistake of its own.
+        raise CtxsimError(str(error)) from error
+    raise error
 
 
 def _quietly(_progress: object) -> None:

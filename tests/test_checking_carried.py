@@ -1,4 +1,4 @@
-"""check(target, unsafe=True) goes on with what earlier answers gave: ids, tokens, hidden fields."""
+"""check(target, unsafe=True) goes on with what answers gave: ids, tokens, fields, short texts."""
 
 import pytest
 
@@ -85,7 +85,40 @@ def show(request, number):
 urlpatterns = [path("things/new", new), path("things/<int:number>", show)]
 app = get_wsgi_application()
 """
-CLEAN = {"crud": CRUD, "tokens": TOKENS, "form": FORM, "django": DJANGO}
+NAMED = """
+import flask
+from flask import request
+app = flask.Flask(__name__)
+notes, last = {}, {}
+@app.put("/notes/<name>")
+def put(name):
+    notes[name] = request.get_json()["text"]
+    return {"saved": name}
+@app.get("/notes/<name>")
+def get(name):
+    if name not in notes: flask.abort(404)
+    return {"text": notes[name]}
+"""
+SHORT = """
+import flask
+from flask import request
+app = flask.Flask(__name__)
+last = {}
+@app.route("/names", methods=["GET", "POST"])
+def names():
+    name = request.form.get("name", "")
+    if 0 < len(name) <= 20:
+        return f"thank you, {name}"
+    return f"<form>{request.args.get('tag')}<input name=name></form>"
+"""
+CLEAN = {
+    "crud": CRUD,
+    "tokens": TOKENS,
+    "form": FORM,
+    "django": DJANGO,
+    "named": NAMED,
+    "short": SHORT,
+}
 LEAKY = {
     "crud": CRUD.replace(
         '    return {"text": notes[number]} if number in notes else flask.abort(404)',
@@ -101,6 +134,10 @@ LEAKY = {
         '    text = request.form["text"]\n',
         '    last["text"] = request.form["text"]\n    time.sleep(0.001)\n    text = last["text"]\n',
     ),
+    "named": NAMED.replace(
+        '    return {"text": notes', "    return {\"text\": last.setdefault('text', notes"
+    ).replace("[name]}", "[name])}"),
+    "short": SHORT.replace("{name}", "{last.setdefault('name', name)}"),
     "django": DJANGO.replace(
         "    return HttpResponse(things[number])",
         '    return HttpResponse(things.setdefault("last", things[number]))',

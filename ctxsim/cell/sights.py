@@ -66,11 +66,12 @@ NO_SUCH_PAGE = Route("GET", "/no-such-page")
 class Trial:
     """One way to send a route, and how it was answered when it was sent alone.
 
-    `variant` is "full" (every name that the source reads), "word" (so, with one of them as a text
-    that the source compares it with), "likely" (so, with the texts that names suggest), "no number"
-    (so, with a text where a number is read), "own" (only those that tell who the user is),
-    "nobody" (only the others), "same" and "again" (all, on a page that others ask for too),
-    "carried" (with what earlier answers gave, by the names of their steps), or "bare" (none).
+    `variant` is "full" (every name that the source reads), "short" (so, with short texts, where
+    that was answered otherwise), "word" (so, with one of them as a text that the source compares it
+    with), "likely" (so, with the texts that names suggest), "no number" (so, with a text where a
+    number is read), "own" (only those that tell who the user is), "nobody" (only the others),
+    "same" and "again" (all, on a page that others ask for too), "carried" (with what earlier
+    answers gave, by the names of their steps), or "bare" (none).
     `echoes`: the answer held a canary of the request.
     """
 

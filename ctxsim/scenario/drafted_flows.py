@@ -79,4 +79,5 @@ def _needs(step: Step) -> list[str]:
 def _without_idle(trial: Trial, needed: set[str]) -> Trial:
     step = trial.step
     captures = tuple(each for each in step.captures if f"{step.name}.{each.name}" in needed)
-    return replace(trial, step=replace(step, name=step.name if captures else "", captures=captures))
+    is_named = captures or f"{step.name}.canary" in needed
+    return replace(trial, step=replace(step, name=step.name if is_named else "", captures=captures))

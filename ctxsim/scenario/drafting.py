@@ -124,6 +124,8 @@ def _doubts(known: Sequence[Tried]) -> Iterator[str]:
         were = "1 route was" if untried == 1 else f"{untried} routes were"
         yield f"{were} not tried in the time there was; raise the budget"
     sent = [each for each in known if each.trials]
+    if known and not sent and not untried and not all(each.why == UNSAFE for each in known):
+        yield "no route could be sent, so nothing is known of any"
     failed = [each for each in sent if not any(map(_is_well, each.trials))]
     if 2 * len(failed) > len(sent):
         which = "the one route was"
@@ -241,7 +243,7 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
     """
     well = [trial for trial in tried.trials if trial.status and trial.status < _FIRST_ERROR]
     well = list(own_things(well))
-    for variant in ("carried", "full", "own", "nobody", "same", "again", "bare"):
+    for variant in ("carried", "full", "short", "own", "nobody", "same", "again", "bare"):
         of_variant = [trial for trial in well if trial.variant == variant]
         if of_variant:
             yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
@@ -329,8 +331,10 @@ def _lines(sight: Sight, frame: Frame, flows: list[Flow]) -> Iterator[str]:
     yield from _target(frame)
     yield "users:"
     yield "  visitor: true          # every flow is also sent without credentials"
-    yield f"  vars: {_mapping(VARS)}"
-    yield from _flow_lines(flows)
+    sent = list(_flow_lines(flows))
+    used = [pair for pair in VARS if pair == VARS[0] or f"{{user.{pair[0]}}}" in "".join(sent)]
+    yield f"  vars: {_mapping(used)}"
+    yield from sent
     yield f"workers: {json.dumps(list(frame.workers or suited(sight)))}"
     yield f"load: {_load(frame)}"
     for key, values in (("shared", frame.shared), ("keeps", frame.keeps)):
@@ -389,8 +393,11 @@ def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
         yield f"        json: {json.dumps(step.json)}"
     if step.auth is not None:
         yield f"        auth: {json.dumps(list(step.auth))}"
+    if step.mine:
+        yield f"        mine: {json.dumps(list(step.mine))}"
     if step.name:
         yield f"        as: {step.name}"
+    if step.captures:
         where = {each.name: {each.kind: each.what} for each in step.captures}
         yield f"        captures: {json.dumps(where)}"
     if tried.route == NO_SUCH_PAGE:

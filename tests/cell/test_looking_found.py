@@ -27,3 +27,119 @@ app = {framework}(routes=[Route("/", home), WebSocketRoute("/ws/{{room}}", hub)]
     sight = look(text).finished().sight
     [socket] = [each for each in sight.routes if each.route.path == "/ws/{canary}"]
     assert (socket.trials, socket.why) == ((), "it is a WebSocket, which no check speaks")
+
+
+def test_a_websocket_of_quart_is_no_page(look):
+    text = """
+from quart import Quart
+app = Quart(__name__)
+@app.websocket("/ws/<room>")
+async def hub(room): pass
+"""
+    sight = look(text).finished().sight
+    [socket] = [each for each in sight.routes if each.route.path == "/ws/{canary}"]
+    assert (socket.trials, socket.why) == ((), "it is a WebSocket, which no check speaks")
+
+
+VIEW_SET = """
+import functools
+import django
+from django.conf import settings
+settings.configure(SECRET_KEY="key", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"])
+django.setup()
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import path
+class Notes:
+    def list(self, request): return HttpResponse(request.GET.get("q", ""))
+    def create(self, request): return HttpResponse(request.POST["title"])
+def as_view(actions):
+    # As REST framework has it: the view claims to wrap its class.
+    def view(request): return getattr(Notes(), actions[request.method.lower()])(request)
+    functools.update_wrapper(view, Notes, updated=())
+    view.cls, view.actions = Notes, actions
+    return view
+urlpatterns = [path("notes/", as_view({"get": "list", "post": "create"}))]
+app = get_wsgi_application()
+"""
+
+
+def test_a_set_of_views_answers_the_methods_that_its_router_says(look):
+    sight = look(VIEW_SET, unsafe=True).finished().sight
+    by_name = {each.route.name: each for each in sight.routes}
+    created = by_name["POST /notes/"]
+    assert created.route.view.function == "Notes.create"
+    assert created.trials[0].step.form == (("title", "{canary}"),)
+    assert created.trials[0].status == 200
+    assert by_name["GET /notes/"].route.view.function == "Notes.list"
+    assert by_name.keys() >= {"GET /notes/", "POST /notes/"}
+    assert not {each for each in by_name if each.startswith(("PUT", "DELETE"))}
+
+
+SINK = """
+import re, sys, types
+class App:
+    def __init__(self):
+        self._router = types.SimpleNamespace(_roots=[])
+        self._sinks = [(re.compile(r"/search/(?P<engine>ddg|y)\\\\Z"), search, True)]
+    def __call__(self, environ, start_response):
+        start_response("200 OK", [])
+        return [environ["QUERY_STRING"].encode()]
+def search(req, resp, engine): return req.get_param("q")
+sys.modules["falcon"] = types.ModuleType("falcon")
+sys.modules["falcon"].App = App
+app = App()
+"""
+
+
+def test_a_sink_of_falcon_is_sent_what_its_pattern_takes(look):
+    """It is no route, and answers all the same."""
+    sight = look(SINK).finished().sight
+    [sink] = [each for each in sight.routes if each.route.name == "GET /search/ddg"]
+    assert sight.framework == "Falcon"
+    assert sink.trials[0].step.path == "/search/ddg?q={canary}"
+
+
+PARSER = """
+import flask
+from argparse import ArgumentParser
+app = flask.Flask(__name__)
+class RequestParser:
+    def add_argument(self, name, **keys): pass
+parser = RequestParser()
+parser.add_argument("task", location="args")
+parser.add_argument("many", type=int)
+ArgumentParser().add_argument("--verbose")
+@app.post("/tasks")
+def tasks(): return flask.request.get_data()
+"""
+
+
+def test_what_a_parser_of_requests_is_told_of_is_sent(look):
+    sight = look(PARSER, unsafe=True).finished().sight
+    [tasks] = [each for each in sight.routes if each.route.name == "POST /tasks"]
+    assert tasks.trials[0].step.json == {"many": 2}
+    assert tasks.trials[0].step.path == "/tasks?task={canary}"
+
+
+SHORT = """
+import flask
+app = flask.Flask(__name__)
+@app.route("/names", methods=["GET", "POST"])
+def names():
+    name = flask.request.form.get("name", "")
+    if 0 < len(name) <= 20: return f"thank you, {name}"
+    return "<form method=post><input name=name maxlength=20></form>"
+@app.post("/texts")
+def texts(): return flask.request.form["text"] + " is kept"
+"""
+
+
+def test_short_texts_are_sent_where_they_are_answered_otherwise(look):
+    """A form that is only shown again is answered with 200, too."""
+    sight = look(SHORT, unsafe=True).finished().sight
+    by_name = {each.route.name: each for each in sight.routes}
+    [short] = [each for each in by_name["POST /names"].trials if each.variant == "short"]
+    assert short.step.form == (("name", "{user.short}"),)
+    assert short.step.mine == ("{user.short}",)
+    assert not [each for each in by_name["POST /texts"].trials if each.variant == "short"]

@@ -53,6 +53,16 @@ def test_a_route_that_there_was_no_time_for_is_a_doubt():
     assert draft(sight_of(sent, unsafe), FRAME).doubts == ()
 
 
+def test_where_no_route_could_be_sent_there_is_doubt():
+    """What is sent then is a path that the application does not know."""
+    hangs = Tried(Route("GET", "/a"), (), "alone it hung, or ended its process")
+    unsafe = Tried(Route("POST", "/d"), (), "it may change things; --unsafe sends it")
+    assert draft(sight_of(hangs, unsafe), FRAME).doubts == (
+        "no route could be sent, so nothing is known of any",
+        "no route was sent: 1 route may change things; --unsafe sends what may",
+    )
+
+
 def test_where_most_routes_never_answered_well_there_is_doubt():
     """What comes behind them was not seen; a few such routes are told as not covered."""
     fine, refused = tried(Route("GET", "/a"), 200), tried(Route("POST", "/login"), 401, 400)

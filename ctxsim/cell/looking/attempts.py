@@ -17,7 +17,8 @@ from ctxsim.cell.sights import Read, Route
 # The text by which a user is known: it is seen at once in another's answer.
 USER, NUMBER, CANARY = "{user.canary}", "{user.number}", "{canary}"
 # The variables that these steps need.
-VARS = (("number", "{n}"),)
+VARS = (("number", "{n}"), ("short", "ctx{n}"))
+SHORT = "{user.short}"
 UUID = "00000000-0000-4000-8000-000000000001"
 _OF_USER = re.compile(
     r"(^|[-_. ])(x-)?(user|username|name|login|e?mail|tenant|account|uid|owner|who|customer|member"
@@ -121,6 +122,8 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
         for auth in _credentials(reads):
             yield Attempt("full", _step(route, reads, body, auth))
     body, auth = _bodies(route, reads)[0], _credentials(reads)[0]
+    if not route.is_safe:
+        yield from _with_short(route, reads, body, auth)
     yield from (Attempt("word", step) for step in _with_words(route, reads, body, auth))
     yield from (Attempt("likely", step) for step in _with_likely(route, reads, body, auth))
     for read in [read for read in reads if read.kind in _NUMBERS][:_MOST_ALONE]:
@@ -145,6 +148,19 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
             step = _step(replace(route, path=same), reads, "", _credentials(reads)[0], asked)
             yield Attempt(variant, step)
     yield Attempt("bare", _step(plain, (), _bodies(route, ())[0], ""))
+
+
+def _with_short(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Attempt]:
+    """The route with short texts, since what is kept is seldom allowed to be of any length."""
+    of_body = [read for read in reads if read.kind == "text" and read.place in _BODIES]
+    short = {
+        read: str(value).replace(USER, SHORT).replace(CANARY, SHORT)
+        for read in of_body
+        if "{" in str(value := value_of(read))
+    }
+    if short:
+        step = _step(route, reads, body or _body_of(next(iter(short))), auth, short)
+        yield Attempt("short", replace(step, mine=(SHORT,)))
 
 
 def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:

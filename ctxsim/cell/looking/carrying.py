@@ -30,6 +30,7 @@ _ID_NAMES = ("id", "uuid", "_id", "pk", "key", "slug", "code", "number", "ref", 
 # What a path says of what is done, which is no part of the name of what it is done to.
 _DONE = frozenset({"new", "create", "add", "make", "start", "open", "submit", "upload"})
 _PLACEHOLDER = re.compile(r"\{[\w.]+\}")
+_CANARY = "{canary}"
 _LONGEST_WORD = 200
 _FIRST_FAILURE = 400
 _INPUT = re.compile(r"<(?:input|meta)\b[^>]*>", re.IGNORECASE)
@@ -45,6 +46,9 @@ class Use:
 
     place: Literal["path", "bearer", "header", "query", "form", "json", "cookie"]
     name: str = ""
+
+
+_IN_PATH = Use("path")
 
 
 @dataclass(slots=True)
@@ -76,17 +80,30 @@ class Carrying:
         self.visit: dict[str, str] = {}
 
     def heard(
-        self, giver: Route, step: Step, response: Response, cookies: Mapping[str, str]
+        self,
+        giver: Route,
+        step: Step,
+        response: Response,
+        cookies: Mapping[str, str],
+        canary: str = "",
     ) -> tuple[Step, list[Taker]]:
-        """The step with what is captured of its answer, and those for whom that is news."""
+        """The step with what is captured of its answer, and those for whom that is news.
+
+        `canary` is that of the request, which may have become the name of what was made.
+        """
         if step.name or giver.name in self._names or response.status >= _FIRST_FAILURE:
             return step, []
         found = [
             each for each in gifts(giver, response, self._takers) if each.use not in each.taker.uses
         ]
-        if not found:
+        named = [each for each in self._takers if _IN_PATH not in each.uses]
+        named = [each for each in named if _is_named_by(giver, step, each.route)]
+        if not found and not named:
             return step, []
         name = self._names[giver.name] = name_for(giver, self._names.values())
+        for taker in named:
+            taker.uses[_IN_PATH] = f"{{{name}.canary}}"
+        self.visit[f"{{{name}.canary}}"] = canary
         captures: dict[Capture, Capture] = {}
         for each in found:
             if each.capture not in captures:
@@ -94,8 +111,16 @@ class Carrying:
             each.taker.uses.setdefault(each.use, f"{{{name}.{captures[each.capture].name}}}")
         step = replace(step, name=name, captures=tuple(captures.values()))
         self.visit |= captured(step, response.headers, response.body, cookies)
-        news = {each.taker.route.name: each.taker for each in found}
+        takers = (*named, *(each.taker for each in found))
+        news = {each.route.name: each for each in takers}
         return step, list(news.values())
+
+
+def _is_named_by(giver: Route, step: Step, taker: Route) -> bool:
+    """Whether a request makes, under a name that is its canary, what another route leads to."""
+    path = step.path.partition("?")[0]
+    makes = not giver.is_safe and giver.method != "DELETE" and giver.method != taker.method
+    return makes and giver.path == taker.path and _PLACEHOLDER.findall(path)[-1:] == [_CANARY]
 
 
 def _named_apart(capture: Capture, others: Iterable[Capture]) -> Capture:
@@ -117,7 +142,7 @@ def gifts(giver: Route, response: Response, takers: Iterable[Taker]) -> list[Gif
         if route == giver and giver.is_safe:
             continue
         if not giver.is_safe and (capture := _of_path(giver, route, response, members, page)):
-            found.append(Gift(capture, taker, Use("path")))
+            found.append(Gift(capture, taker, _IN_PATH))
         found += _of_names(members, taker)
         if not route.is_safe:
             found += [Gift(_field(each), taker, Use("form", each)) for each in fields]

@@ -284,7 +284,9 @@ def _comparison(plan: Plan, traffic: Traffic, record: Record, owner: Owner) -> C
 
 def _again(plan: Plan, marks: Marks, comparison: Comparison | None) -> Again | None:
     """What knows answers again; None where all have a part in what is learnt, or are few."""
-    if plan.is_remote or plan.learning or plan.one_by_one or plan.search is not None:
+    if plan.is_remote or plan.learning or plan.one_by_one or not plan.steps:
+        return None
+    if plan.search is not None:
         return None
     return Again(plan, marks, comparison)
 

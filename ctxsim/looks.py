@@ -13,7 +13,7 @@ from ctxsim.cell.plan import Load, Look, Plan, Workers
 from ctxsim.cell.sights import Sight
 from ctxsim.cells import Job, Pace
 from ctxsim.errors import CtxsimError, ScenarioError, UsageError
-from ctxsim.jobs import Options, job_of, not_carried, run
+from ctxsim.jobs import Options, job_of, not_carried, run, run_of, seed_of
 from ctxsim.report.options import as_options
 from ctxsim.scenario import Cell, Scenario, cells, drafting, python
 from ctxsim.scenario.drafting import Frame
@@ -97,7 +97,8 @@ def _job(wish: Wish, bare: Scenario, how: Look) -> Job:
     cell = Cell("auto", Workers.parse("sync"))
     plan = Plan(
         scenario=wish.target,
-        run=_RUN,
+        # Of its own, so that names which an earlier look, or run, left in a database are not taken.
+        run=run_of(bare, seed_of(bare) + 1),
         process=_FIRST_PROCESS,
         seed=wish.seed or 0,
         target=plans.Target(f"{place}{separator}{attribute}", path=(folder,)),

@@ -18,6 +18,7 @@ _LEAST_COMPARED = 0.05
 _FEWEST_COMPARED = 10
 # Above this number of cells one note tells of the failed requests of all.
 _MOST_TOLD = 4
+_MORE_TIME = "the time was over before all routes were sent; raise the budget"
 _ADVICE = "let a route give back {canary}, or name a text that belongs to a user with `mine`"
 
 
@@ -45,13 +46,15 @@ def of_cell(cell: JudgedCell) -> Iterator[str]:
         yield early_end(cell.name, ending)
     elif not tally.requests:
         yield f"{cell.name}: no requests were answered"
+    # Before its time was over it may not have come to what tells users apart.
+    in_vain = _MORE_TIME if cell.hurried and tally.unsent else _ADVICE
     if NOTHING_COMPARED in cell.codes:
-        yield f"{cell.name}: nothing was compared; {_ADVICE}"
+        yield f"{cell.name}: nothing was compared; {in_vain}"
     of_users = tally.requests - tally.visitors
     if 0 < tally.compared < _LEAST_COMPARED * of_users and not cell.has_findings:
         yield (
             f"{cell.name}: only {tally.compared:,} of {of_users:,} users' requests could be "
-            f"compared; {_ADVICE}"
+            f"compared; {in_vain}"
         )
     if not cell.has_findings:
         yield from (f"{cell.name}: {each}" for each in cell.unconfirmed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.history import History, Tally
 from ctxsim.report.conclusion import Case, conclude
 from ctxsim.report.document import ScenarioFacts
@@ -45,6 +46,21 @@ def test_what_the_time_did_not_suffice_for_anywhere_is_not_clean():
 )
 def test_what_is_our_own_or_was_ordered_so_is_no_doubt(cells):
     assert not any("any cell" in each for each in concluded(*cells).reasons)
+
+
+@pytest.mark.parametrize("compared", [0, 1])
+def test_where_little_was_compared_for_lack_of_time_that_is_the_advice(compared):
+    """What tells users apart may stand behind a slow login."""
+
+    def doubts_of(*unsent: str, hurried: bool) -> str:
+        tally = Tally(requests=100, compared=compared, unsent=list(unsent))
+        findings = tuple(judge(History(tally=tally)))
+        judged = JudgedCell("app", "sync", History(tally=tally), findings, hurried=hurried)
+        return " ".join(concluded(judged).reasons)
+
+    assert "all routes were sent; raise the budget" in doubts_of("GET /me", hurried=True)
+    assert "let a route give back {canary}" in doubts_of(hurried=True)
+    assert "let a route give back {canary}" in doubts_of("GET /me", hurried=False)
 
 
 def told_nothing(workers: str, *untold: str, requests: int = 100, compared: int = 100):

@@ -15,6 +15,18 @@ def test_a_module_without_an_application_is_refused_with_what_to_write(look):
     assert "looked:NAME" in lived.ending.hint
 
 
+def test_what_is_called_as_an_application_and_is_none_is_told(look):
+    """Some frameworks have servers of their own; their objects cannot be called."""
+    text = "import asyncio\nclass Dot: pass\nserver = asyncio\napp = Dot()\n"
+    lived = look(text, app="looked")
+    assert lived.ending.message == (
+        "no application was found in looked: app is a looked.Dot, which is neither a WSGI nor an "
+        "ASGI application"
+    )
+    assert "app(environ, start_response)" in lived.ending.hint
+    assert "none of app" in look("server = app = None\n", app="looked").ending.message
+
+
 @pytest.mark.parametrize("framework", ["fastapi.FastAPI", "starlette.applications.Starlette"])
 def test_a_websocket_is_named_as_what_was_not_sent(look, framework):
     text = f"""

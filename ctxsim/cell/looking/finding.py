@@ -42,17 +42,40 @@ def settled(target: Target) -> Target:
     """
     if is_whole(target.app):
         return target
-    tried = []
+    tried: list[str] = []
+    others: list[str] = []
     for place in _places(target):
-        found = _application_in(module_at(place, target))
+        module = module_at(place, target)
+        found = _application_in(module)
         if found is not None:
             return replace(target, app=f"{place}:{found}")
         tried.append(place)
+        others += (f"{name} is {_kind_of(vars(module)[name])}" for name in _taken_names(module))
+    if others:
+        raise TargetError(
+            f"no application was found in {' or '.join(tried)}: {others[0]}, which is neither a "
+            "WSGI nor an ASGI application",
+            "an application is called as app(environ, start_response), or as app(scope, receive, "
+            "send)",
+        )
     wanted = ", ".join([*_NAMES[:2], f"{_FACTORIES[0]}()"])
     raise TargetError(
         f"no application was found in {' or '.join(tried)}: it has none of {wanted}, ...",
         f"write {target.app}:NAME, or {target.app}:FACTORY()",
     )
+
+
+def _taken_names(module: ModuleType) -> Iterator[str]:
+    """What in a module is called as an application is, and cannot be called."""
+    for name in _NAMES:
+        found = vars(module).get(name)
+        if found is not None and not callable(found) and not inspect.ismodule(found):
+            yield name
+
+
+def _kind_of(thing: object) -> str:
+    kind = type(thing)
+    return f"a {kind.__module__}.{kind.__qualname__}".replace("a builtins.", "a ")
 
 
 def application_of(target: Target) -> object:

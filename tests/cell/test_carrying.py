@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctxsim.cell.looking.carrying import Carrying, Taker, Use, applied, gifts, with_argument
+from ctxsim.cell.looking.carrying import Carrying, Taker, Use, applied, gifts, with_arguments
 from ctxsim.cell.plan import Step
 from ctxsim.cell.sights import Read, Route
 from ctxsim.cell.visits import Response
@@ -63,7 +63,8 @@ PATHS = {
 @pytest.mark.parametrize("name", PATHS)
 def test_what_was_made_is_found_by_what_its_answer_says(name):
     path, response, taker, (kind, what) = PATHS[name]
-    assert given_to(Route("POST", path), response, taker) == {(Use("path"), kind, what)}
+    nth = str(taker.path.count("{") - 1)
+    assert given_to(Route("POST", path), response, taker) == {(Use("path", nth), kind, what)}
 
 
 NO_PATHS = {
@@ -156,8 +157,17 @@ def test_a_step_sends_what_it_takes_in_the_place_of_what_it_would():
     assert in_json.json == {"f": "x"}
 
 
-def test_only_the_last_argument_of_a_path_is_what_was_made():
-    assert with_argument("/a/{canary}/b/{canary}/c", "{b.id}") == "/a/{canary}/b/{b.id}/c"
+def test_each_argument_of_a_path_is_what_was_made_there():
+    path = "/projects/{canary}/tasks/{user.number}"
+    task = Route("GET", path)
+    project = given_to(Route("POST", "/projects"), answer({"id": 7}), task)
+    assert project == {(Use("path", "0"), "json", "id")}
+    inner = given_to(Route("POST", "/projects/{canary}/tasks"), answer({"id": 7}), task)
+    assert inner == {(Use("path", "1"), "json", "id")}
+    uses = {Use("path", "1"): "{tasks.id}"}
+    assert with_arguments(path, uses) == "/projects/{canary}/tasks/{tasks.id}"
+    uses[Use("path", "0")] = "{projects.id}"
+    assert with_arguments(path, uses) == "/projects/{projects.id}/tasks/{tasks.id}"
 
 
 def test_the_first_answer_that_has_a_value_gives_it():
@@ -168,7 +178,7 @@ def test_the_first_answer_that_has_a_value_gives_it():
     step, news = carrying.heard(made, sent, answer({"id": 7, "token": "t"}), {})
     assert news == takers
     assert step.name == "notes"
-    assert takers[0].uses == {Use("path"): "{notes.id}"}
+    assert takers[0].uses == {Use("path", "0"): "{notes.id}"}
     assert takers[1].uses == {Use("bearer"): "{notes.token}"}
     assert carrying.visit["{notes.id}"] == "7"
     assert carrying.heard(made, sent, answer({"id": 8}), {}) == (sent, [])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote_plus
 
-from ctxsim.cell.looking.carrying import Use, applied, with_argument
+from ctxsim.cell.looking.carrying import Use, applied, with_arguments
 from ctxsim.cell.looking.likely import HOW_MANY, likely
 from ctxsim.cell.plan import Json, Step
 from ctxsim.cell.sights import Read, Route
@@ -85,9 +85,7 @@ def carried(
     route: Route, common: Iterable[Read], uses: Mapping[Use, str], *, session: Iterable[str] = ()
 ) -> list[Attempt]:
     """How to send `route` with placeholders of earlier steps where it takes what these give."""
-    in_path = uses.get(Use("path"))
-    if in_path is not None:
-        route = replace(route, path=with_argument(route.path, in_path))
+    route = replace(route, path=with_arguments(route.path, uses))
     ways = attempts(route, common, session=session)
     found: list[Attempt] = []
     for each in [each for each in ways if each.variant == "full"]:

@@ -6,6 +6,7 @@ that it reads. Whether that is right shows when it is tried.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,13 +43,13 @@ _WORD = r"^([\w-]+)\s*$"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Where a route takes a value: in its path, or under a name that it reads."""
+    """Where a route takes a value: in its path, or under a name that it reads.
+
+    Of a path the name is the how-manieth argument it is, from 0.
+    """
 
     place: Literal["path", "bearer", "header", "query", "form", "json", "cookie"]
     name: str = ""
-
-
-_IN_PATH = Use("path")
 
 
 @dataclass(slots=True)
@@ -96,13 +97,14 @@ class Carrying:
         found = [
             each for each in gifts(giver, response, self._takers) if each.use not in each.taker.uses
         ]
-        named = [each for each in self._takers if _IN_PATH not in each.uses]
+        last = Use("path", str(len(_PLACEHOLDER.findall(giver.path)) - 1))
+        named = [each for each in self._takers if last not in each.uses]
         named = [each for each in named if _is_named_by(giver, step, each.route)]
         if not found and not named:
             return step, []
         name = self._names[giver.name] = name_for(giver, self._names.values())
         for taker in named:
-            taker.uses[_IN_PATH] = f"{{{name}.canary}}"
+            taker.uses[last] = f"{{{name}.canary}}"
         self.visit[f"{{{name}.canary}}"] = canary
         captures: dict[Capture, Capture] = {}
         for each in found:
@@ -141,8 +143,10 @@ def gifts(giver: Route, response: Response, takers: Iterable[Taker]) -> list[Gif
         route = taker.route
         if route == giver and giver.is_safe:
             continue
-        if not giver.is_safe and (capture := _of_path(giver, route, response, members, page)):
-            found.append(Gift(capture, taker, _IN_PATH))
+        for nth in range(0 if giver.is_safe else len(_PLACEHOLDER.findall(route.path))):
+            capture = _of_path(giver, route, nth, response, members, page)
+            if capture is not None:
+                found.append(Gift(capture, taker, Use("path", str(nth))))
         found += _of_names(members, taker)
         if not route.is_safe:
             found += [Gift(_field(each), taker, Use("form", each)) for each in fields]
@@ -195,14 +199,19 @@ def _cookies(response: Response) -> Iterator[str]:
 
 
 def _of_path(
-    giver: Route, taker: Route, response: Response, members: Mapping[str, Any], page: str
+    giver: Route,
+    taker: Route,
+    nth: int,
+    response: Response,
+    members: Mapping[str, Any],
+    page: str,
 ) -> Capture | None:
-    """The value for the last argument of a path, where the giver makes what the path leads to."""
-    arguments = _PLACEHOLDER.findall(taker.path)
-    before, _, _ = taker.path.rpartition(arguments[-1]) if arguments else ("", "", "")
+    """The value for an argument of a path, where the giver makes what the path leads to."""
+    arguments = list(_PLACEHOLDER.finditer(taker.path))
+    before = taker.path[: arguments[nth].start()]
     if not before.endswith("/"):
         return None
-    argument = taker.arguments[-1] if len(taker.arguments) == len(arguments) else ""
+    argument = taker.arguments[nth] if len(taker.arguments) == len(arguments) else ""
     if argument not in _ID_NAMES and _GIVEN.fullmatch(argument):
         by_name = _member_called(argument, members)
         if by_name is not None:
@@ -325,10 +334,10 @@ def _with_query(path: str, name: str, text: str) -> str:
     return f"{plain}?{'&'.join([*pairs, f'{name}={text}'])}"
 
 
-def with_argument(path: str, placeholder: str) -> str:
-    """A path with a placeholder for its last argument."""
-    before, _, after = path.rpartition(_PLACEHOLDER.findall(path)[-1])
-    return f"{before}{placeholder}{after}"
+def with_arguments(path: str, uses: Mapping[Use, str]) -> str:
+    """A path with placeholders of earlier steps for those of its arguments that take one."""
+    numbers = itertools.count()
+    return _PLACEHOLDER.sub(lambda m: uses.get(Use("path", str(next(numbers))), m[0]), path)
 
 
 def name_for(route: Route, taken: Iterable[str]) -> str:

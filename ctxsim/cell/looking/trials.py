@@ -202,9 +202,9 @@ class Trials:
 
 
 def _turn(route: Route, lets_in: Sequence[Route]) -> int:
-    """What makes a user known, what lets one in, what only reads, the rest, what ends a session."""
-    if lets_out(route.path):
-        return 4
+    """What makes a user known, what lets one in, what only reads, what makes, what ends things."""
+    if lets_out(route.path) or route.method == "DELETE":
+        return 4 if route.method == "DELETE" else 5
     if route.is_safe:
         return 2
     if registers(route):

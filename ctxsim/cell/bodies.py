@@ -1,12 +1,14 @@
-"""What the body of a response says once its packing is undone: gzip, zip, charsets."""
+"""What the body of a response says: unpacked (gzip, zip, charsets), and by the members of JSON."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _USUAL_CHARSET = "; charset=utf-8"
@@ -78,3 +80,29 @@ def _in_utf8(body: bytes, charset: str) -> bytes:
         return body.decode(charset, "replace").encode()
     except LookupError:
         return body
+
+
+# What stands for no member at all, which is not a null.
+MISSING = object()
+
+
+def member_of(body: bytes, path: str) -> Any:
+    """What `path` leads to in a JSON body; MISSING where there is nothing, or no JSON."""
+    try:
+        return member(json.loads(body), path)
+    except (ValueError, RecursionError):
+        return MISSING
+
+
+def member(document: Any, path: str) -> Any:
+    """What `path` leads to; MISSING where there is nothing."""
+    if isinstance(document, dict) and path in document:
+        return document[path]
+    for part in path.split("."):
+        if isinstance(document, dict) and part in document:
+            document = document[part]
+        elif isinstance(document, list) and part.isdecimal() and int(part) < len(document):
+            document = document[int(part)]
+        else:
+            return MISSING
+    return document

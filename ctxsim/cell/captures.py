@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from types import MappingProxyType
 from typing import Any, cast
 
-from ctxsim.cell.bodies import plain_body
+from ctxsim.cell.bodies import member_of, plain_body
 from ctxsim.cell.plan import Capture, Step
 
 Headers = Sequence[tuple[str, str]]
@@ -50,10 +50,10 @@ class _Answer:
         self._body = plain_body(body, headers)
 
     def value(self, capture: Capture) -> Any:
-        """What a capture names, None where the answer has it not."""
+        """What a capture names, nothing that can be sent where the answer has it not."""
         match capture.kind:
             case "json":
-                return self._member(capture.what)
+                return member_of(self._body, capture.what)
             case "header":
                 return next(self._header(capture.what), None)
             case "cookie":
@@ -62,20 +62,6 @@ class _Answer:
                 return _fields_of(self._text()).get(capture.what)
             case "regex":
                 return self._matched(capture.what)
-
-    def _member(self, path: str) -> Any:
-        try:
-            found = json.loads(self._body)
-        except (ValueError, RecursionError):
-            return None
-        for part in path.split("."):
-            if isinstance(found, dict) and part in found:
-                found = found[part]
-            elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
-                found = found[int(part)]
-            else:
-                return None
-        return found
 
     def _header(self, name: str) -> Iterator[str]:
         return (value for key, value in self._headers if key.lower() == name.lower())

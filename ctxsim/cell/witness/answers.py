@@ -9,11 +9,11 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ctxsim.cell.bodies import USUAL_TYPES, plain_body
+from ctxsim.cell.bodies import MISSING, USUAL_TYPES, member, member_of, plain_body
 from ctxsim.cell.history import Event, Tally, Who
-from ctxsim.cell.plan import Json, Plan
+from ctxsim.cell.plan import Plan
 from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.again import Again
@@ -35,7 +35,6 @@ _USUAL_REASONS = frozenset(status.phrase for status in HTTPStatus)
 _REQUEST_ID = "header x-request-id"
 # Neither a word nor base64 goes on across it.
 _APART = b" \n "
-_MISSING = object()
 _CODED_SESSION = re.compile(rb"\.?[A-Za-z0-9_-]{4,}")
 
 
@@ -352,8 +351,8 @@ class Answers:
         body = response.body
         place = f"unique member {member}" if member else "unique"
         if member:
-            value = _member_of(body, member)
-            if value is _MISSING:
+            value = member_of(body, member)
+            if value is MISSING:
                 yield self._unmet(request, place, "such a member", "no such member", own=False)
                 return
             body = as_bytes(value)
@@ -371,15 +370,15 @@ class Answers:
             yield self._unmet(request, "json", "a JSON document", _short(text), own=False)
             return
         templates = request.prepared.step.expect.json
-        for (member, template), (_, value) in zip(
+        for (path, template), (_, value) in zip(
             templates, request.prepared.expect_json, strict=True
         ):
-            wanted, got = fill_json(value, request.fill_value), _member(document, member)
+            wanted, got = fill_json(value, request.fill_value), member(document, path)
             # JSON knows true from 1, which are equal in Python.
             if got != wanted or (got is True) != (wanted is True):
                 own = "{" in json.dumps(template)
-                place = f"json member {member}"
-                shown = "no such member" if got is _MISSING else _short(repr(got))
+                place = f"json member {path}"
+                shown = "no such member" if got is MISSING else _short(repr(got))
                 yield self._unmet(request, place, repr(wanted), shown, own=own)
 
     def _unmet(self, request: Request, place: str, wanted: str, got: str, *, own: bool) -> Event:
@@ -436,27 +435,6 @@ def _is_answer(request: Request, response: Response) -> bool:
         return False
     expected = request.prepared.step.expect.status
     return response.status in expected if expected else response.status < _CLIENT_ERROR
-
-
-def _member_of(body: bytes, path: str) -> Any:
-    try:
-        return _member(json.loads(body), path)
-    except ValueError:
-        return _MISSING
-
-
-def _member(document: Json, path: str) -> object:
-    """What `path` leads to; _MISSING where there is nothing, which is not a null."""
-    if isinstance(document, dict) and path in document:
-        return document[path]
-    for part in path.split("."):
-        if isinstance(document, dict) and part in document:
-            document = document[part]
-        elif isinstance(document, list) and part.isdigit() and int(part) < len(document):
-            document = document[int(part)]
-        else:
-            return _MISSING
-    return document
 
 
 def _status(response: Response) -> str:

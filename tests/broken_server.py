@@ -12,6 +12,7 @@ extra       after some answers the same answer comes once more, unasked
 first       on /page: whatever comes later, the first answer is given again
 mute        where more comes while it works on a request, that is never answered, every other time
 hangs_up    each connection ends with its first answer, without saying so before
+second      hangs up on the second request of each connection
 restarts    for a while, long after its start, it answers nobody
 loses_post  hangs up on a POST that is not the first request of its connection
 chunked     right, in chunks, after an interim response
@@ -117,6 +118,8 @@ class Connection:
     def is_left_alone(self, body: bytes) -> bool:
         if self.mode == "restarts":
             return 200 < COUNT["asked"] <= 240
+        if self.mode == "second":
+            return self.answered > 0
         return self.mode == "loses_post" and self.answered > 0 and bool(body)
 
     def serve(self) -> None:

@@ -70,6 +70,14 @@ def test_a_right_server_is_clean(run, workers: str) -> None:
     assert cell.faults["abort"] > 0
 
 
+def test_who_leaves_a_connection_that_the_server_ended_lacks_no_answer(run) -> None:
+    """A server may end an idle connection at any time; others send again, on another one."""
+    faults = "faults: {abort: 60%}"
+    outcome = run("second", faults, "workers: [sync]", "connections: [shared]")
+    assert outcome.document.reasons == ()
+    assert (outcome.verdict, outcome.cells[0].failed) == ("clean", 0)
+
+
 @pytest.mark.parametrize("mode", ["chunked", "until_close", "hangs_up"])
 def test_a_server_may_answer_in_other_ways(run, mode: str) -> None:
     """In chunks, until the end of the connection, and without pipelining: all of that is HTTP."""

@@ -279,6 +279,11 @@ class Http:
                 connection.reader.first_bytes()
             if when == _AFTER:
                 received = connection.receive(place, request.prepared.step.method)
+        except (ClosedError, ConnectionError) as error:
+            # A server may have closed an idle connection: who leaves does not send again.
+            is_ended = not (isinstance(error, ClosedError) and error.begun)
+            if not (shares and connection.used > 1 and is_ended):
+                raise
         finally:
             connection.close(at_once=bool(request.fault_draw >> 2 & 1))
             if shares:

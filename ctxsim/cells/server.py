@@ -29,6 +29,7 @@ _KNOCK_S = 2.0
 _BETWEEN_S = 0.05
 # How long a server may take to end; then it is killed, and what it left running with it.
 _END_S = 5.0
+_GONE_S = 0.5
 _SHOWN_LINES = 12
 _TAIL_BYTES = 16 * 1024
 # Ends the process group when its input ends, which is when nobody holds the other end any more.
@@ -162,6 +163,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(wait_s)
+    # Those that it started die a moment after they were killed, and are nobody's here to wait for.
+    until = time.monotonic() + _GONE_S
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < until:
+            os.killpg(process.pid, 0)
+            time.sleep(_BETWEEN_S / 5)  # noqa: TID251 - no event tells of what is no child of ours
 
 
 def _await(

@@ -111,7 +111,26 @@ def names():
         return f"thank you, {name}"
     return f"<form>{request.args.get('tag')}<input name=name></form>"
 """
+SEEDED = """
+import itertools
+import flask
+from flask import request
+app = flask.Flask(__name__)
+ids, pages = itertools.count(5), {}
+items = {number: f"item {number}" for number in range(1, 5)}
+@app.post("/items")
+def make():
+    number = next(ids)
+    items[number] = request.form["label"]
+    return {"id": number}, 201
+@app.get("/items/<int:number>")
+def show(number):
+    if number not in items: flask.abort(404)
+    page = f"{items[number]} for {request.headers.get('X-User', 'nobody')}"
+    return page
+"""
 CLEAN = {
+    "seeded": SEEDED,
     "crud": CRUD,
     "tokens": TOKENS,
     "form": FORM,
@@ -120,6 +139,8 @@ CLEAN = {
     "short": SHORT,
 }
 LEAKY = {
+    # All users ask for what was there from the start; a page of one's own is nobody else's.
+    "seeded": SEEDED.replace("return page", "return pages.setdefault(request.path, page)"),
     "crud": CRUD.replace(
         '    return {"text": notes[number]} if number in notes else flask.abort(404)',
         "    if number not in notes: flask.abort(404)\n"

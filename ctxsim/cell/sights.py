@@ -72,7 +72,8 @@ class Trial:
     number is read), "own" (only those that tell who the user is), "nobody" (only the others),
     "same" and "again" (all, on a page that others ask for too), "carried" (with what earlier
     answers gave, by the names of their steps), or "bare" (none).
-    `echoes`: the answer held a canary of the request.
+    `echoes`: the answer held a canary of the request. `unmade`: when it was sent, nothing had been
+    made yet that its path leads to, so that what it found was there for all.
     """
 
     variant: str
@@ -81,6 +82,7 @@ class Trial:
     echoes: bool = False
     leads_to: str = ""
     error: str = ""
+    unmade: bool = False
 
     @property
     def is_good(self) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ctxsim.cell.looking.attempts import NUMBER
 from ctxsim.cell.plan import Step
 from ctxsim.cell.sights import Trial, Tried
 from ctxsim.cell.steps import OF_VISIT
@@ -23,12 +24,18 @@ class Flow:
 def own_things(trials: Sequence[Trial]) -> Sequence[Trial]:
     """Of a route that leads to what a user has made, the trials that ask for the user's own.
 
-    Whoever asks for number 1, or 2, gets what somebody else has made.
+    Whoever asks for number 1, or 2, gets what somebody else has made; but for a page that was
+    there before anything was made, which all may ask for. The page of a user's number is one for
+    the first users alone: those after them get what others have made.
     """
     led = [each for each in trials if _asked_for(each) and each.is_good]
     if not led:
         return trials
-    return [each for each in trials if _asked_for(each)]
+    return [each for each in trials if _asked_for(each) or _was_there(each)]
+
+
+def _was_there(trial: Trial) -> bool:
+    return trial.is_good and trial.unmade and NUMBER not in _path(trial.step)
 
 
 def _asked_for(trial: Trial) -> bool:

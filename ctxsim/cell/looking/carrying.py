@@ -334,6 +334,11 @@ def _with_query(path: str, name: str, text: str) -> str:
     return f"{plain}?{'&'.join([*pairs, f'{name}={text}'])}"
 
 
+def takes_in_path(uses: Iterable[Use]) -> bool:
+    """Whether what is used leads somewhere by its path."""
+    return any(each.place == "path" for each in uses)
+
+
 def with_arguments(path: str, uses: Mapping[Use, str]) -> str:
     """A path with placeholders of earlier steps for those of its arguments that take one."""
     numbers = itertools.count()

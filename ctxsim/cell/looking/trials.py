@@ -17,7 +17,7 @@ from ctxsim.cell.looking.attempts import (
     carried,
     sendable,
 )
-from ctxsim.cell.looking.carrying import Carrying, Taker
+from ctxsim.cell.looking.carrying import Carrying, Taker, takes_in_path
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
@@ -156,12 +156,14 @@ class Trials:
         cookies = {} if jar is None else jar.values()
         if self._is_no_news(course, attempt, request, response):
             return
+        unmade = course.taker is not None and not takes_in_path(course.taker.uses)
         step, takers = self._carrying.heard(
             course.route, attempt.step, response, cookies, request.canary
         )
         for each in takers:
             self._carry_on(each)
-        course.trials.append(_trial(replace(attempt, step=step), request, response))
+        trial = _trial(replace(attempt, step=step), request, response)
+        course.trials.append(replace(trial, unmade=unmade))
         if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and course.as_json is not None:
             course.left.append(course.as_json)
             course.as_json = None

@@ -168,9 +168,11 @@ def _origin(wish: Wish, sight: Sight, made: Draft, missing: Sequence[str]) -> Or
 
 
 def _target_words(wish: Wish) -> Iterator[str]:
-    """The options without which the target, or its routes, would not be found."""
+    """The options without which the target would not be found, or its routes not be sent."""
     if wish.path != ".":
         yield from ("--path", wish.path)
+    if wish.unsafe:
+        yield "--unsafe"
     for option, value in (("--openapi", wish.openapi), ("--rate", wish.rate), ("--ca", wish.ca)):
         if value is not None:
             yield from (option, value)
@@ -179,8 +181,6 @@ def _target_words(wish: Wish) -> Iterator[str]:
 def _command(wish: Wish) -> Iterator[str]:
     yield wish.target
     yield from _target_words(wish)
-    if wish.unsafe:
-        yield "--unsafe"
     if wish.budget_s != BUDGET_S:
         yield from ("--budget", f"{wish.budget_s:g}s")
     for option, values in (("--shared", wish.shared), ("--keeps", wish.keeps)):

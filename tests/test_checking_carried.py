@@ -129,7 +129,36 @@ def show(number):
     page = f"{items[number]} for {request.headers.get('X-User', 'nobody')}"
     return page
 """
+MEMBERS = """
+import time
+import flask
+from flask import request, session
+app = flask.Flask(__name__)
+app.secret_key = "secret"
+users, last = {}, {}
+@app.post("/register")
+def register():
+    time.sleep(0.04)
+    if users.setdefault(request.form["name"], request.form["password"]) != request.form["password"]:
+        return "another has this name", 409
+    return "welcome", 201
+@app.post("/login")
+def login():
+    time.sleep(0.04)
+    if users.get(request.form["name"]) != request.form["password"]: return "no", 401
+    session["name"] = request.form["name"]
+    return "hello"
+@app.post("/logout")
+def logout():
+    session.clear()
+    return "bye"
+@app.get("/me")
+def me():
+    if "name" not in session: return flask.redirect("/login")
+    return session["name"]
+"""
 CLEAN = {
+    "members": MEMBERS,
     "seeded": SEEDED,
     "crud": CRUD,
     "tokens": TOKENS,
@@ -141,6 +170,10 @@ CLEAN = {
 LEAKY = {
     # All users ask for what was there from the start; a page of one's own is nobody else's.
     "seeded": SEEDED.replace("return page", "return pages.setdefault(request.path, page)"),
+    "members": MEMBERS.replace(
+        '    return session["name"]',
+        '    last["name"] = session["name"]\n    time.sleep(0.001)\n    return last["name"]',
+    ),
     "crud": CRUD.replace(
         '    return {"text": notes[number]} if number in notes else flask.abort(404)',
         "    if number not in notes: flask.abort(404)\n"

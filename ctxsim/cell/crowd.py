@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ctxsim.cell.canaries import MAX_USER
+from ctxsim.cell.clients import Lane
 from ctxsim.cell.plan import Plan
-from ctxsim.cell.visits import Lane, Request, Traffic
+from ctxsim.cell.visits import Request, Traffic
 
 # All workers that wait together ask about so often in a second, however many they are.
 _ASKED_PER_S = 2_000
@@ -105,5 +106,7 @@ class Crowd(Traffic):
 
 
 def poll_s(traffic: object) -> float | None:
-    """After how many seconds to ask again, where nobody was ready; None where all have gone."""
-    return traffic.poll_s if isinstance(traffic, Crowd) and not traffic.is_over else None
+    """After how many seconds to ask again, where nothing was to be sent yet; None at the end."""
+    if isinstance(traffic, Crowd):
+        return None if traffic.is_over else traffic.poll_s
+    return traffic.ask_again_s if isinstance(traffic, Traffic) else None

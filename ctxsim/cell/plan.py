@@ -172,6 +172,7 @@ class Step:
     """One request of a visit, with placeholders still in it. `path` may carry a query.
 
     `rule` is what the paths of one route have in common, '' for a path that is a route of its own.
+    A step that is sent `once` is left out of a user's visits once it was answered well.
     """
 
     name: str
@@ -187,6 +188,7 @@ class Step:
     expect: Expect = Expect()
     rule: str = ""
     captures: tuple[Capture, ...] = ()
+    once: bool = False
 
     @property
     def route(self) -> str:

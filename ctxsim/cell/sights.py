@@ -73,7 +73,8 @@ class Trial:
     "same" and "again" (all, on a page that others ask for too), "carried" (with what earlier
     answers gave, by the names of their steps), or "bare" (none).
     `echoes`: the answer held a canary of the request. `unmade`: when it was sent, nothing had been
-    made yet that its path leads to, so that what it found was there for all.
+    made yet that its path leads to, so that what it found was there for all. `lasted_s`: for how
+    many seconds it ran.
     """
 
     variant: str
@@ -83,6 +84,7 @@ class Trial:
     leads_to: str = ""
     error: str = ""
     unmade: bool = False
+    lasted_s: float = 0.0
 
     @property
     def is_good(self) -> bool:

@@ -55,6 +55,7 @@ def _without_credentials(step: Step) -> Step:
         body=step.body,
         rule=step.rule,
         captures=step.captures,
+        once=step.once,
     )
 
 

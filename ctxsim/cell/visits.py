@@ -10,34 +10,31 @@ the workers' doing, but for `sync`, where it follows from the seed as well.
 from __future__ import annotations
 
 import itertools
-from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ctxsim.cell import canaries
 from ctxsim.cell.captures import captured
-from ctxsim.cell.chance import scrambled, weighted
+from ctxsim.cell.chance import scrambled
+from ctxsim.cell.clients import NO_CANARIES, NOTHING_KEPT, Lane, User
+from ctxsim.cell.flows import DRAWN, Flows
 from ctxsim.cell.history import Who
-from ctxsim.cell.jar import Jar
-from ctxsim.cell.plan import Json, Plan, Step
+from ctxsim.cell.plan import SAFE, Json, Plan, Step
 from ctxsim.cell.population import user_count, visitor_count
-from ctxsim.cell.steps import (
-    Prepared,
-    fill,
-    fill_value,
-    filled,
-    for_visitors,
-    of_user,
-    prepared,
-)
+from ctxsim.cell.steps import Prepared, fill, fill_value, filled
 
 # One in so many requests may be a visitor's: who is refused at once would be back at once, and
 # leave little to users whose requests take time.
 _MOST_OF_VISITORS = 4
+# Where none is ready, since users take long, visitors send no more than their part of the clients,
+# and so many for a start. Workers wait then, and all together ask about so often in a second.
+_VISITORS_AHEAD = 100
+_SHORTEST_HELD_S, _ASKED_PER_S = 0.002, 2_000
 # So many are passed over for a user; where all users are busy, none comes behind thousands.
 _MOST_PASSED = 100
 _FIRST_FAILURE = 400
+_REFUSALS, _REDIRECTIONS = (401, 403), range(300, 400)
 
 
 class Request:
@@ -125,78 +122,6 @@ class Response:
     reason: str = ""
 
 
-# Common to all visits that have no named step yet; replaced, never changed.
-_NO_CANARIES: dict[str, str] = {}
-
-
-class User:
-    """A simulated client; number 0 is a visitor, of which there are several."""
-
-    __slots__ = ("jar", "lanes", "number", "prefix", "prepared")
-
-    def __init__(self, number: int, prefix: str, chances: Sequence[int]) -> None:
-        self.number = number
-        self.prefix = prefix
-        self.jar: Jar | None = Jar() if number else None
-        self.prepared: dict[str, tuple[Prepared, ...]] | None = None
-        self.lanes = [Lane(self, place, chance) for place, chance in enumerate(chances)]
-
-    @property
-    def canary(self) -> str:
-        """The canary by which the user is known, whichever request carries it."""
-        return canaries.canary(self.prefix, 0)
-
-    def step_of(self, number: int) -> int | None:
-        """Which step its request `number` was; None where that was not sent."""
-        turn, place = divmod(number - 1, len(self.lanes))
-        sent = self.lanes[place].sent
-        return sent[turn] if 0 <= turn < len(sent) else None
-
-
-class Lane:
-    """One visit after the other of a user; of each lane one request is in flight at a time."""
-
-    __slots__ = (
-        "chance", "place", "sent", "settling", "steps", "turns", "unsettled", "user", "visit",
-        "visits",
-    )  # fmt: skip
-
-    def __init__(self, user: User, place: int, chance: int) -> None:
-        self.user = user
-        # Which of the user's lanes it is, from 0.
-        self.place = place
-        self.chance = chance
-        # The steps of the visit that are still to come; `visit` holds what named ones have given.
-        self.steps: tuple[Prepared, ...] = ()
-        self.visit: dict[str, str] = _NO_CANARIES
-        self.visits = 0
-        # Whether a fault befell the user since this visit began, or since the one before did: what
-        # it left undone, such as a login, shows in the user's own next visit.
-        self.unsettled = self.settling = False
-        # Which step each of its requests was, in order.
-        self.sent = array("H")
-        # And the how-manieth of the cell.
-        self.turns = array("I")
-
-    def number_next(self, index: int) -> int:
-        """The number of the next request, which is the step `index`.
-
-        Lanes take turns in their user's numbers, so that none has to ask what the others sent.
-        """
-        self.sent.append(index)
-        return (len(self.sent) - 1) * len(self.user.lanes) + self.place + 1
-
-    def draw(self) -> int:
-        """The next 24 bits of this lane's own chance."""
-        # A linear congruential generator (Numerical Recipes' constants): one multiplication, since
-        # it is drawn for each request; its low bits are poor and are not used.
-        self.chance = (self.chance * 1664525 + 1013904223) & 0xFFFFFFFF
-        return self.chance >> 8
-
-
-_DRAWN = 1 << 24
-
-
 class Traffic:
     """All users of a cell; hands out requests and takes back what came of them.
 
@@ -204,9 +129,21 @@ class Traffic:
     ready lanes and the counters change by single operations of CPython's deque and count.
     """
 
-    def __init__(self, plan: Plan, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        clock: Callable[[], float],
+        wait: Callable[[float], object] | None = None,
+        *,
+        asks_again: bool = False,
+    ) -> None:
+        """`wait` lets a worker wait that asks for a request, so many seconds. Where it must not,
+        and `asks_again` instead, `take` says by `ask_again_s` when to do that."""
         self.plan = plan
         self._clock = clock
+        self._wait = wait
+        # After how many seconds to ask again, where None was taken and more is to be sent.
+        self.ask_again_s: float | None = None
         self._deadline = float("inf")
         self._limit = plan.load.requests
         self._not_before = float("-inf")
@@ -217,37 +154,36 @@ class Traffic:
         # The highest number of any user's request yet: native threads may lose some.
         self.latest = 0
         self._turns = itertools.count()
-        self._is_level = False
         self._visitor_sent: dict[int, int] = {}
         # A rehearsal is carried alone, one request after the other.
-        alone = plan.one_by_one or plan.only_user is not None
-        self._lanes_each = 1 if alone else plan.users.parallel
-        self._error_below = int(plan.faults.error * _DRAWN)
-        self._abort_below = self._error_below + int(plan.faults.abort * _DRAWN)
-        self._cancel_below = self._abort_below + int(plan.faults.cancel * _DRAWN)
+        is_alone = plan.one_by_one or plan.only_user is not None
+        self._lanes_each = 1 if is_alone else plan.users.parallel
+        self._error_below = int(plan.faults.error * DRAWN)
+        self._abort_below = self._error_below + int(plan.faults.abort * DRAWN)
+        self._cancel_below = self._abort_below + int(plan.faults.cancel * DRAWN)
         self._steps = plan.steps
-        # Where there is one flow, whose visits are all that there is.
-        self._one_flow = plan.flows[0].name if len(plan.flows) == 1 else ""
+        self._flows = Flows(plan)
         # The steps that no user has sent yet.
         self._unsent = set(range(len(self._steps)))
-        self._index = {id(step): i for i, step in enumerate(self._steps)}
-        self._for_all = self._prepare_common()
-        self._for_visitors = {
-            flow.name: for_visitors(flow, self._index[id(flow.steps[0])]) for flow in plan.flows
-        }
         self.users = [self._user(n) for n in self._numbers()]
-        visitors = visitor_count(plan) if any(self._for_visitors.values()) else 0
+        visitors = visitor_count(plan) if any(self._flows.of_visitors.values()) else 0
         self.visitors = [self._user(0, serial) for serial in range(visitors)]
         self.lanes = tuple(each for user in (*self.users, *self.visitors) for each in user.lanes)
-        self.ready = deque(_shuffled(self.lanes, plan.seed))
-        if plan.one_by_one and plan.process % 2:
-            # Of two processes one begins with those who are last in the other, so that what depends
-            # on who came first differs between them.
-            self.ready.reverse()
+        self.ready = self._first_ready()
         # How many requests can be in flight at once: each lane has one at a time.
         self.width = 1 if plan.one_by_one else len(self.ready)
         if plan.only_user is not None:
             self._rehearse()
+        self._part_of_visitors = self._fair_part() if asks_again or wait is not None else 1.0
+        self._held_s = max(_SHORTEST_HELD_S, plan.workers.in_flight / _ASKED_PER_S)
+
+    def _first_ready(self) -> deque[Lane]:
+        ready = deque(_shuffled(self.lanes, self.plan.seed))
+        if self.plan.one_by_one and self.plan.process % 2:
+            # Of two processes one begins with those who are last in the other, so that what depends
+            # on who came first differs between them.
+            ready.reverse()
+        return ready
 
     def unsent(self) -> list[str]:
         """The routes of which no user has sent any step."""
@@ -270,7 +206,7 @@ class Traffic:
         `variation` counts from 0. The same one gives the same visits. In every other one all flows
         are as frequent, whatever their weights: two rare visits at the same time hardly come else.
         """
-        self._is_level = variation % 2 == 1
+        self._flows.are_level = variation % 2 == 1
         for lane in self.lanes:
             lane.chance = scrambled(lane.chance, variation)
 
@@ -302,9 +238,25 @@ class Traffic:
         return request
 
     def _enter_visit(self, lane: Lane) -> None:
-        lane.steps = self._begin_visit(lane)
-        lane.visit = _NO_CANARIES
+        user = lane.user
+        if user.sendable is None:
+            user.sendable = self._flows.of_user(user.number, user.canary)
+        lane.visits += 1
+        lane.steps = self._flows.chosen(user.sendable, lane.visits, lane.draw)
+        lane.visit = NO_CANARIES
         lane.settling, lane.unsettled = lane.unsettled, False
+        if user.kept:
+            self._leave_out_what_is_kept(lane)
+
+    def _leave_out_what_is_kept(self, lane: Lane) -> None:
+        """Leave out the steps that are sent once, and were.
+
+        A visit that has no others, as visitors' may, is left as it is.
+        """
+        kept, once = lane.user.kept, self._flows.once
+        for each in lane.steps:
+            lane.visit = {**lane.visit, **kept.get(once.get(each.index, -1), {})}
+        lane.steps = tuple(s for s in lane.steps if once.get(s.index) not in kept) or lane.steps
 
     def begin(self) -> None:
         """Start the clock of a load that is given as a duration."""
@@ -324,14 +276,30 @@ class Traffic:
         return self._deadline == float("-inf")
 
     def take(self) -> Request | None:
-        """The next request, or None when everything was sent."""
-        if self._deadline != float("inf") and self._clock() >= self._deadline:
+        """The next request; None when everything was sent, or where `ask_again_s` is set."""
+        lane = self._next_lane()
+        while lane is not None and self._is_ahead(lane):
+            self.ready.append(lane)
+            if self._wait is None:
+                self.ask_again_s = self._held_s
+                return None
+            self._wait(self._held_s)
+            lane = self._next_lane()
+        self.ask_again_s = None
+        if lane is None:
             return None
         if (
             self._limit is not None
             and next(self._handed_out) >= self._limit
             and (self._not_before < 0 or self._clock() >= self._not_before)
         ):
+            self.ready.appendleft(lane)
+            return None
+        self._sent += 1
+        return self.next_of(lane)
+
+    def _next_lane(self) -> Lane | None:
+        if self._deadline != float("inf") and self._clock() >= self._deadline:
             return None
         try:
             lane = self._next_ready()
@@ -339,8 +307,20 @@ class Traffic:
                 lane = self._rather_a_user(lane)
         except IndexError:
             return None
-        self._sent += 1
-        return self.next_of(lane)
+        return lane
+
+    def _fair_part(self) -> float:
+        """What part of all requests visitors may send, where no user is ready."""
+        if not self.users:
+            return 1.0
+        part = len(self.visitors) / (len(self.visitors) + len(self.users))
+        return max(part, 1 / _MOST_OF_VISITORS)
+
+    def _is_ahead(self, lane: Lane) -> bool:
+        """Whether it is a visitor's, and visitors have sent more than their part."""
+        if lane.user.number:
+            return False
+        return len(self._visitor_sent) > _VISITORS_AHEAD + self._part_of_visitors * self._sent
 
     def _next_ready(self) -> Lane:
         return self.ready.popleft()
@@ -366,11 +346,9 @@ class Traffic:
                 if name.lower() == "set-cookie":
                     jar.take(value)
         step = request.prepared.step
-        if step.captures and response.complete and 0 < response.status < _FIRST_FAILURE:
-            cookies = {} if jar is None else jar.values()
-            given = captured(step, response.headers, response.body, cookies)
-            lane.visit = {**lane.visit, **given}
-        if request.faulted:
+        if (step.captures or step.once) and response.complete:
+            self._capture(request, response, kept_promise=kept_promise)
+        if request.faulted or (lane.settling and _is_lost(request, response)):
             for each in request.user.lanes:
                 each.unsettled = True
         if request.faulted or not kept_promise:
@@ -386,6 +364,20 @@ class Traffic:
         self.ready.append(lane)
         # A little disorder: otherwise users would come round in one fixed order.
         self.ready.rotate(-(lane.chance >> 8 & 3))
+
+    def _capture(self, request: Request, response: Response, *, kept_promise: bool) -> None:
+        """Take what the answer gives, and have a step that is sent once not sent again, if it gave
+        all that it should."""
+        if not 0 < response.status < _FIRST_FAILURE:
+            return
+        lane, user, step = request.lane, request.user, request.step
+        cookies = {} if user.jar is None else user.jar.values()
+        given = captured(step, response.headers, response.body, cookies)
+        lane.visit = {**lane.visit, **given}
+        is_done = step.once and kept_promise and not request.faulted
+        if is_done and all(f"{{{step.name}.{each.name}}}" in given for each in step.captures):
+            kept = {f"{{{step.name}.canary}}": request.canary, **given}
+            user.kept = {**user.kept, self._flows.once[request.prepared.index]: kept}
 
     def route_of(self, user: int, request: int) -> str:
         """The route of one request that was sent, '' where it is not known."""
@@ -415,7 +407,7 @@ class Traffic:
 
     def variables(self, number: int) -> dict[str, str]:
         """The variables of user `number`, `{n}` filled in."""
-        return {k: v.replace("{n}", str(number)) for k, v in self.plan.users.vars}
+        return self._flows.variables(number)
 
     def _numbers(self) -> Iterable[int]:
         only = self.plan.only_user
@@ -428,7 +420,7 @@ class Traffic:
         chances = [scrambled(plan.seed, number, serial + place) for place in range(lanes)]
         user = User(number, prefix, chances)
         if number == 0:
-            user.prepared = self._for_visitors
+            user.sendable = self._flows.of_visitors
         return user
 
     def _rehearse(self) -> None:
@@ -458,38 +450,17 @@ class Traffic:
             self.latest = number
         return number
 
-    def _begin_visit(self, lane: Lane) -> tuple[Prepared, ...]:
-        ours = self._prepared_for(lane.user)
-        if self._one_flow:
-            return ours[self._one_flow]
-        flows = [flow for flow in self.plan.flows if ours[flow.name]]
-        if self.plan.only_user is not None or self.plan.learning:
-            # Each in turn, whatever its weight.
-            lane.visits += 1
-            return ours[flows[(lane.visits - 1) % len(flows)].name]
-        if len(flows) == 1:
-            return ours[flows[0].name]
-        if self._is_level:
-            return ours[flows[lane.draw() * len(flows) // _DRAWN].name]
-        return ours[weighted(flows, lane.draw() / _DRAWN).name]
 
-    def _prepared_for(self, user: User) -> dict[str, tuple[Prepared, ...]]:
-        if user.prepared is None:
-            user.prepared = self._for_all or self._prepare(self.variables(user.number), user.canary)
-        return user.prepared
+def _is_lost(request: Request, response: Response) -> bool:
+    """Whether a fault ended the session of a user who is let in once; then that is sent again.
 
-    def _prepare_common(self) -> dict[str, tuple[Prepared, ...]] | None:
-        """The prepared steps where they are the same for all users, else None."""
-        if any(of_user(step) for step in self._steps):
-            return None
-        return self._prepare({}, "")
-
-    def _prepare(self, values: dict[str, str], canary: str) -> dict[str, tuple[Prepared, ...]]:
-        known = {**values, "canary": canary}
-        return {
-            flow.name: tuple(prepared(step, self._index[id(step)], known) for step in flow.steps)
-            for flow in self.plan.flows
-        }
+    The user was refused, as one who is not known, or sent elsewhere where it only asked.
+    """
+    is_elsewhere = response.status in _REDIRECTIONS and request.step.method in SAFE
+    is_lost = bool(request.user.kept) and (is_elsewhere or response.status in _REFUSALS)
+    if is_lost:
+        request.user.kept = NOTHING_KEPT
+    return is_lost
 
 
 def _shuffled(lanes: Iterable[Lane], seed: int) -> list[Lane]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ctxsim.cell.looking.attempts import NUMBER
+from ctxsim.cell.looking.ways_in import lets_out
 from ctxsim.cell.plan import Step
 from ctxsim.cell.sights import Trial, Tried
 from ctxsim.cell.steps import OF_VISIT
+
+# Visits that each begin with a step as slow as this would hardly come to anything else.
+_SLOW_S = 0.025
+_FIRST_FAILURE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,36 @@ def complete(flows: Iterable[Flow], known: Iterable[Tried]) -> Iterator[Flow]:
         yield replace(flow, trials=tuple((t, _without_idle(trial, needed)) for t, trial in taken))
 
 
+def enter_once(flows: Iterable[Flow], entry: Sequence[tuple[Tried, Trial]]) -> Iterator[Flow]:
+    """The flows with what lets users in sent once for each, if it takes long.
+
+    Hashing a password takes long by design: visits that each begin with it leave time for little
+    else. What is captured to be sent as a header lets users in as well. Who is let in once must
+    not leave.
+    """
+    flows = list(flows)
+    steps = [trial.step for flow in flows for _, trial in flow.trials]
+    worn = {word.partition(".")[0] for step in steps for word in _words(list(step.headers))}
+    lets_in = {tried.route.name for tried, _ in entry}
+    slow = {
+        tried.route.name
+        for flow in flows
+        for tried, trial in flow.trials
+        if (tried.route.name in lets_in or trial.step.name in worn) and trial.lasted_s > _SLOW_S
+    }
+    for flow in flows:
+        stays = [each for each in flow.trials if not (slow and lets_out(each[0].route.path))]
+        trials = tuple((tried, _sent_once(tried, trial, slow)) for tried, trial in stays)
+        if not all(trial.step.once for _, trial in trials):
+            yield replace(flow, trials=trials)
+
+
+def _sent_once(tried: Tried, trial: Trial, slow: set[str]) -> Trial:
+    # Who sends something else, or too little, is refused again and again.
+    once = tried.route.name in slow and 0 < trial.status < _FIRST_FAILURE
+    return replace(trial, step=replace(trial.step, once=once))
+
+
 def _add(
     one: tuple[Tried, Trial],
     givers: dict[str, tuple[Tried, Trial]],
@@ -78,8 +114,11 @@ def _add(
 
 def _needs(step: Step) -> list[str]:
     """What a step takes of earlier ones, as `STEP.NAME`."""
-    sent = json.dumps([step.path, step.headers, step.form, step.json, step.auth])
-    words = (each[1:-1] for each in OF_VISIT.findall(sent))
+    return _words([step.path, step.headers, step.form, step.json, step.auth])
+
+
+def _words(sent: list[Any]) -> list[str]:
+    words = (each[1:-1] for each in OF_VISIT.findall(json.dumps(sent)))
     return [each for each in dict.fromkeys(words) if not each.startswith("user.")]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Sight, Trial, Tried
-from ctxsim.scenario.drafted_flows import Flow, complete, own_things
+from ctxsim.scenario.drafted_flows import Flow, complete, enter_once, own_things
 
 WSGI_WORKERS = (
     "sync", "threads:8", "threads:8:fresh", "threads:8:copied", "greenlets:50", "tasks:20",
@@ -24,6 +24,8 @@ _DJANGO, _INLINE, _GREENLETS = "Django", "tasks:20", "greenlets:50"
 _LONGEST_VISIT = 10
 _MOST_SINGLE, _MOST_ODD = 24, 10
 _MOST_ODD_OF_ROUTE = 3
+# Of those who are let in slowly, all are at work soon.
+_FEW_USERS = 10
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
 _FIRST_ERROR, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _REDIRECTION = 300
@@ -112,7 +114,7 @@ def draft(sight: Sight, frame: Frame) -> Draft:
         text="".join(f"{line}\n" for line in _lines(sight, frame, flows)),
         sent=_sent(known),
         notes=tuple(_notes(known)),
-        not_covered=tuple(_not_covered(known)),
+        not_covered=(*_not_covered(known), *_stays(known, flows)),
         nothing=_nothing(sight) if not known and _answers_nothing(sight) else "",
         doubts=tuple(_doubts(known)),
     )
@@ -192,7 +194,7 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[F
         flows.append(Flow("odd", _ODD_WEIGHT * (1 if fine else 5), tuple(odd)))
     if missing and flows:
         flows.append(Flow("missing", _ODD_WEIGHT, tuple(missing)))
-    return list(complete(flows, known))
+    return list(enter_once(complete(flows, known), entry))
 
 
 def _refused(known: Sequence[Tried]) -> Iterator[tuple[Tried, Trial]]:
@@ -312,6 +314,13 @@ def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
             yield f"{tried.route.name} answered {told}, however it was sent"
 
 
+def _stays(known: Sequence[Tried], flows: Sequence[Flow]) -> Iterator[str]:
+    once = [tried for flow in flows for tried, trial in flow.trials if trial.step.once]
+    for tried in known:
+        if once and any(map(_is_well, tried.trials)) and lets_out(tried.route.path):
+            yield f"{tried.route.name}: users stay, since {once[-1].route.name} takes long"
+
+
 def _is_well(trial: Trial) -> bool:
     """Whether it was answered, and not sent away to log in."""
     return 0 < trial.status < _FIRST_ERROR and not _asks_login(trial)
@@ -330,6 +339,8 @@ def _lines(sight: Sight, frame: Frame, flows: list[Flow]) -> Iterator[str]:
     yield f"name: {_text(frame.target)}"
     yield from _target(frame)
     yield "users:"
+    if any(trial.step.once for flow in flows for _, trial in flow.trials):
+        yield f"  count: {_FEW_USERS}              # each is let in once, which takes long"
     yield "  visitor: true          # every flow is also sent without credentials"
     sent = list(_flow_lines(flows))
     used = [pair for pair in VARS if pair == VARS[0] or f"{{user.{pair[0]}}}" in "".join(sent)]
@@ -383,23 +394,23 @@ def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
     yield f"      # {trial.status} when it was sent alone{by}"
     yield f"      - {step.method.lower()}: {_text(step.path)}"
     rule = tried.route.path.partition("?")[0]
-    if rule != step.path.partition("?")[0]:
-        yield f"        route: {_text(rule)}"
-    if step.headers:
-        yield f"        headers: {_mapping(step.headers)}"
-    if step.form is not None:
-        yield f"        form: {_mapping(step.form)}"
-    if step.has_json:
-        yield f"        json: {json.dumps(step.json)}"
-    if step.auth is not None:
-        yield f"        auth: {json.dumps(list(step.auth))}"
-    if step.mine:
-        yield f"        mine: {json.dumps(list(step.mine))}"
+    captures = {each.name: {each.kind: each.what} for each in step.captures}
+    keys = (
+        ("route", rule != step.path.partition("?")[0], rule),
+        ("headers", bool(step.headers), dict(step.headers)),
+        ("form", step.form is not None, dict(step.form or ())),
+        ("json", step.has_json, step.json),
+        ("auth", step.auth is not None, step.auth),
+        ("mine", bool(step.mine), step.mine),
+        ("captures", bool(captures), captures),
+    )
     if step.name:
         yield f"        as: {step.name}"
-    if step.captures:
-        where = {each.name: {each.kind: each.what} for each in step.captures}
-        yield f"        captures: {json.dumps(where)}"
+    if step.once:
+        yield f"        once: true     # it takes {1000 * trial.lasted_s:.0f} ms"
+    for key, is_said, value in keys:
+        if is_said:
+            yield f"        {key}: {json.dumps(value)}"
     if tried.route == NO_SUCH_PAGE:
         yield f"        expect: {{status: {json.dumps(_OF_NO_PAGE)}}}"
 

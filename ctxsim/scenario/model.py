@@ -182,6 +182,12 @@ class Step(Part):
         "a regular expression finds.",
         examples=["{id: {json: note.id}, csrf: {field: csrf_token}}"],
     )
+    once: bool = Field(
+        default=False,
+        description="Send the step until it is answered well, and leave it out of the user's "
+        "later visits: a login that takes long. What it captured stays.",
+        examples=["true"],
+    )
     route: RouteText | None = Field(
         default=None,
         description="What findings call the step, where the paths of several steps are one route. "

@@ -363,4 +363,5 @@ def _step(step: Step) -> plans.Step:
         captures=tuple(
             plans.Capture(name, each.kind, each.what) for name, each in step.captures.items()
         ),
+        once=step.once,
     )

@@ -247,6 +247,7 @@ def _flows(root: Mapping) -> Iterator[Sequence]:
 
 
 def _flow(steps: Sequence, known: Known, source: Lines) -> Iterator[Problem]:
+    yield from _more_than_once(steps)
     for step in steps.items:
         if not isinstance(step, Mapping):
             continue
@@ -262,6 +263,22 @@ def _flow(steps: Sequence, known: Known, source: Lines) -> Iterator[Problem]:
             known = replace(
                 known, steps=known.steps | {name.text}, captured=known.captured.union(captured)
             )
+
+
+def _more_than_once(steps: Sequence) -> Iterator[Problem]:
+    once = [
+        each
+        for each in steps.items
+        if isinstance(each, Mapping)
+        and isinstance(said := each.values.get("once"), Scalar)
+        and said.value is True
+    ]
+    if once and len(once) == len(steps.items):
+        yield at(
+            once[-1].keys["once"],
+            "later visits would send nothing, since each step is sent once",
+            "add a step that is sent in every visit, or remove  once",
+        )
 
 
 def _captures(step: Mapping, given: AnyMapping[str, nodes.Place]) -> Iterator[Problem]:

@@ -215,6 +215,51 @@ def test_who_is_refused_at_once_does_not_crowd_out_users():
     assert 100 < visitors <= 260
 
 
+@pytest.mark.parametrize("width", [8, 40])
+def test_where_all_users_are_busy_visitors_send_no_more_than_their_part(width):
+    """Else they would use up the load while users log in, which may take long."""
+    plan = plan_of(
+        "GET /", users=Users(count=8), load=Load(requests=4000), workers=f"threads:{width}"
+    )
+    busy, answered = [], 0
+
+    def wait(seconds):
+        nonlocal answered
+        assert 0 < seconds < 0.1
+        answered += len(busy)
+        while busy:
+            traffic.done(busy.pop(), OK, kept_promise=True)
+
+    traffic = Traffic(plan, itertools.count().__next__, wait)
+    visitors = 0
+    while (request := traffic.take()) is not None:
+        if request.user.number:
+            busy.append(request)
+        else:
+            visitors += 1
+            traffic.done(request, OK, kept_promise=True)
+    part = len(traffic.visitors) / (len(traffic.visitors) + 8)
+    assert answered
+    assert visitors <= 101 + max(0.25, part) * 4000
+
+
+def test_who_must_not_wait_is_told_when_to_ask_again():
+    """A loop would stand still; it asks again by a timer."""
+    plan = plan_of("GET /", users=Users(count=1), load=Load(requests=400))
+    traffic = Traffic(plan, itertools.count().__next__, asks_again=True)
+    users = []
+    while (request := traffic.take()) is not None:
+        if request.user.number:
+            users.append(request)
+        else:
+            traffic.done(request, OK, kept_promise=True)
+    assert traffic.ask_again_s
+    [user] = users
+    traffic.done(user, OK, kept_promise=True)
+    assert traffic.take() is not None
+    assert traffic.ask_again_s is None
+
+
 def test_where_all_users_are_busy_not_all_visitors_are_passed_over_for_each_request(monkeypatch):
     """Of thousands that would be a minute, in which nothing else happens."""
     passed = itertools.count()

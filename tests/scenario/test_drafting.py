@@ -112,6 +112,27 @@ def test_what_is_sent_is_what_was_tried(route):
     assert all(step.json == attempt.step.json for step in steps)
 
 
+def slowly(made, seconds):
+    return replace(made, trials=tuple(replace(each, lasted_s=seconds) for each in made.trials))
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.2])
+def test_what_lets_users_in_is_sent_once_where_it_takes_long(seconds):
+    """Hashing a password takes long by design; who is let in once must not log out."""
+    login = slowly(tried(Route("POST", "/login", (Read("form", "name"),)), 200), seconds)
+    leave = tried(Route("POST", "/logout"), 200)
+    pages = [slowly(tried(Route("GET", path), 200), 0.2) for path in ("/me", "/all")]
+    made = draft(sight_of(login, *pages, leave), FRAME)
+    scenario = Scenario.parse(made.text)
+    drafted = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1)
+    once = {step.route for step in drafted.steps if step.once}
+    assert once == ({"POST /login"} if seconds > 0.1 else set())
+    assert ("POST /logout" in {step.route for step in drafted.steps}) is not bool(once)
+    assert bool(made.not_covered) is bool(once)
+    assert bool(drafted.users.count) is bool(once)
+    assert all(flow.steps[0].route == "POST /login" for flow in drafted.flows)
+
+
 def test_the_ways_to_send_a_route_are_one_route():
     """A fault of the route is one finding, whichever order was asked for."""
     route = Route("GET", "/orders/{user.number}", (Read("query", "name"),))

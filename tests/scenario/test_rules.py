@@ -160,6 +160,8 @@ STEP = {
     "{get: /, route: /a?b=1}": "'steps.route' holds a query, which no route has",
     "{get: /, as: a b}": "'steps.as' must be a name of letters",
     "{get: /, as: user}": "a step cannot be named 'user'",
+    "{get: /, once: true}": "later visits would send nothing, since each step is sent once",
+    "{get: /, once: 1}": "must be true or false",
     "{get: /, captures: {id: {json: id}}}": "has no name to be called by, since the step has none",
     "{get: /, as: a, captures: {canary: {json: id}}}": "'canary' is the step's own canary",
     "{get: /, as: a, captures: {id: json}}": "'steps.captures.id' must be a mapping with one of",

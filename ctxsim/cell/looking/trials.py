@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
+from ctxsim.cell.clients import User
 from ctxsim.cell.likeness import without_digits
 from ctxsim.cell.looking.attempts import (
     VARS,
@@ -25,7 +26,7 @@ from ctxsim.cell.open_load import Evenly
 from ctxsim.cell.plan import Look
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
-from ctxsim.cell.visits import Request, Response, User
+from ctxsim.cell.visits import Request, Response
 
 _MOST_ROUTES = 150
 _FIRST_FAULT = 500
@@ -103,7 +104,8 @@ class Trials:
         self._pace = pace
         self._deadline = float("inf")
         self._say = say
-        self._under_way: dict[int, tuple[_Course, Attempt]] = {}
+        # The route, the way, and when it was sent.
+        self._under_way: dict[int, tuple[_Course, Attempt, float]] = {}
 
     def _why_not(self, route: Route) -> str:
         if route.wants:
@@ -143,12 +145,13 @@ class Trials:
         ready = prepared(attempt.step, 0, {**known, "canary": user.canary})
         lane.visit = self._carrying.visit
         request = Request(lane, ready, lane.number_next(0))
-        self._under_way[request.number] = (course, attempt)
+        self._under_way[request.number] = (course, attempt, self._clock())
         return request
 
     def done(self, request: Request, response: Response, *, kept_promise: bool) -> None:
         """Note how a request was answered; what it was given as cookies it sends from now on."""
-        course, attempt = self._under_way.pop(request.number)
+        course, attempt, began = self._under_way.pop(request.number)
+        lasted_s = self._clock() - began
         jar = request.user.jar
         for name, value in response.headers:
             if jar is not None and name.lower() == "set-cookie":
@@ -163,7 +166,7 @@ class Trials:
         for each in takers:
             self._carry_on(each)
         trial = _trial(replace(attempt, step=step), request, response)
-        course.trials.append(replace(trial, unmade=unmade))
+        course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s))
         if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and course.as_json is not None:
             course.left.append(course.as_json)
             course.as_json = None

@@ -214,12 +214,13 @@ def follow_live(crew: Crew) -> None:
 
 
 def _traffic(plan: Plan, sleep: Callable[[float], None], *, is_asgi: bool) -> Traffic:
+    # A loop must not be held up: its requests are asked for again by a timer.
+    has_loop = is_asgi or plan.workers.model == "tasks"
+    wait = None if has_loop else sleep
     if plan.load.live:
-        # A loop must not be held up: its requests are asked for again by a timer.
-        has_loop = is_asgi or plan.workers.model == "tasks"
-        return Crowd(plan, time.perf_counter, None if has_loop else sleep)
+        return Crowd(plan, time.perf_counter, wait)
     if plan.load.rate_per_s is None:
-        return Traffic(plan, time.perf_counter)
+        return Traffic(plan, time.perf_counter, wait, asks_again=has_loop)
     return OpenTraffic(plan, time.perf_counter, sleep)
 
 

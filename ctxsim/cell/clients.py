@@ -1,0 +1,82 @@
+"""Simulated clients: users and visitors, and the visits that each of them goes through at once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from ctxsim.cell import canaries
+from ctxsim.cell.flows import Sendable
+from ctxsim.cell.jar import Jar
+from ctxsim.cell.steps import Prepared
+
+# Common to all visits that have no named step yet; replaced, never changed.
+NO_CANARIES: dict[str, str] = {}
+NOTHING_KEPT: dict[int, dict[str, str]] = {}
+
+
+class User:
+    """A simulated client; number 0 is a visitor, of which there are several."""
+
+    __slots__ = ("jar", "kept", "lanes", "number", "prefix", "sendable")
+
+    def __init__(self, number: int, prefix: str, chances: Sequence[int]) -> None:
+        self.number = number
+        self.prefix = prefix
+        self.jar: Jar | None = Jar() if number else None
+        self.sendable: Sendable | None = None
+        # What the steps gave that are sent once, by their numbers; replaced, never changed.
+        self.kept: dict[int, dict[str, str]] = NOTHING_KEPT
+        self.lanes = [Lane(self, place, chance) for place, chance in enumerate(chances)]
+
+    @property
+    def canary(self) -> str:
+        """The canary by which the user is known, whichever request carries it."""
+        return canaries.canary(self.prefix, 0)
+
+    def step_of(self, number: int) -> int | None:
+        """Which step its request `number` was; None where that was not sent."""
+        turn, place = divmod(number - 1, len(self.lanes))
+        sent = self.lanes[place].sent
+        return sent[turn] if 0 <= turn < len(sent) else None
+
+
+class Lane:
+    """One visit after the other of a user; of each lane one request is in flight at a time."""
+
+    __slots__ = (
+        "chance", "place", "sent", "settling", "steps", "turns", "unsettled", "user", "visit",
+        "visits",
+    )  # fmt: skip
+
+    def __init__(self, user: User, place: int, chance: int) -> None:
+        self.user = user
+        # Which of the user's lanes it is, from 0.
+        self.place = place
+        self.chance = chance
+        # The steps of the visit that are still to come; `visit` holds what named ones have given.
+        self.steps: tuple[Prepared, ...] = ()
+        self.visit: dict[str, str] = NO_CANARIES
+        self.visits = 0
+        # Whether a fault befell the user since this visit began, or since the one before did: what
+        # it left undone, such as a login, shows in the user's own next visit.
+        self.unsettled = self.settling = False
+        # Which step each of its requests was, in order.
+        self.sent = array("H")
+        # And the how-manieth of the cell.
+        self.turns = array("I")
+
+    def number_next(self, index: int) -> int:
+        """The number of the next request, which is the step `index`.
+
+        Lanes take turns in their user's numbers, so that none has to ask what the others sent.
+        """
+        self.sent.append(index)
+        return (len(self.sent) - 1) * len(self.user.lanes) + self.place + 1
+
+    def draw(self) -> int:
+        """The next 24 bits of this lane's own chance."""
+        # A linear congruential generator (Numerical Recipes' constants): one multiplication, since
+        # it is drawn for each request; its low bits are poor and are not used.
+        self.chance = (self.chance * 1664525 + 1013904223) & 0xFFFFFFFF
+        return self.chance >> 8

@@ -1,0 +1,72 @@
+"""Which flow a visit goes through, and its steps as one user sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from ctxsim.cell.chance import weighted
+from ctxsim.cell.plan import Plan
+from ctxsim.cell.steps import Prepared, for_visitors, of_user, prepared
+
+# The steps of each flow, by its name.
+Sendable = Mapping[str, tuple[Prepared, ...]]
+# Chance is drawn in so many bits.
+DRAWN = 1 << 24
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Flows:
+    """The flows of a plan; steps are known by their numbers in the plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._index = {id(step): i for i, step in enumerate(plan.steps)}
+        # Where there is one flow, whose visits are all that there is.
+        self._one = plan.flows[0].name if len(plan.flows) == 1 else ""
+        # In a rehearsal each comes in turn, whatever its weight.
+        self._by_turns = plan.only_user is not None or plan.learning
+        # Whether all are as frequent.
+        self.are_level = False
+        self._for_all = None
+        if not any(of_user(step) for step in plan.steps):
+            self._for_all = self._prepare(_NOTHING, "")
+        self.of_visitors: Sendable = {
+            flow.name: for_visitors(flow, self._index[id(flow.steps[0])]) for flow in plan.flows
+        }
+        first: dict[str, int] = {}
+        # Steps that are sent once, each with the first one that is the same: what one flow has
+        # sent, the others need not. By their texts, since JSON values have no hash.
+        self.once = {
+            index: first.setdefault(repr(step), index)
+            for index, step in enumerate(plan.steps)
+            if step.once
+        }
+
+    def of_user(self, number: int, canary: str) -> Sendable:
+        """What a user sends, whose canary this is."""
+        return self._for_all or self._prepare(self.variables(number), canary)
+
+    def variables(self, number: int) -> dict[str, str]:
+        """The variables of user `number`, `{n}` filled in."""
+        return {k: v.replace("{n}", str(number)) for k, v in self._plan.users.vars}
+
+    def chosen(self, sendable: Sendable, nth: int, draw: Callable[[], int]) -> tuple[Prepared, ...]:
+        """The steps of a lane's `nth` visit, counted from 1; `draw` gives chance, if it has to."""
+        if self._one:
+            return sendable[self._one]
+        flows = [flow for flow in self._plan.flows if sendable[flow.name]]
+        if self._by_turns:
+            return sendable[flows[(nth - 1) % len(flows)].name]
+        if len(flows) == 1:
+            return sendable[flows[0].name]
+        if self.are_level:
+            return sendable[flows[draw() * len(flows) // DRAWN].name]
+        return sendable[weighted(flows, draw() / DRAWN).name]
+
+    def _prepare(self, values: Mapping[str, str], canary: str) -> Sendable:
+        known = {**values, "canary": canary}
+        return {
+            flow.name: tuple(prepared(step, self._index[id(step)], known) for step in flow.steps)
+            for flow in self._plan.flows
+        }

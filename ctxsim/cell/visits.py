@@ -278,7 +278,7 @@ class Traffic:
     def take(self) -> Request | None:
         """The next request; None when everything was sent, or where `ask_again_s` is set."""
         lane = self._next_lane()
-        while lane is not None and self._is_ahead(lane):
+        while lane is not None and not lane.user.number and self._are_visitors_ahead():
             self.ready.append(lane)
             if self._wait is None:
                 self.ask_again_s = self._held_s
@@ -316,10 +316,8 @@ class Traffic:
         part = len(self.visitors) / (len(self.visitors) + len(self.users))
         return max(part, 1 / _MOST_OF_VISITORS)
 
-    def _is_ahead(self, lane: Lane) -> bool:
-        """Whether it is a visitor's, and visitors have sent more than their part."""
-        if lane.user.number:
-            return False
+    def _are_visitors_ahead(self) -> bool:
+        """Whether they have sent more than their part."""
         return len(self._visitor_sent) > _VISITORS_AHEAD + self._part_of_visitors * self._sent
 
     def _next_ready(self) -> Lane:

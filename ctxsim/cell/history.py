@@ -189,6 +189,8 @@ class Tally:
     unsent: list[str] = field(default_factory=list)
     # The routes that were answered well, and of whose answers none could be compared.
     untold: list[str] = field(default_factory=list)
+    # What requests raised, the first of each kind.
+    raised: list[str] = field(default_factory=list)
     # Names in `shared` and `keeps` that led to nothing, at the end of the run either.
     unknown_names: list[str] = field(default_factory=list)
     # Counted per worker or thread and added up, since tallies of one's own race like any other.

@@ -74,7 +74,7 @@ class Trial:
     answers gave, by the names of their steps), or "bare" (none).
     `echoes`: the answer held a canary of the request. `unmade`: when it was sent, nothing had been
     made yet that its path leads to, so that what it found was there for all. `lasted_s`: for how
-    many seconds it ran.
+    many seconds it ran. `reason`: why it failed, where that is known.
     """
 
     variant: str
@@ -85,6 +85,7 @@ class Trial:
     error: str = ""
     unmade: bool = False
     lasted_s: float = 0.0
+    reason: str = ""
 
     @property
     def is_good(self) -> bool:

@@ -154,6 +154,8 @@ class Ticker:
         total.in_flight_most = min(crew.workers.in_flight, at_once)
         total.unsent = crew.traffic.unsent()
         total.untold = crew.untold_routes()
+        # What a server's requests raise is what the wire did.
+        total.raised = [] if crew.plan.is_remote else list(crew.answers.reasons.values())
         total.unknown_names = list(unknown_names)
         self._channel.say({"say": "tally", "tally": asdict(total), "counts": crew.record.counts()})
 

@@ -137,6 +137,7 @@ def _tally_of_both(one: Tally, other: Tally) -> Tally:
         failures=added("failures"),
         latency_us=added("latency_us"),
         unsent=[route for route in one.unsent if route in other.unsent],
+        raised=list(_of_all((one.raised, other.raised))),
         untold=[route for route in one.untold if route in other.untold],
         unknown_names=list(_of_all((one.unknown_names, other.unknown_names))),
     )

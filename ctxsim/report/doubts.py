@@ -117,6 +117,13 @@ def notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         for cell in cells
         for each in ((*cell.unconfirmed, *cell.seldom) if cell.has_findings else cell.seldom)
     )
+    # Beside a finding, what was raised came of that.
+    yield from _by_text(
+        (f"{cell.name}: {each}", cell)
+        for cell in cells
+        if not cell.has_findings
+        for each in cell.history.tally.raised
+    )
     yield from (f"{cell.name}: {each}" for cell in cells for each in cell.history.remarks)
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"

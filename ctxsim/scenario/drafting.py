@@ -311,7 +311,9 @@ def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
             yield f"{tried.route.name} was not sent: {tried.why}"
         elif not any(0 < trial.status < _FIRST_ERROR for trial in tried.trials):
             told = " or ".join(sorted({_answer(trial) for trial in tried.trials}))
-            yield f"{tried.route.name} answered {told}, however it was sent"
+            reason = next((trial.reason for trial in tried.trials if trial.reason), "")
+            why = f": {reason}" if reason else ""
+            yield f"{tried.route.name} answered {told}, however it was sent{why}"
 
 
 def _stays(known: Sequence[Tried], flows: Sequence[Flow]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,7 @@ from ctxsim.cell.plan import Look, Plan, Workers
 from ctxsim.cell.sights import NO_SUCH_PAGE, Note, Read, Route, Sight
 from ctxsim.cell.targets.http import Http
 from ctxsim.cell.visits import Traffic
+from ctxsim.cell.witness.reasons import Logged
 from ctxsim.cell.workers import models
 from ctxsim.cell.workers.carry import Crew
 from ctxsim.cell.workers.models import Model
@@ -64,6 +66,8 @@ class Looking:
             # An asynchronous application is itself carried by a loop.
             if self._seen.kind != "asgi":
                 loops.watch()
+        logged = Logged()
+        logging.getLogger().addHandler(logged)
         rate_per_s = plan.load.rate_per_s
         self.trials = Trials(
             [] if plan.look.doctor or self._seen.undocumented else [*routes, NO_SUCH_PAGE],
@@ -75,6 +79,7 @@ class Looking:
             clock=crew.clock,
             say=say,
             pace=None if rate_per_s is None else Evenly(rate_per_s, crew.clock, sleep),
+            logged=logged.take,
         )
 
     def sight(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from ctxsim.cell.plan import Look
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.reasons import reason_of
 
 _MOST_ROUTES = 150
 _FIRST_FAULT = 500
@@ -75,7 +76,9 @@ class Trials:
         clock: Callable[[], float],
         say: Callable[[Message], None],
         pace: Evenly | None = None,
+        logged: Callable[[], str] = str,
     ) -> None:
+        """`logged` gives what error the application logged last, '' where it logged none."""
         self._common, self._session = tuple(common), (session := tuple(session))
         self._look = look
         self._courses = [_Course(route) for route in routes]
@@ -102,6 +105,7 @@ class Trials:
         self._looping = ""
         self._clock = clock
         self._pace = pace
+        self._logged = logged
         self._deadline = float("inf")
         self._say = say
         # The route, the way, and when it was sent.
@@ -144,6 +148,8 @@ class Trials:
         known = {name: text.replace("{n}", str(user.number)) for name, text in VARS}
         ready = prepared(attempt.step, 0, {**known, "canary": user.canary})
         lane.visit = self._carrying.visit
+        # What was logged before has nothing to do with it.
+        self._logged()
         request = Request(lane, ready, lane.number_next(0))
         self._under_way[request.number] = (course, attempt, self._clock())
         return request
@@ -166,12 +172,18 @@ class Trials:
         for each in takers:
             self._carry_on(each)
         trial = _trial(replace(attempt, step=step), request, response)
-        course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s))
+        reason = self._why_failed(response)
+        course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
         if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and course.as_json is not None:
             course.left.append(course.as_json)
             course.as_json = None
         if self._loops.run:
             self._looping = self._looping or course.route.name
+
+    def _why_failed(self, response: Response) -> str:
+        if response.error is not None:
+            return reason_of(response.error)
+        return self._logged() if response.status >= _FIRST_FAULT else ""
 
     def _is_no_news(
         self, course: _Course, attempt: Attempt, request: Request, response: Response

@@ -21,6 +21,7 @@ from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import unbroken
+from ctxsim.cell.witness.reasons import reason_of
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.unique import Unique, as_bytes
 from ctxsim.cell.witness.wire import Wire
@@ -147,6 +148,8 @@ class Answers:
         self._record = record
         self._session_cookie = session_cookie
         self._unique = Unique()
+        # What was raised first of each kind of error, and by which route.
+        self.reasons: dict[str, str] = {}
         # Knows, or learns, how requests are answered alone.
         self._alone = alone
         # Knows what requests to a server have to do with each other on their connections.
@@ -200,6 +203,8 @@ class Answers:
         if failure:
             tally.failed += 1
             tally.failures[failure] = tally.failures.get(failure, 0) + 1
+            if response.error is not None and failure not in self.reasons:
+                self.reasons[failure] = f"{request.step.route} raised {reason_of(response.error)}"
         return kept, compared, kept and not told and not failure
 
     def _try(self, wire: Wire, request: Request, response: Response, *, has_own: bool) -> None:

@@ -1,0 +1,74 @@
+"""Why a request failed is told in one line, with the line of the application's own."""
+
+import json
+import logging
+
+from ctxsim.cell import canaries
+from ctxsim.cell.witness.reasons import Logged, reason_of
+
+HERE = __file__.rpartition("/")[2]
+
+
+def raised(call, *args):
+    try:
+        call(*args)
+    except BaseException as error:  # noqa: BLE001 - whatever it is
+        return error
+    raise AssertionError
+
+
+def fail(error):
+    try:
+        raise error
+    finally:
+        # The frame has gone on since it raised.
+        len("")
+
+
+def line_of(function, offset):
+    return function.__code__.co_firstlineno + offset
+
+
+def test_the_line_is_the_innermost_of_the_application():
+    """What a library raised was called by the application."""
+    by_itself = reason_of(raised(fail, KeyError("user")))
+    assert by_itself.startswith("KeyError: 'user' (")
+    assert by_itself.endswith(f"{HERE}:{line_of(fail, 2)})")
+    by_library = reason_of(raised(lambda: json.loads("{")))
+    assert by_library.startswith("json.decoder.JSONDecodeError: Expecting property name")
+    assert f"{HERE}:" in by_library
+
+
+def test_what_was_never_raised_has_no_line():
+    assert reason_of(ValueError("a")) == "ValueError: a"
+
+
+def test_whatever_it_says_it_is_one_line_without_canaries():
+    """The same failure of two users is one."""
+    prefix = canaries.user_prefix("0badcafe", 1, 3)
+    first, second = (reason_of(KeyError(canaries.canary(prefix, n))) for n in (1, 2))
+    assert first == second == "KeyError: '{canary}'"
+    assert reason_of(ValueError("a\n\x1b[31m  b")) == "ValueError: a [31m b"
+    assert len(reason_of(ValueError("a" * 9_000))) < 220
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def test_an_error_that_cannot_be_told_is_named():
+    assert "MuteError" in reason_of(MuteError())
+
+
+def test_what_was_logged_is_taken_once():
+    """Only what has an error with it: an application may log whatever it likes."""
+    logged, log = Logged(), logging.getLogger("of tests")
+    log.addHandler(logged)
+    log.propagate = False
+    log.error("nothing is known of it")
+    assert logged.take() == ""
+    log.error("failed", exc_info=KeyError("a"))
+    log.error("failed", exc_info=KeyError("b"))
+    assert logged.take() == "KeyError: 'b'"
+    assert logged.take() == ""

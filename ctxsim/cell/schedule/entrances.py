@@ -214,6 +214,23 @@ class Entrances:
         self._calling: dict[int, tuple[CodeType, CodeType]] = {}
         self._original: dict[int, CodeType] = {}
         self._changed: list[ref[FunctionType]] = []
+        self._found: list[tuple[ref[FunctionType], CodeType]] = []
+
+    def find(self, is_selected: Callable[[CodeType], bool]) -> None:
+        """Look now for what is to be put in; `put_found` then does in copies of this process."""
+        # Whoever is to be freed in a copy is not to live on for this.
+        self._found = [
+            (ref(function), self._made(function.__code__, is_selected))
+            for function in _all_functions()
+            if is_selected(function.__code__)
+        ]
+
+    def put_found(self) -> None:
+        """Put in what `find` found."""
+        for each, made in self._found:
+            if (function := each()) is not None:
+                function.__code__ = made
+                self._changed.append(each)
 
     def put_in(self, is_selected: Callable[[CodeType], bool]) -> None:
         """Into each function of selected code, and into what is defined in it when it runs."""

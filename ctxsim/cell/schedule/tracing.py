@@ -87,6 +87,30 @@ def can_trace() -> bool:
     return sys.gettrace() is None
 
 
+class Tracers:
+    """What traces executions in copies of this process, which end with them.
+
+    What takes long is done here, once for each selection. In the copies it is not put back, because
+    nothing else runs there.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: dict[Selection, Tracer] = {}
+
+    def look_ahead(self, selection: Selection) -> None:
+        """To be called before copies are made in which that is selected."""
+        if selection in self._ahead:
+            return
+        tracer = self._ahead[selection] = tracing(selection)
+        if isinstance(tracer, SettraceWithin):
+            tracer.look_ahead()
+
+    def of(self, selection: Selection, watcher: Watcher | None = None) -> Tracer:
+        """To be called in a copy, as `tracing` is."""
+        ahead = self._ahead.get(selection) if watcher is None else None
+        return tracing(selection, watcher) if ahead is None else ahead
+
+
 class Untraced:
     """Switch points are at blocking calls alone."""
 
@@ -150,18 +174,29 @@ class SettraceWithin(Settrace):
         self._entrances = Entrances(self._enter)
         # How many modules there were when all functions were looked at.
         self._modules = 0
+        self._is_in_copies = False
         self._thread = 0
         self._outermost: Callable[..., Any] | None = None
         # The greenlets of workers. Who switches to others takes along what is traced.
         self._workers: set[object] = set()
         self._is_for_all = False
 
+    def look_ahead(self) -> None:
+        """Look at all functions in the process that is copied, before it is entered in a copy."""
+        self._entrances.find(self._is_selected)
+        self._modules = len(sys.modules)
+        self._is_in_copies = True
+
     def __enter__(self) -> Self:
-        self._look()
+        if self._is_in_copies:
+            self._entrances.put_found()
+        else:
+            self._look()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._entrances.take_out()
+        if not self._is_in_copies:
+            self._entrances.take_out()
 
     def begin(self, reach: Reach) -> None:
         super().begin(reach)

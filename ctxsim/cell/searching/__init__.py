@@ -40,7 +40,6 @@ from ctxsim.cell.searching.confirming import (
 from ctxsim.cell.searching.controls import Control, control_of, prepare
 from ctxsim.cell.searching.courses import Recorded
 from ctxsim.cell.searching.endless import one_alone, waits_on
-from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
@@ -256,7 +255,7 @@ class Searching:
             self._next_of(wish, self._turn(left))
 
     def _next_of(self, wish: Wish, at: int) -> Batch:
-        batches = in_fork(partial(self._carry, wish, at), self._crew.record.lock)
+        batches = self._plays[at].in_copy(partial(self._carry, wish, at))
         self._number += 1
         for batch in batches:
             self._take(batch, at)

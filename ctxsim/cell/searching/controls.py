@@ -18,7 +18,7 @@ from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.standins.clocks import sleep
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import Selection, Tracers
 from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
@@ -55,6 +55,9 @@ class Control(Protocol):
 
     def selections(self, search: Search) -> list[Selection]:
         """In which files' lines workers can be made to wait, the narrowest first."""
+
+    def look_ahead(self, selection: Selection) -> None:
+        """Do here once what takes long in each copy of the process in which that is selected."""
 
     def conductor(
         self,
@@ -107,6 +110,7 @@ class Threads:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
+        self._tracers = Tracers()
         self.one_each = crew.workers.variant == "fresh"
 
     def settle(self) -> None:
@@ -114,6 +118,9 @@ class Threads:
 
     def selections(self, search: Search) -> list[Selection]:
         return of_lines(self._crew.workers, search)
+
+    def look_ahead(self, selection: Selection) -> None:
+        self._tracers.look_ahead(selection)
 
     @contextmanager
     def conductor(
@@ -124,7 +131,7 @@ class Threads:
         noted: Noted | None = None,
     ) -> Iterator[Conductor]:
         with (
-            noting(tracing(selection, watcher), noted) as tracer,
+            noting(self._tracers.of(selection, watcher), noted) as tracer,
             Lockstep(tracer, limits, time_goes_on=True) as lockstep,
         ):
             yield lockstep

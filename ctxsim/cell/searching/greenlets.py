@@ -49,6 +49,9 @@ class Greenlets:
     def selections(self, search: Search) -> list[Selection]:
         return [NOWHERE]
 
+    def look_ahead(self, selection: Selection) -> None:
+        """No line is selected."""
+
     @contextmanager
     def conductor(
         self,

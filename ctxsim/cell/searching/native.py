@@ -59,6 +59,9 @@ class NativeThreads:
     def selections(self, search: Search) -> list[Selection]:
         return of_lines(self._crew.workers, search)
 
+    def look_ahead(self, selection: Selection) -> None:
+        """They are traced as a whole."""
+
     @contextmanager
     def conductor(
         self,

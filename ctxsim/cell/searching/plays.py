@@ -14,7 +14,7 @@ from ctxsim.cell.schedule.tracing import Selection, can_trace
 from ctxsim.cell.searching import turns
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.courses import Course
-from ctxsim.cell.searching.forks import Standing, in_fork
+from ctxsim.cell.searching.forks import Result, Standing, in_fork
 from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.searching.settling import Cause, Shown, is_same
@@ -58,6 +58,11 @@ class Plays:
         # What was carried there, and the copy that stays.
         self._standing: tuple[Script, Standing[_Last, Shown | str | None]] | None = None
 
+    def in_copy(self, work: Callable[[], Result]) -> Result:
+        """What `work` returns in a copy of this process, in which workers stop in those files."""
+        self._control.look_ahead(self._selection)
+        return in_fork(work, self._crew.record.lock)
+
     def shows(self, script: Script, cause: Cause, chooser: Chooser | None = None) -> Shown | None:
         """Carry a script until an event of that cause comes; None where there is none."""
         if self._traffic.is_over:
@@ -65,7 +70,7 @@ class Plays:
         # The harness has to hear of it: no request ends meanwhile that it would count.
         self._say({"say": "trying", "route": cause[1]})
         asked = Asked(script, chooser)
-        return in_fork(lambda: self._shown(asked, cause), self._crew.record.lock)
+        return self.in_copy(lambda: self._shown(asked, cause))
 
     def shows_last(self, script: Script, cause: Cause) -> Shown | None:
         """As `shows`, for scripts of which one after the other differs in its last window alone.
@@ -83,6 +88,7 @@ class Plays:
         if self._standing is None or self._standing[0] != known:
             self.end()
             begin = partial(self._until_last, known)
+            self._control.look_ahead(self._selection)
             self._standing = known, Standing(begin, self._crew.record.lock)
         shown = self._standing[1].ask((last, cause))
         # It shows before the last window, which does not matter then.
@@ -125,7 +131,7 @@ class Plays:
         def carry() -> tuple[Course, ...]:
             return tuple(Course.of(carried, events) for _, carried, events in self._carried(asked))
 
-        return in_fork(carry, self._crew.record.lock)
+        return self.in_copy(carry)
 
     def story(self, script: Script, cause: Cause) -> tuple[str, ...]:
         """How a script shows a cause: what is seen of its lines, or else of its switches alone.
@@ -134,7 +140,7 @@ class Plays:
         """
         for is_watched in (True, False) if can_trace() else (False,):
             told = partial(self._told, script, cause, is_watched=is_watched)
-            if lines := in_fork(told, self._crew.record.lock):
+            if lines := self.in_copy(told):
                 return lines
         return (_NOT_TOLD,)
 

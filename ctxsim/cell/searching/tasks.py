@@ -19,7 +19,7 @@ from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tasks import Tasks as Loops
 from ctxsim.cell.schedule.tasks import Work
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import Selection, Tracers
 from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
@@ -43,6 +43,7 @@ class Tasks:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
+        self._tracers = Tracers()
         self._is_asynchronous = is_asynchronous(crew.target)
         self._baseline: Context | None = None
         self._reused: Context | None = None
@@ -60,6 +61,9 @@ class Tasks:
         lines = replace(search, granularity=search.granularity or "line")
         return of_lines(self._crew.workers, lines)
 
+    def look_ahead(self, selection: Selection) -> None:
+        self._tracers.look_ahead(selection)
+
     @contextmanager
     def conductor(
         self,
@@ -72,7 +76,7 @@ class Tasks:
         if self._crew.workers.model == "sync":
             self._baseline, self._reused = baseline, baseline.copy()
         self._new = Context if self._crew.workers.variant == "empty" else baseline.copy
-        with noting(tracing(selection, watcher), noted) as tracer:
+        with noting(self._tracers.of(selection, watcher), noted) as tracer:
             windows = _Windows(_loop_of(self._crew), tracer, limits)
             # Each copy of the process has connections of its own, and ends with them.
             windows.loop.asks_near = True

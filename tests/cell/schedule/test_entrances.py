@@ -8,6 +8,8 @@ import gc
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial, reduce
+from types import FunctionType
+from weakref import ref
 
 import pytest
 
@@ -15,7 +17,8 @@ from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.entrances import _all_functions, calling
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.strategies import strategy
-from ctxsim.cell.schedule.tracing import Selection, Settrace, tracing
+from ctxsim.cell.schedule.tracing import Selection, Settrace, Tracers, tracing
+from ctxsim.cell.searching.forks import in_fork
 
 pytestmark = pytest.mark.skipif(
     sys.version_info >= (3, 12), reason="from 3.12 on, `sys.monitoring` looks at selected code only"
@@ -246,3 +249,24 @@ def _shape(code, inserted):
         for each in dis._parse_exception_table(code)
     ]
     return told, [each.positions for each in found], guarded
+
+
+def test_a_copy_switches_at_the_same_lines_where_its_origin_has_looked_ahead():
+    works = [through_library(WORKS["functions"])] * 2
+    before = plain.__code__
+    tracers = Tracers()
+    tracers.look_ahead(Selection(OWN))
+    assert plain.__code__ is before
+
+    in_copy = in_fork(lambda: came_through(tracers.of(Selection(OWN)), works))
+    assert in_copy == came_through(tracing(Selection(OWN)), works)
+    assert plain.__code__ is before
+
+
+def test_a_function_that_looking_ahead_found_can_be_freed():
+    tracers = Tracers()
+    made = FunctionType(plain.__code__, {})
+    dies = ref(made)
+    tracers.look_ahead(Selection(OWN))
+    del made
+    assert dies() is None

@@ -10,7 +10,9 @@ from __future__ import annotations
 import dis
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from types import (
     CodeType,
     FrameType,
@@ -41,7 +43,7 @@ _DEPTH, _HOPS, _MOST_ITEMS, _MOST_FRAMES = 3, 4, 16, 30
 def application_frames(frames: Iterable[FrameType]) -> list[FrameType]:
     """Those of the application and of packages that it uses, the innermost first."""
     found = (each for each in frames if is_application_file(each.f_code.co_filename))
-    return [each for _, each in zip(range(_MOST_FRAMES), found, strict=False)]
+    return list(islice(found, _MOST_FRAMES))
 
 
 def likeness(frames: Iterable[FrameType]) -> Likeness:
@@ -113,54 +115,91 @@ def _shape(value: Any, depth: int, told: _Told) -> object:
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
-    if depth == 0 or issubclass(kind, _CODE):
-        name: object = kind.__qualname__
-        return name
+    known_kind = _kinds.get(id(kind)) or _kind_of(kind)
+    if depth == 0 or known_kind.is_code:
+        return known_kind.name
     key = id(value), depth
     if (known := told.get(key)) is not None:
         return known[1]
-    shape = _shape_of(kind, value, depth, told)
+    shape = _shape_of(known_kind, value, depth, told)
     told[key] = value, shape
     return shape
 
 
-def _shape_of(kind: Any, value: Any, depth: int, told: _Told) -> object:
-    name = kind.__qualname__
-    for container in _CONTAINERS:
-        if issubclass(kind, container):
-            return name, container.__len__(value), tuple(_items(container, value, depth - 1, told))
-    if kind.__module__.startswith(_OURS):
-        # A lock that stands in knows who has it, who has come further since.
-        locked = vars(kind).get("locked")
-        return name, locked(value) if locked is not None else None
-    return name, tuple(_inside(value, depth, told))
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What of a class says how its instances are told; it is looked at once."""
+
+    # By whose address it is known: what is kept here keeps its address.
+    kind: Any
+    name: str
+    is_code: bool
+    # Of which container it is derived, if it is one.
+    container: Any
+    # A lock that stands in knows who has it, who has come further since.
+    is_ours: bool
+    locked: Any
+    is_class: bool
+    slots: tuple[tuple[str, Any], ...]
 
 
-def _items(container: Any, value: Any, depth: int, told: _Told) -> Iterator[object]:
-    if container is dict:
-        for key, each in _first(dict.items(value)):
-            yield _shape(key, 1, told), _shape(each, depth, told)
-    elif container in _IN_ORDER:
-        yield from (_shape(each, depth, told) for each in _first(container.__iter__(value)))
+_kinds: Final[dict[int, _Kind]] = {}
 
 
-def _inside(value: Any, depth: int, told: _Told) -> Iterator[object]:
-    """The attributes of an instance; of a class, those that are plain."""
-    own = _own(value) or {}
-    if issubclass(type(value), type):
-        yield from ((name, each) for name, each in own.items() if type(each) in _PLAIN)
-        return
-    yield from ((name, _shape(each, depth - 1, told)) for name, each in _first(own.items()))
-    for each in type(value).__mro__:
-        for name in _slots(each):
+def _kind_of(kind: Any) -> _Kind:
+    module = kind.__module__
+    found = _Kind(
+        kind=kind,
+        name=kind.__qualname__,
+        is_code=issubclass(kind, _CODE),
+        container=next((each for each in _CONTAINERS if issubclass(kind, each)), None),
+        is_ours=type(module) is str and module.startswith(_OURS),
+        locked=vars(kind).get("locked"),
+        is_class=issubclass(kind, type),
+        slots=tuple(_slots_of(kind)),
+    )
+    _kinds[id(kind)] = found
+    return found
+
+
+def _slots_of(kind: Any) -> Iterator[tuple[str, Any]]:
+    for each in kind.__mro__:
+        slots = vars(each).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else tuple(slots):
             found = vars(each).get(name)
             if type(found) is MemberDescriptorType:
-                yield name, _shape(_slot(found, value), depth - 1, told)
+                yield name, found
 
 
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
+def _shape_of(kind: _Kind, value: Any, depth: int, told: _Told) -> object:
+    container = kind.container
+    if container is not None:
+        return kind.name, container.__len__(value), _items(container, value, depth - 1, told)
+    if kind.is_ours:
+        return kind.name, kind.locked(value) if kind.locked is not None else None
+    return kind.name, _inside(kind, value, depth, told)
+
+
+# Lists that become tuples, because generators take much longer for a few items.
+def _items(container: Any, value: Any, depth: int, told: _Told) -> Likeness:
+    if container is dict:
+        items = islice(dict.items(value), _MOST_ITEMS)
+        return tuple([(_shape(key, 1, told), _shape(each, depth, told)) for key, each in items])
+    if container in _IN_ORDER:
+        found = islice(container.__iter__(value), _MOST_ITEMS)
+        return tuple([_shape(each, depth, told) for each in found])
+    return ()
+
+
+def _inside(kind: _Kind, value: Any, depth: int, told: _Told) -> Likeness:
+    """The attributes of an instance; of a class, those that are plain."""
+    own = _own(value) or {}
+    if kind.is_class:
+        return tuple([(name, each) for name, each in own.items() if type(each) in _PLAIN])
+    first = islice(own.items(), _MOST_ITEMS)
+    attributes = [(name, _shape(each, depth - 1, told)) for name, each in first]
+    slots = [(name, _shape(_slot(found, value), depth - 1, told)) for name, found in kind.slots]
+    return (*attributes, *slots)
 
 
 def _slot(found: Any, value: object) -> object:
@@ -168,10 +207,6 @@ def _slot(found: Any, value: object) -> object:
         return found.__get__(value)
     except AttributeError:
         return None
-
-
-def _first(items: Iterable[Any]) -> list[Any]:
-    return [each for _, each in zip(range(_MOST_ITEMS), items, strict=False)]
 
 
 @cache

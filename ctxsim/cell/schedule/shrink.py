@@ -17,6 +17,9 @@ from ctxsim.cell.schedule.minimal import fewest, find_most
 from ctxsim.cell.schedule.points import Points, Switch, points_of, renamed, renumbered
 
 _EXECUTIONS = 500
+# How far switches can be moved is for the reader alone, who has enough with some steps of many: of
+# a library's lines there may be hundreds, each of which is an execution.
+_FOR_WINDOWS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ class _Judge:
         self._remains = remains
         self._most = most
         self._seen: dict[Candidate, bool] = {}
+
+    def allow(self, most: int) -> None:
+        """Judge so many more at most."""
+        self._most = min(self._most, self.executions + most)
 
     def __call__(self, candidate: Candidate) -> bool:
         known = self._seen.get(candidate)
@@ -287,6 +294,7 @@ def windows(
 
 
 def _windows(judge: _Judge, candidate: Candidate, counts: Mapping[int, int]) -> Iterator[Window]:
+    judge.allow(_FOR_WINDOWS)
     for at, switch in enumerate(candidate.points.preemptions):
         first, seen_first = _reach(judge, candidate, at, range(switch.step - 1, 0, -1))
         later = range(switch.step + 1, counts[switch.worker] + 1)

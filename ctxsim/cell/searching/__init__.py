@@ -218,7 +218,7 @@ class Searching:
         recorded = None if kept is None else Recorded.from_json(kept)
         plays = self._plays[at]
         if recorded is not None:
-            changed = list(recorded.changed(plays.courses(Asked(script))[-1].files))
+            changed = list(recorded.changed(plays.last_course(Asked(script)).files))
             plays.has_changed = bool(changed)
             for file in changed:
                 self._remark(f"{file} is another than when this was found")
@@ -359,7 +359,7 @@ class Searching:
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
         play = self._plays[at].shows
-        if cause[0] in UNENDED and (alone := one_alone(script, self._plays[at].courses)):
+        if cause[0] in UNENDED and (alone := one_alone(script, self._plays[at].last_course)):
             # Nobody waits for the other who would not wait alone.
             script, is_other = alone[0], alone[1] != cause
             if is_other:
@@ -388,7 +388,7 @@ class Searching:
     def _stays(self, settled: Settled, cause: Cause, at: int) -> bool:
         """Whether requests that wait go on to do so, whatever else the scenario sends."""
         victim = settled.event.victim
-        stays = waits_on(settled.script, victim, self._plays[at].courses)
+        stays = waits_on(settled.script, victim, self._plays[at].last_course)
         if stays or (stays is None and cause[0] == "deadlock"):
             return True
         self._let_be(cause)
@@ -449,7 +449,7 @@ class Searching:
         self._say({"say": "case", "cause": list(cause), "case": case})
 
     def _case(self, settled: Settled, cause: Cause, at: int) -> dict[str, Any]:
-        last = self._plays[at].courses(Asked(settled.script))[-1]
+        last = self._plays[at].last_course(Asked(settled.script))
         points = settled.script.windows[-1].points or Points(())
         return {
             "script": settled.script.as_json(),

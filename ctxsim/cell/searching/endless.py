@@ -17,15 +17,15 @@ from ctxsim.cell.searching.scripts import Script
 
 # So many steps of a worker that goes round show all of its loop.
 _ROUNDS = 200
-Courses = Callable[[Asked], tuple[Course, ...]]
+LastCourse = Callable[[Asked], Course]
 
 
-def waits_on(script: Script, victim: Who, courses: Courses) -> bool | None:
+def waits_on(script: Script, victim: Who, course: LastCourse) -> bool | None:
     """Whether it waits for ever beside all that the scenario sends; None where that is not known.
 
     It is not where it was woken and waits once more: it may be meant to go on for ever.
     """
-    alone, together = courses(Asked(script))[-1], courses(Asked(script, with_others=True))[-1]
+    alone, together = course(Asked(script)), course(Asked(script, with_others=True))
     worker = _worker_of(alone, victim)
     if worker is None:
         # Threads that requests started wait for each other, and no request for them.
@@ -70,7 +70,7 @@ def _steps(course: Course, worker: int) -> int:
     return counts_of(course.schedule.steps)[worker]
 
 
-def one_alone(script: Script, courses: Courses) -> tuple[Script, tuple[str, ...]] | None:
+def one_alone(script: Script, course: LastCourse) -> tuple[Script, tuple[str, ...]] | None:
     """The script with one request alone in its last window, where that does not end alone either.
 
     With the cause of its event.
@@ -78,7 +78,7 @@ def one_alone(script: Script, courses: Courses) -> tuple[Script, tuple[str, ...]
     *before, last = script.windows
     for lanes in last.lanes if len(last.lanes) > 1 else ():
         alone = replace(script, windows=(*before, replace(last, lanes=(lanes,), points=None)))
-        for cause in courses(Asked(alone))[-1].causes:
+        for cause in course(Asked(alone)).causes:
             if cause[0] == "endless":
                 return alone, cause
     return None

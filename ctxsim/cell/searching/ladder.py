@@ -80,7 +80,7 @@ def moved_to_sites(script: Script, recorded: Recorded, plays: Plays) -> Script:
     # Each switch that is moved may lead those after it elsewhere.
     for _ in range(len(points.switches) + 1):
         now = _with_points(
-            script, by_spots(points, recorded, plays.courses(Asked(script))[-1].marks)
+            script, by_spots(points, recorded, plays.last_course(Asked(script)).marks)
         )
         if now == script:
             break
@@ -99,7 +99,7 @@ def _near(script: Script, cause: Cause, plays: Plays) -> Iterator[Script]:
             break
         if plays.shows(shifted, cause) is not None:
             yield shifted
-    lengths = Lengths().including(plays.courses(Asked(script))[-1].schedule)
+    lengths = Lengths().including(plays.last_course(Asked(script)).schedule)
     portfolio = Portfolio(systematic=False)
     for number in range(_OTHERS):
         chooser = portfolio.begin(number, script.windows[-1].seed, lengths)

@@ -133,6 +133,19 @@ class Plays:
 
         return self.in_copy(carry)
 
+    def last_course(self, asked: Asked) -> Course:
+        """How the last window of a script goes, of those that are not passed over."""
+        self._say({"say": "trying", "route": ""})
+        script = asked.script
+        sent = (n for n in range(len(script.windows)) if n not in script.passed_over)
+        last = max(sent) + 1
+
+        def carry() -> Course:
+            way = self._carried(asked)
+            return next(Course.of(each, events) for number, each, events in way if number == last)
+
+        return self.in_copy(carry)
+
     def story(self, script: Script, cause: Cause) -> tuple[str, ...]:
         """How a script shows a cause: what is seen of its lines, or else of its switches alone.
 
@@ -148,7 +161,7 @@ class Plays:
         watch = Watch(is_application_file) if is_watched else None
         windows: list[Carried] = []
         passed = 0
-        for number, carried, events in self._carried(Asked(script), watch):
+        for _, carried, events in self._carried(Asked(script), watch):
             windows.append(carried)
             if event := self._found(cause, events):
                 lines = watch.lines if watch is not None else ()
@@ -156,9 +169,8 @@ class Plays:
                 return story(play, event, passed)
             if watch is not None:
                 watch.window += 1
-                if number < len(script.windows) - _TOLD:
+                if not watch.is_on:
                     passed += sum(map(len, carried.requests))
-                    watch.lines.clear()
         return ()
 
     def _shown(self, asked: Asked, cause: Cause) -> Shown | None:
@@ -182,6 +194,8 @@ class Plays:
         self._traffic.vary(script.variation)
         with Stage(self._crew, self._control, self._selection, Limits(), watch) as stage:
             for number, window in enumerate(script.windows, 1):
+                if watch is not None:
+                    watch.is_on = number >= len(script.windows) - _TOLD
                 if number - 1 in script.passed_over:
                     stage.pass_over(window)
                 elif number < len(script.windows):

@@ -58,6 +58,8 @@ class Watch:
         self.wants = cache(wants)
         self.lines: list[Line] = []
         self.window = 0
+        # Whether lines are kept, and what they read and write is looked at.
+        self.is_on = True
         # Which of its requests a worker of the window carries now.
         self.request_of: Callable[[int], int] = _first
         self._holders = Holders()
@@ -67,7 +69,7 @@ class Watch:
     def enter(self, frame: FrameType, line: int) -> None:
         """The frame goes on with that line: what it reads is as it is now."""
         run = here()
-        if run is None or run.is_ending or run.current is None or len(self.lines) >= _MOST_LINES:
+        if run is None or run.is_ending or run.current is None or not self._keeps:
             return
         code = frame.f_code
         accesses = tuple(self._accesses(uses_of(code.co_filename).get(line, ()), frame))
@@ -78,6 +80,10 @@ class Watch:
         number = run.current.number
         lane = self.window, number, self.request_of(number)
         self.lines.append(Line(lane, run.step, code.co_filename, line, code.co_name, reads))
+
+    @property
+    def _keeps(self) -> bool:
+        return self.is_on and len(self.lines) < _MOST_LINES
 
     def leave(self, frame: FrameType, *, raised: bool) -> None:
         """The frame's last line has ended: what it writes is written, unless it has `raised`."""

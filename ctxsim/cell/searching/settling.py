@@ -181,17 +181,27 @@ class _Settling:
         self._left = most
         self._is_late = is_late
         self._last: Shown | None = None
+        # What was played already, and what it showed.
+        self._known: dict[Script, Shown | None] = {}
 
     def shows(self, script: Script) -> bool:
+        if script in self._known:
+            return self._has_shown(script, self._known[script])
+        return self._shows_again(script)
+
+    def _shows_again(self, script: Script) -> bool:
         sent = len(script.windows) - len(script.passed_over)
         self._left -= 1 + _MORE_FOR_LONG * (sent // _LONG)
-        return self._has_shown(self._play(script, self._cause))
+        return self._has_shown(script, self._play(script, self._cause))
 
     def shows_last(self, script: Script) -> bool:
+        if script in self._known:
+            return self._has_shown(script, self._known[script])
         self._left -= 1
-        return self._has_shown(self._play_last(script, self._cause))
+        return self._has_shown(script, self._play_last(script, self._cause))
 
-    def _has_shown(self, shown: Shown | None) -> bool:
+    def _has_shown(self, script: Script, shown: Shown | None) -> bool:
+        self._known[script] = shown
         if shown is None:
             return False
         self._last = shown
@@ -309,7 +319,7 @@ class _Settling:
         return replace(of(candidate), rooms=tuple(_rooms(candidate, found, seen)))
 
     def confirmed(self, script: Script, of: int = _CONFIRMATIONS) -> Settled | None:
-        times = sum(self.shows(script) for _ in range(of))
+        times = sum(self._shows_again(script) for _ in range(of))
         if self._last is None:
             return None
         return Settled(script, self._last.event, times, of)

@@ -27,11 +27,13 @@ class ByPoints(Unlearning):
         return _Switching(self._points, seed)
 
 
-class _Switching(Drawing):
-    __slots__ = ("_draws", "_due", "_order", "_taken", "_to", "_waiting")
+class _Switching:
+    __slots__ = ("_chance", "_draws", "_due", "_order", "_seed", "_taken", "_to", "_waiting")
 
     def __init__(self, points: Points, seed: int) -> None:
-        super().__init__(seed, 0)
+        # Made when it is asked for: hardly any window does, and there may be a thousand to carry.
+        self._chance: Drawing | None = None
+        self._seed = seed
         self._order = points.order
         self._draws = {kind: _of_kind(points.draws, kind) for kind in _KINDS}
         # For each worker: how many steps it has taken, when its next switch is due, and to whom.
@@ -83,7 +85,11 @@ class _Switching(Drawing):
         taken = next(self._draws[kind], None)
         if taken is not None and taken < alternatives:
             return taken
-        return super().draw(kind, alternatives) if kind == "number" else 0
+        if kind != "number":
+            return 0
+        if self._chance is None:
+            self._chance = Drawing(self._seed, 0)
+        return self._chance.draw(kind, alternatives)
 
 
 def _of_kind(draws: Sequence[Choice], kind: Kind) -> Iterator[int]:

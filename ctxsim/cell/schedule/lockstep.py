@@ -255,7 +255,7 @@ class Run:
         if (rounds := self._rounds) is None:
             self._look(step)
             return self.stopped is None
-        rounds.came(self._last)
+        self._look_on(rounds)
         if rounds.is_over is None:
             return True
         self._rounds, self._pick = None, self._recorder.pick
@@ -269,6 +269,17 @@ class Run:
         if self.stopped is None:
             self.stopped = self._step_limit()
         return False
+
+    def _look_on(self, rounds: Rounds) -> None:
+        # It calls very much, and a trace function would be called for each of that.
+        if (trace := _gettrace()) is None:
+            rounds.came(self._last)
+            return
+        _settrace(None)
+        try:
+            rounds.came(self._last)
+        finally:
+            _settrace(trace)
 
     def _look(self, step: int) -> None:
         ready = map(self.worker, self.ready)

@@ -21,8 +21,12 @@ from ctxsim.cell.schedule.states import Worker
 # After so many steps it is looked for the first time; then after twice as many, and so on.
 FIRST_LOOK: Final = 1_000
 # For so many of its own steps it is noted of each worker how it stands, and nothing else may come
-# then: of so many steps, one is looked at. A loop that is longer is not known for one.
-_NOTED, _ONE_OF = 96, 5
+# then: no other line, and of so many steps, one is looked at. A loop that is longer is not known
+# for one. To tell how a worker stands takes longer than all else; so where so many steps in a row
+# have shown nothing new, fewer are noted too. One of a prime number of steps is looked at, or else
+# it would always be the same one of a loop of as many lines.
+_NOTED, _ONE_OF = 96, 17
+_NOTHING_NEW, _ONE_OF_NOTED = 24, 5
 # So many own steps each takes after the time was set.
 _EACH_TIME = 16
 # The time goes on to what is due, so often; then by so much, and by so many times more each time.
@@ -76,11 +80,21 @@ class _Standing:
     def __init__(self) -> None:
         self.likenesses: set[Likeness] = set()
         self.stacks: set[tuple[Place, ...]] = set()
+        # By the address of their code, of which to tell whether it is the same takes long.
+        self.places: set[tuple[int, int]] = set()
         self.steps = 0
+        # So many in a row were likenesses that were seen before.
+        self.nothing_new = 0
         # Since the time was set.
         self.steps_now = 0
         # The last step of all at which it went on.
         self.last = 0
+
+    def is_passed_over(self, *, is_noted: bool) -> bool:
+        """Whether it is not looked how it stands after this step."""
+        if is_noted:
+            return self.nothing_new >= _NOTHING_NEW and self.steps % _ONE_OF_NOTED != 0
+        return self.steps % _ONE_OF != 0
 
 
 class Rounds:
@@ -122,15 +136,25 @@ class Rounds:
         seen.steps += 1
         seen.steps_now += 1
         seen.last = self._steps
-        if seen.steps > _NOTED and seen.steps % _ONE_OF:
+        is_noted = seen.steps <= _NOTED
+        if worker.trail:
+            code, line = worker.trail[-1]
+            place = id(code), line
+            if is_noted:
+                seen.places.add(place)
+            elif place not in seen.places:
+                return False
+        if seen.is_passed_over(is_noted=is_noted):
             return True
         frames = application_frames(self._of.frames(worker))
         if not frames:
             # Callbacks of a loop have no place of their own.
             return True
         found = likeness(frames)
-        if seen.steps > _NOTED:
-            return found in seen.likenesses
+        is_new = found not in seen.likenesses
+        if not is_noted:
+            return not is_new
+        seen.nothing_new = 0 if is_new else seen.nothing_new + 1
         seen.likenesses.add(found)
         seen.stacks.add(tuple((each.f_code, each.f_lineno) for each in frames))
         return True

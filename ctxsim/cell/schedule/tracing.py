@@ -245,7 +245,12 @@ class SettraceWithin(Settrace):
             self._is_for_all = True
 
     def _looking(self, enter_frame: Callable[..., Any]) -> Callable[..., Any]:
+        files = self._files
+
         def enter_looking(frame: FrameType, event: str, arg: object) -> Any:
+            # Most is not selected, and need not be asked twice.
+            if frame.f_code.co_filename not in files:
+                return None
             local = enter_frame(frame, event, arg)
             if local is not None:
                 self._look_who()

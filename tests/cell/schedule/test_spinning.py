@@ -7,6 +7,7 @@ import asyncio
 import sys
 import threading
 import time
+from itertools import cycle
 
 import gevent
 import pytest
@@ -213,7 +214,16 @@ def gives_up_much_later():
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("is_unknown", [goes_on_with_other_values, gives_up_much_later])
+def comes_seldom_to_another_line():
+    turns = cycle([False] * 60 + [True])
+    while True:
+        if next(turns):
+            add([0])
+
+
+@pytest.mark.parametrize(
+    "is_unknown", [goes_on_with_other_values, gives_up_much_later, comes_seldom_to_another_line]
+)
 def test_what_has_other_values_or_waits_for_late_is_no_livelock_but_too_long(lockstep, is_unknown):
     assert isinstance(lockstep.run([is_unknown], one_by_one(1)).stopped, StepLimit)
 

@@ -15,6 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,17 @@ Python {version}; `python benchmarks/searches.py`.
 The default budget for each search. The execution is the first that showed the finding, and the
 seconds count from the end of the import until it had been replayed and made small; `small` of them
 are spent from where it had shown once: to make it small, to replay it 20 times and to write its
-story, by the clock on the wall. Those in all are of the whole search, its end included. Requests
-and preemptions are those of the case that is kept, `+` those that come before the window in which
-it shows, one by one; requests that are only made, so that users are where they would be, and not
-sent, are no part.
+story, by the clock on the wall, and `CPU` seconds of a processor's time. Those in all are of the
+whole search, its end included. Requests and preemptions are those of the case that is kept, `+`
+those that come before the window in which it shows, one by one; requests that are only made, so
+that users are where they would be, and not sent, are no part.
 
-| entry | difficulty | workers | found | execution | seconds | small | in all | requests | \
+| entry | difficulty | workers | found | execution | seconds | small | CPU | in all | requests | \
 preemptions | replayed | fixed twin | plain loop, 1 us |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
+# In a process's `stat`, after its name: its time in both modes, and that of those it waited for.
+_TICKS = slice(11, 15)
 _BY_EXECUTION = re.compile(r"found by execution (\d+)")
 
 
@@ -68,31 +71,60 @@ def words(entry: Entry) -> Iterator[str]:
 class Searched:
     """What a search came to; seconds until its first finding, if any, and in all.
 
-    `small_s` is how long it took from where the first finding had shown once.
+    `small_s` is how long it took from where the first finding had shown once, and `small_cpu_s` how
+    much of a processor's time.
     """
 
     outcome: Outcome
     found_s: float
     small_s: float
+    small_cpu_s: float
     took_s: float
 
 
 def searched(entry: Entry, where: Place, word: str, *, fixed: bool) -> Searched:
     clock: dict[str, float] = {}
-    tries: list[float] = []
+    tries: list[tuple[float, float]] = []
+    told: list[tuple[float, float]] = []
 
     def tell(now: Progress) -> None:
         clock.setdefault(now.state, time.perf_counter())
-        if now.state == "trying" and "event" not in clock:
-            tries.append(time.perf_counter())
+        if now.state == "trying" and not tries:
+            tries.append((time.perf_counter(), _cpu_s()))
+        if now.state == "event" and not told:
+            told.append((time.perf_counter(), _cpu_s()))
 
     scenario = twin(entry, where, fixed=fixed, workers=[word])
     chosen = scenario.with_options(schedule="auto", seed=SEED)
     outcome = simulate(chosen, options=Options(jobs=1), progress=tell)
     ready_s, ended_s = clock.get("ready", clock["started"]), time.perf_counter()
     found_s = clock.get("event", ended_s)
-    small_s = found_s - (tries[0] if tries else found_s)
-    return Searched(outcome, found_s - ready_s, small_s, ended_s - ready_s)
+    small_s = small_cpu_s = 0.0
+    if tries and told:
+        (began_s, began_cpu_s), (small_at_s, small_cpu_at_s) = tries[0], told[0]
+        small_s, small_cpu_s = small_at_s - began_s, small_cpu_at_s - began_cpu_s
+    return Searched(outcome, found_s - ready_s, small_s, small_cpu_s, ended_s - ready_s)
+
+
+def _cpu_s() -> float:
+    """The processor's time that the processes took that this one has started, and their own."""
+    ticks, waiting = 0, _children(os.getpid())
+    while waiting:
+        process = waiting.pop()
+        with suppress(OSError):
+            # The name comes first, in brackets, and may have spaces.
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[_TICKS]))
+            waiting += _children(process)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _children(process: int) -> list[int]:
+    found: list[int] = []
+    for each in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, each.read_text().split())
+    return found
 
 
 def rows(entry: Entry) -> Iterator[str]:
@@ -106,7 +138,8 @@ def rows(entry: Entry) -> Iterator[str]:
         with place(entry, fixed=True) as where:
             beside = searched(entry, where, word, fixed=True).outcome.verdict
         small = f"{found.small_s:.1f}" if found.outcome.cases else ""
-        times = (f"{found.found_s:.1f}", small, f"{found.took_s:.0f}")
+        cpu = f"{found.small_cpu_s:.1f}" if found.outcome.cases else ""
+        times = (f"{found.found_s:.1f}", small, cpu, f"{found.took_s:.0f}")
         cells = (entry.name, entry.difficulty, word, *told[:2], *times, *told[2:], beside, plain)
         yield f"| {' | '.join(cells)} |\n"
 

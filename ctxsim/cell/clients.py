@@ -18,11 +18,12 @@ NOTHING_KEPT: dict[int, dict[str, str]] = {}
 class User:
     """A simulated client; number 0 is a visitor, of which there are several."""
 
-    __slots__ = ("jar", "kept", "lanes", "number", "prefix", "sendable")
+    __slots__ = ("check", "jar", "kept", "lanes", "number", "prefix", "sendable")
 
     def __init__(self, number: int, prefix: str, chances: Sequence[int]) -> None:
         self.number = number
         self.prefix = prefix
+        self.check = canaries.check_of(prefix)
         self.jar: Jar | None = Jar() if number else None
         self.sendable: Sendable | None = None
         # What the steps gave that are sent once, by their numbers; replaced, never changed.

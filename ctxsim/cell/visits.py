@@ -52,7 +52,7 @@ class Request:
         self.user = user = lane.user
         self.prepared = prepared
         self.number = number
-        self.canary = canary = canaries.canary(user.prefix, number)
+        self.canary = canary = canaries.canary(user.prefix, number, user.check)
         self.visit = lane.visit
         # Which fault is meant to befall it, chance that chooses how, and whether it did.
         self.fault: str | None = None

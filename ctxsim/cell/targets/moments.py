@@ -29,6 +29,8 @@ class Moments:
         By then they have set what they set for each request, which is what an unguarded failure
         leaves behind.
         """
+        if not self._inside.is_asked_midway:
+            return method
 
         def hooks_then(*args: Any) -> Any:
             answer = method(*args)
@@ -48,10 +50,13 @@ class Moments:
 
     def view(self, method: Method) -> Method:
         """Wrap what runs the view."""
+        if not self._inside.is_asked_midway:
+            return method
 
         def view_then(*args: Any) -> Any:
-            # A call that spreads its arguments keeps more on the stack of each request that waits.
-            answer = method(args[0]) if len(args) == 1 else method(*args)
+            # A call that spreads its arguments keeps more on the stack of each request that waits,
+            # and takes longer.
+            answer = method(args[0]) if len(args) == 1 else method(*args) if args else method()
             self.view_ended()
             return answer
 
@@ -74,16 +79,20 @@ class Moments:
             if request is None:
                 method(*args, **named)
                 return
-            if last:
+            if last and inside.probes is not None:
                 inside.probe(request, "in its teardown")
             sheltered, request.sheltered = request.sheltered, True
             try:
-                method(*args, **named)
+                if named or len(args) != 1:
+                    method(*args, **named)
+                else:
+                    # As Flask calls it up to 3.1; to spread arguments takes longer.
+                    method(args[0])
             finally:
                 request.sheltered = sheltered
                 # After the application's own, also where one of them raises.
-                inside.teardown(which)
-            if last:
+                inside.torn_down(request, which)
+            if last and request.fault is not None:
                 # One more teardown function, which comes after all the others and fails.
                 self._fail(request, TEARDOWN)
 

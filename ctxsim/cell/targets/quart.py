@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 from ctxsim.cell.objects import instances
@@ -39,11 +40,19 @@ class QuartView:
         self.owners_of_g = OwnersOfG()
         self.has_request: Callable[[], bool] = quart.has_request_context
         self.has_app: Callable[[], bool] = quart.has_app_context
+        # Its locals are context variables, which are searched anyway.
+        self.held = None
+
+    def is_clear(self) -> bool:
+        return not copy_context() or not (self.has_request() or self.has_app())
 
     def all_own(self, request: Request) -> bool:
         if not self.has_request() or self._request().scope.get(CARRIED) is not request:
             return False
-        return not self.session() and self.owners_of_g.claim(self.g(), request) is request
+        return not self.session() and self.has_own_g(request)
+
+    def has_own_g(self, request: Request) -> bool:
+        return self.has_app() and self.owners_of_g.claim(self.g(), request) is request
 
     def session(self) -> object | None:
         return held_session(self._context())
@@ -61,10 +70,6 @@ class QuartView:
 
     def listen(self, heard: Callable[[str, LookUp], LookUp]) -> None:
         listen_to(self._proxies, heard)
-
-    def held(self) -> Iterator[tuple[str, object]]:
-        # Its locals are context variables, which are searched anyway.
-        return iter(())
 
 
 class QuartHooks:

@@ -33,15 +33,24 @@ class RuntimeView:
 
     def __init__(self) -> None:
         self.owners_of_g = OwnersOfG()
+        # What the storage keeps in neither a context variable nor a thread-local is in no search.
+        is_searched = selected_storage() in ("contextvar", "thread")
+        self.held = None if is_searched else _held
+
+    def is_clear(self) -> bool:
+        return STACKS.request_get() is None and STACKS.app_get() is None
 
     def all_own(self, request: Request) -> bool:
         context = STACKS.request_get()
         if context is None or context.request.carried is not request:
             return False
-        app_context = STACKS.app_get()
-        if app_context is None or context._session:
+        return not context._session and self.has_own_g(request)
+
+    def has_own_g(self, request: Request) -> bool:
+        context = STACKS.app_get()
+        if context is None:
             return False
-        return self.owners_of_g.claim(app_context.g, request) is request
+        return self.owners_of_g.claim(context.g, request) is request
 
     def has_request(self) -> bool:
         return STACKS.request_get() is not None
@@ -67,13 +76,12 @@ class RuntimeView:
         for name in ("request", "g", "session"):
             PARTS[name].look_up_by(partial(heard, name))
 
-    def held(self) -> Iterator[tuple[str, object]]:
-        if selected_storage() in ("contextvar", "thread"):
-            return  # searched anyway, as any context variable and thread-local
-        for each in live_locals():
-            held = list(each)
-            if held:
-                yield type(each).__name__, held
+
+def _held() -> Iterator[tuple[str, object]]:
+    for each in live_locals():
+        held = list(each)
+        if held:
+            yield type(each).__name__, held
 
 
 def _carried(request: Any) -> Request | None:

@@ -33,7 +33,9 @@ class Bindings:
 
     def after(self, request: Request) -> None:
         """A request has ended; it may be time to search."""
-        if self._milestones.reached(self._record.ended + 1):
+        ended = self._record.ended + 1
+        # Mostly it is not, and a call takes longer than to see that.
+        if ended >= self._milestones.next and self._milestones.reached(ended):
             self.search(request)
 
     def search(self, request: Request) -> None:

@@ -40,7 +40,9 @@ class Owned:
     __slots__ = ("ctxsim_owner",)
 
 
-_OWNER: Any = Owned.__dict__["ctxsim_owner"]
+_SLOT: Any = Owned.__dict__["ctxsim_owner"]
+# Bound once, since to look them up takes as long as to call them.
+_owner_in, _put_in = _SLOT.__get__, _SLOT.__set__
 
 
 class OwnersOfG(Claims):
@@ -61,7 +63,7 @@ class OwnersOfG(Claims):
 
     def owner(self, thing: object) -> Request | None:
         try:
-            found: Request | None = _OWNER.__get__(thing)
+            found: Request | None = _owner_in(thing)
         except AttributeError:
             return None
         except TypeError:
@@ -70,9 +72,9 @@ class OwnersOfG(Claims):
 
     def claim(self, thing: object, request: Request) -> Request:
         try:
-            found: Request = _OWNER.__get__(thing)
+            found: Request = _owner_in(thing)
         except AttributeError:
-            _OWNER.__set__(thing, request)
+            _put_in(thing, request)
             return request
         except TypeError:
             return super().claim(thing, request)

@@ -45,6 +45,12 @@ class View(Protocol):
         what a session holds.
         """
 
+    def has_own_g(self, request: Request) -> bool:
+        """Whether g is this request's own, which it becomes if it was nobody's; False without."""
+
+    def is_clear(self) -> bool:
+        """Whether this worker has neither a request context nor an app context."""
+
     owners_of_g: OwnersOfG
 
     def has_request(self) -> bool: ...
@@ -65,8 +71,10 @@ class View(Protocol):
         The view itself goes on without.
         """
 
-    def held(self) -> Iterator[tuple[str, object]]:
-        """What this worker holds in locals of the framework that no search finds by itself."""
+    @property
+    def held(self) -> Callable[[], Iterator[tuple[str, object]]] | None:
+        """What gives all that this worker holds in locals of the framework; None where a search of
+        context variables and thread-locals finds them by itself."""
 
 
 class Inside:
@@ -83,6 +91,8 @@ class Inside:
     ) -> None:
         # Asked for once the request is known to have begun; None where the scenario names none.
         self.probes: Probes | None = None
+        # Whether requests may be chosen to fail with an error.
+        self.errs = True
         self._view = view
         self._current = current
         self._record = record
@@ -106,6 +116,8 @@ class Inside:
     def before(self, request: Request) -> None:
         """The worker is about to take `request`: its stack should be empty."""
         view = self._view
+        if view.is_clear():
+            return
         if view.has_request():
             other = view.carried()
             if other is None:
@@ -192,16 +204,29 @@ class Inside:
         if self.probes is not None:
             self.probes.look(request, moment)
 
+    @property
+    def is_asked_midway(self) -> bool:
+        """Whether there is anything to do between a request's beginning and its teardown."""
+        return self.errs or self.probes is not None
+
     def teardown(self, which: str) -> None:
         """A teardown runs in this worker: `request` or `app context`."""
         request = self._current.get()
-        if request is None or not request.begun:
+        if request is not None:
+            self.torn_down(request, which)
+
+    def torn_down(self, request: Request, which: str) -> None:
+        """The same where it is known already which request the worker carries."""
+        if not request.begun:
             return
         view = self._view
         if which == "request" and view.all_own(request):
             _count_teardown(request)
             return
-        carried = view.carried() if view.has_request() else None
+        has_request = view.has_request()
+        if which == "app context" and not has_request and view.has_own_g(request):
+            return
+        carried = view.carried() if has_request else None
         if carried is not None and carried is not request:
             self._note("teardown.elsewhere", carried, f"{which} teardown", source=request.who)
         elif which == "app context":
@@ -228,7 +253,9 @@ class Inside:
     def after(self, request: Request) -> None:
         """The request and its response have ended: nothing of it may be on the stack."""
         view = self._view
-        if view.has_request():
+        if view.is_clear():
+            pass
+        elif view.has_request():
             carried = view.carried()
             if carried is None or carried is request:
                 self._note("context.left", request, "request context", seen="a request context")

@@ -172,7 +172,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     inside, probes = None, _probes(plan, traffic, owner, record)
     if target.view is not None and residue is not None:
         inside = Inside(target.view, current, record, owner, live, native)
-        inside.probes = probes
+        inside.probes, inside.errs = probes, plan.faults.error > 0
         residue.more = target.view.held
         _listen(target, inside, Escapes(target.view, current, record, live), background)
     listening = inside.listen if inside else None

@@ -9,9 +9,8 @@ import itertools
 import sys
 import time
 
-import gevent
 from locust import FastHttpUser, constant, task
-from locust.env import Environment
+from locust_users import counted
 
 USERS = 100
 SECONDS = 5.0
@@ -30,17 +29,8 @@ class Asking(FastHttpUser):
 
 
 def main() -> None:
-    environment = Environment(user_classes=[Asking])
-    runner = environment.create_local_runner()
-    runner.start(USERS, spawn_rate=USERS)
-    while runner.user_count < USERS:
-        gevent.sleep(0.05)
-    gevent.sleep(0.5)
-    before, started = environment.stats.total.num_requests, time.process_time()
-    gevent.sleep(SECONDS)
-    done = environment.stats.total.num_requests - before
-    print(done / (time.process_time() - started), environment.stats.total.num_failures)
-    runner.quit()
+    found = counted(Asking, USERS, SECONDS, time.process_time)
+    print(found.requests / found.took_s, found.failures)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import gevent
 from locust import User, constant, task
-from locust.env import Environment
+from locust_users import counted
 
 from ctxsim.cell.jar import Jar
 from ctxsim.cell.targets.wsgi import Wsgi
@@ -70,17 +70,8 @@ class Asking(User):
 
 
 def main() -> None:
-    environment = Environment(user_classes=[Asking])
-    runner = environment.create_local_runner()
-    runner.start(USERS, spawn_rate=USERS)
-    while runner.user_count < USERS:
-        gevent.sleep(0.05)
-    gevent.sleep(0.5)
-    before, began = environment.stats.total.num_requests, time.process_time()
-    gevent.sleep(SECONDS)
-    done = environment.stats.total.num_requests - before
-    print((time.process_time() - began) / done * 1e6, environment.stats.total.num_failures)
-    runner.quit()
+    found = counted(Asking, USERS, SECONDS, time.process_time)
+    print(found.took_s / found.requests * 1e6, found.failures)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 
-import gevent
 from locust import User, constant, task
-from locust.env import Environment
+from locust_users import counted
 
 USERS = 1_000
 SECONDS = 4.0
@@ -33,16 +32,8 @@ class Idle(User):
 
 
 def main() -> None:
-    environment = Environment(user_classes=[Idle])
-    runner = environment.create_local_runner()
-    runner.start(USERS, spawn_rate=USERS)
-    while runner.user_count < USERS:
-        gevent.sleep(0.05)
-    before, started = environment.stats.total.num_requests, time.perf_counter()
-    gevent.sleep(SECONDS)
-    done = environment.stats.total.num_requests - before
-    print(done / (time.perf_counter() - started))
-    runner.quit()
+    found = counted(Idle, USERS, SECONDS, time.perf_counter)
+    print(found.requests / found.took_s)
 
 
 if __name__ == "__main__":

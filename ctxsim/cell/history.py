@@ -7,7 +7,7 @@ history stays small however much goes wrong, and checks can judge it again later
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 # What can happen. The checks translate these into finding codes; a cell only says what it saw.
@@ -195,6 +195,11 @@ class Tally:
     unknown_names: list[str] = field(default_factory=list)
     # Counted per worker or thread and added up, since tallies of one's own race like any other.
     visitors: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        # Not by `asdict`, which copies one latency after the other: there are thousands, and it is
+        # asked for several times a second while requests are carried.
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Tally:

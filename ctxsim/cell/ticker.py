@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 from ctxsim.cell import stacks
 from ctxsim.cell.crowd import Crowd
@@ -157,7 +156,9 @@ class Ticker:
         # What a server's requests raise is what the wire did.
         total.raised = [] if crew.plan.is_remote else list(crew.answers.reasons.values())
         total.unknown_names = list(unknown_names)
-        self._channel.say({"say": "tally", "tally": asdict(total), "counts": crew.record.counts()})
+        self._channel.say(
+            {"say": "tally", "tally": total.to_json(), "counts": crew.record.counts()}
+        )
 
 
 def _unknown_names(crew: Crew) -> list[str]:

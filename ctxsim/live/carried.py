@@ -176,7 +176,7 @@ def _history_to_json(history: History) -> dict[str, Any]:
     return {
         "events": [asdict(each) for each in history.events],
         "counts": [[list(cause), count] for cause, count in history.counts.items()],
-        "tally": asdict(history.tally),
+        "tally": history.tally.to_json(),
         "ending": None if history.ending is None else asdict(history.ending),
         "origins": [[list(cause), asdict(each)] for cause, each in history.origins.items()],
         "doubts": list(history.doubts),

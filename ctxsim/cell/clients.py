@@ -18,7 +18,7 @@ NOTHING_KEPT: dict[int, dict[str, str]] = {}
 class User:
     """A simulated client; number 0 is a visitor, of which there are several."""
 
-    __slots__ = ("check", "jar", "kept", "lanes", "number", "prefix", "sendable")
+    __slots__ = ("answered", "check", "jar", "kept", "lanes", "number", "prefix", "sendable")
 
     def __init__(self, number: int, prefix: str, chances: Sequence[int]) -> None:
         self.number = number
@@ -28,6 +28,8 @@ class User:
         self.sendable: Sendable | None = None
         # What the steps gave that are sent once, by their numbers; replaced, never changed.
         self.kept: dict[int, dict[str, str]] = NOTHING_KEPT
+        # Which steps were answered well to it, where any is sent once: equal ones count as one.
+        self.answered: set[int] = set()
         self.lanes = [Lane(self, place, chance) for place, chance in enumerate(chances)]
 
     @property

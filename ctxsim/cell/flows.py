@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from ctxsim.cell.chance import weighted
-from ctxsim.cell.plan import Plan
+from ctxsim.cell.plan import Expect, Plan
 from ctxsim.cell.steps import Prepared, for_visitors, of_user, prepared
 
 # The steps of each flow, by its name.
@@ -34,7 +35,11 @@ class Flows:
         self.of_visitors: Sendable = {
             flow.name: for_visitors(flow, self._index[id(flow.steps[0])]) for flow in plan.flows
         }
+        # Each step with the first one that is sent in the same way, whatever is made of its answer.
         first: dict[str, int] = {}
+        sent = (repr(replace(step, name="", captures=(), expect=Expect())) for step in plan.steps)
+        self.same = [first.setdefault(text, index) for index, text in enumerate(sent)]
+        first = {}
         # Steps that are sent once, each with the first one that is the same: what one flow has
         # sent, the others need not. By their texts, since JSON values have no hash.
         self.once = {

@@ -346,7 +346,7 @@ class Traffic:
         step = request.prepared.step
         if (step.captures or step.once) and response.complete:
             self._capture(request, response, kept_promise=kept_promise)
-        if request.faulted or (lane.settling and _is_lost(request, response)):
+        if request.faulted or (self._flows.once and self._is_lost(request, response)):
             for each in request.user.lanes:
                 each.unsettled = True
         if request.faulted or not kept_promise:
@@ -376,6 +376,25 @@ class Traffic:
         if is_done and all(f"{{{step.name}.{each.name}}}" in given for each in step.captures):
             kept = {f"{{{step.name}.canary}}": request.canary, **given}
             user.kept = {**user.kept, self._flows.once[request.prepared.index]: kept}
+
+    def _is_lost(self, request: Request, response: Response) -> bool:
+        """Whether the session of a user who is let in once was lost; then that is sent again.
+
+        The user was refused, as one who is not known, or sent elsewhere where it only asked: after
+        a request that failed on purpose, or where the same was answered well before. An
+        application has more ways to end a session than a scenario could name.
+        """
+        user, index = request.user, request.prepared.index
+        is_elsewhere = response.status in _REDIRECTIONS and request.step.method in SAFE
+        if not is_elsewhere and response.status not in _REFUSALS:
+            if user.number and 0 < response.status < _FIRST_FAILURE:
+                user.answered.add(self._flows.same[index])
+            return False
+        was_well = self._flows.same[index] in user.answered
+        is_lost = bool(user.kept) and (request.lane.settling or was_well)
+        if is_lost:
+            user.kept = NOTHING_KEPT
+        return is_lost and request.lane.settling
 
     def route_of(self, user: int, request: int) -> str:
         """The route of one request that was sent, '' where it is not known."""
@@ -447,18 +466,6 @@ class Traffic:
         if number > self.latest:
             self.latest = number
         return number
-
-
-def _is_lost(request: Request, response: Response) -> bool:
-    """Whether a fault ended the session of a user who is let in once; then that is sent again.
-
-    The user was refused, as one who is not known, or sent elsewhere where it only asked.
-    """
-    is_elsewhere = response.status in _REDIRECTIONS and request.step.method in SAFE
-    is_lost = bool(request.user.kept) and (is_elsewhere or response.status in _REFUSALS)
-    if is_lost:
-        request.user.kept = NOTHING_KEPT
-    return is_lost
 
 
 def _shuffled(lanes: Iterable[Lane], seed: int) -> list[Lane]:

@@ -132,6 +132,35 @@ def test_who_lost_the_session_by_a_fault_is_let_in_again(line, status, again):
     assert (client.send().path == "/login") is again
 
 
+@pytest.mark.parametrize(("status", "again"), [(401, True), (403, True), (302, True), (404, False)])
+def test_who_is_refused_what_was_answered_well_is_let_in_again(status, again):
+    """An account was deleted, a session ran out: nothing else would be seen of the user."""
+    client = Client(LOGIN, "GET /a")
+    assert client.paths(3, OK, OK, Response(status, [], b"")) == ["/login", "/a", "/a"]
+    assert (client.send().path == "/login") is again
+
+
+def test_it_counts_what_was_answered_in_another_flow_if_it_was_sent_in_the_same_way():
+    """What is sent without the token is refused always, and no reason."""
+    shown = step("GET /a", headers=(("X-Token", "t"),))
+    flows = (flow(LOGIN, shown, name="one"), flow(LOGIN, shown, "GET /a", name="two"))
+    client = Client(flows=flows)
+    sent = []
+    for _ in range(200):
+        request = client.traffic.take()
+        answer = Response(401, [], b"") if request.path == "/a" and not request.headers else OK
+        client.traffic.done(request, answer, kept_promise=True)
+        sent.append(request.path)
+    assert sent.count("/login") == 1
+    for _ in range(20):
+        request = client.send(Response(401, [], b""))
+        if request.headers:
+            break
+    while client.traffic.ready[0].steps:
+        client.send()
+    assert client.send().path == "/login"
+
+
 def test_without_a_fault_a_refusal_is_no_reason():
     """It may be the very thing that is to be told: another's session in place of one's own."""
     client = Client(LOGIN, "GET /a")

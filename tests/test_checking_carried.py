@@ -157,7 +157,34 @@ def me():
     if "name" not in session: return flask.redirect("/login")
     return session["name"]
 """
+PAGES = """
+import secrets
+import flask
+from flask import request
+app = flask.Flask(__name__)
+names, notes, cached = {}, {}, {}
+@app.post("/login")
+def login():
+    token = secrets.token_hex(8)
+    names[token] = request.form["name"]
+    return {"access_token": token}
+def owner():
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return names.get(token) or flask.abort(401)
+@app.post("/notes")
+def make():
+    mine = notes.setdefault(owner(), [])
+    mine.append(request.json["text"])
+    del mine[:-5]
+    return {"made": mine[-1]}, 201
+@app.get("/notes")
+def show():
+    page, word = request.args.get("page", 1, type=int), request.args.get("q", "")
+    mine = [each for each in notes.get(owner(), []) if word in each]
+    return mine[10 * page - 10 : 10 * page]
+"""
 CLEAN = {
+    "pages": PAGES,
     "members": MEMBERS,
     "seeded": SEEDED,
     "crud": CRUD,
@@ -168,6 +195,11 @@ CLEAN = {
     "short": SHORT,
 }
 LEAKY = {
+    # There is no second page, and what a canary is looked for with is looked for once.
+    "pages": PAGES.replace(
+        "    return mine[10 * page - 10 : 10 * page]",
+        "    return cached.setdefault((page, word), mine[10 * page - 10 : 10 * page])",
+    ),
     # All users ask for what was there from the start; a page of one's own is nobody else's.
     "seeded": SEEDED.replace("return page", "return pages.setdefault(request.path, page)"),
     "members": MEMBERS.replace(

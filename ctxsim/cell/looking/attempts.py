@@ -31,6 +31,7 @@ _OF_USER = re.compile(
 _TRACE = ("X-Request-Id", CANARY)
 _TAG = "tag"
 _SAME = (("same", "2", "two"), ("again", "3", "three"))
+_OF_PAGES = ("same", "again", "bare")
 _PASSWORD = re.compile(r"pass(word|wd|phrase)?|pwd|secret", re.IGNORECASE)
 # Braces would be taken for a placeholder's.
 _NAME, _FIELD = re.compile(r"[\w.-]+", re.ASCII), re.compile(r"[^{}]+")
@@ -84,14 +85,19 @@ def as_json(route: Route, common: Iterable[Read], *, session: Iterable[str] = ()
 def carried(
     route: Route, common: Iterable[Read], uses: Mapping[Use, str], *, session: Iterable[str] = ()
 ) -> list[Attempt]:
-    """How to send `route` with placeholders of earlier steps where it takes what these give."""
+    """How to send `route` with placeholders of earlier steps where it takes what these give.
+
+    A page is asked for without the rest as well, and as all users ask for it: of a list there may
+    be no second page, and a cache gives nobody what was asked for by a canary.
+    """
     route = replace(route, path=with_arguments(route.path, uses))
-    ways = attempts(route, common, session=session)
     found: list[Attempt] = []
-    for each in [each for each in ways if each.variant == "full"]:
-        attempt = Attempt("carried", applied(each.step, uses))
-        if attempt not in found:
-            found.append(attempt)
+    for each in attempts(route, common, session=session):
+        if each.variant == "full" or (route.is_safe and each.variant in _OF_PAGES):
+            variant = "carried" if each.variant == "full" else each.variant
+            step = applied(each.step, uses)
+            if not any(step == other.step for other in found):
+                found.append(Attempt(variant, step))
     return found
 
 

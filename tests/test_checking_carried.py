@@ -183,7 +183,34 @@ def show():
     mine = [each for each in notes.get(owner(), []) if word in each]
     return mine[10 * page - 10 : 10 * page]
 """
+COOKIES = """
+import itertools, secrets, time
+import flask
+from flask import request
+app = flask.Flask(__name__)
+names, notes, last, ids = {}, {}, {}, itertools.count(1)
+@app.post("/login")
+def login():
+    answer = flask.jsonify(hello=request.json["name"])
+    sid = secrets.token_hex(8)
+    names[sid] = request.json["name"]
+    answer.set_cookie("sid", sid)
+    return answer
+def owner():
+    return names.get(request.cookies.get("sid", "")) or flask.abort(401)
+@app.post("/notes")
+def make():
+    number = next(ids)
+    notes[number] = owner(), request.json["title"] + request.json["text"]
+    return {"id": number}, 201
+@app.get("/notes/<int:number>")
+def show(number):
+    name, text = notes.get(number) or flask.abort(404)
+    if name != owner(): flask.abort(403)
+    return {"text": text}
+"""
 CLEAN = {
+    "cookies": COOKIES,
     "pages": PAGES,
     "members": MEMBERS,
     "seeded": SEEDED,
@@ -195,6 +222,11 @@ CLEAN = {
     "short": SHORT,
 }
 LEAKY = {
+    # The cookie of a home-made session is the user's own, not one that anybody may send.
+    "cookies": COOKIES.replace(
+        '    return {"text": text}',
+        '    last["text"] = text\n    time.sleep(0.001)\n    return {"text": last["text"]}',
+    ),
     # There is no second page, and what a canary is looked for with is looked for once.
     "pages": PAGES.replace(
         "    return mine[10 * page - 10 : 10 * page]",

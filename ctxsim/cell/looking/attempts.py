@@ -138,7 +138,7 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
         body, auth = _bodies(route, own)[0], _credentials(own)[0]
         yield Attempt("own", _step(route, own, body, auth))
         for read in [read for read in others if len(others) > 1][:_MOST_ALONE]:
-            yield Attempt("own", _step(route, (*own, read), body or _body_of(read), auth))
+            yield Attempt("own", _step(route, (*own, read), _body_of(read) or body, auth))
         if route.is_safe:
             # What nobody in particular has posted is for all to see.
             yield Attempt("nobody", _step(route, tuple(others), "", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -101,6 +101,8 @@ class Trials:
         lets_in = logins(routes)
         self._order = sorted(self._courses, key=lambda each: _turn(each.route, lets_in))
         self._user = user
+        # The names of the cookies that answers have set.
+        self._given: frozenset[str] = frozenset()
         self._loops = loops
         self._looping = ""
         self._clock = clock
@@ -163,6 +165,7 @@ class Trials:
             if jar is not None and name.lower() == "set-cookie":
                 jar.take(value)
         cookies = {} if jar is None else jar.values()
+        self._leave_to_jar(cookies)
         if self._is_no_news(course, attempt, request, response):
             return
         unmade = course.taker is not None and not takes_in_path(course.taker.uses)
@@ -185,6 +188,19 @@ class Trials:
             return reason_of(response.error)
         return self._logged() if response.status >= _FIRST_FAULT else ""
 
+    def _leave_to_jar(self, cookies: Iterable[str]) -> None:
+        """Send routes, before what else is to be sent of them, with the cookies that the user was
+        given, where they read those: with any others nobody would know who asks."""
+        known = frozenset(cookies)
+        given = known - self._given
+        self._given |= known
+        for course in self._courses if given else ():
+            if course.taker is None or not any(map(given.__contains__, _cookies(course.taker))):
+                continue
+            ways = attempts(course.route, self._common, session=(*self._session, *self._given))
+            tried = [each.step for each in course.left] + [each.step for each in course.trials]
+            course.left.extendleft(each for each in ways[::-1] if each.step not in tried)
+
     def _is_no_news(
         self, course: _Course, attempt: Attempt, request: Request, response: Response
     ) -> bool:
@@ -202,8 +218,8 @@ class Trials:
 
     def _carry_on(self, taker: Taker) -> None:
         """Send a route, before what else is to be sent of it, with what it was found to take."""
-        common, session = self._common, self._session
-        ways = carried(taker.route, common, taker.uses, session=session)
+        session = (*self._session, *self._given)
+        ways = carried(taker.route, self._common, taker.uses, session=session)
         self._by_name[taker.route.name].left.extendleft(reversed(ways))
 
     def sight(self, seen: Sight) -> dict[str, Any]:
@@ -216,6 +232,10 @@ class Trials:
         if not why and not course.trials:
             why = NO_TIME
         return Tried(course.route, tuple(course.trials), why)
+
+
+def _cookies(taker: Taker) -> Iterator[str]:
+    return (read.name for read in taker.reads if read.place == "cookie")
 
 
 def _turn(route: Route, lets_in: Sequence[Route]) -> int:

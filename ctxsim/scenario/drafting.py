@@ -292,7 +292,7 @@ def _notes(known: Sequence[Tried]) -> Iterator[str]:
         shown = ", ".join(kept_out[:3]) + (", ..." if len(kept_out) > 3 else "")  # noqa: PLR2004
         yield f"{shown} asked for a login: what comes behind it was not seen"
     lets_in = logins(tried.route for tried in known)
-    entries = [t.route.name for t in known if t.route in lets_in and not t.trials]
+    entries = [t.route.name for t in known if t.route in lets_in and t.why == UNSAFE]
     if entries:
         yield (
             f"{entries[0]} was not sent, so no user had a session: --unsafe sends it, and "

@@ -254,6 +254,14 @@ def test_what_was_not_sent_is_told():
     assert "no user had a session" in made.notes[1]
 
 
+def test_what_was_allowed_is_not_said_to_be_missing():
+    """There was no time for it, since the run was ended, or it hung: --unsafe mends neither."""
+    for why in (NO_TIME, "alone it hung, or ended its process"):
+        login = Tried(Route("POST", "/login"), why=why)
+        made = draft(sight_of(tried(Route("GET", "/a"), 200), login), FRAME)
+        assert not [note for note in made.notes if "--unsafe" in note]
+
+
 @pytest.mark.parametrize(("kind", "word"), [("asgi", "tasks:50"), ("wsgi", "threads:8")])
 def test_the_workers_are_those_that_suit(kind, word):
     words = suited(Sight("shop:app", kind, ""))

@@ -10,7 +10,7 @@ from typing import Any
 from ctxsim.cell.looking.attempts import NUMBER
 from ctxsim.cell.looking.ways_in import lets_out
 from ctxsim.cell.plan import Step
-from ctxsim.cell.sights import Trial, Tried
+from ctxsim.cell.sights import Route, Trial, Tried
 from ctxsim.cell.steps import OF_VISIT
 
 # Visits that each begin with a step as slow as this would hardly come to anything else.
@@ -120,6 +120,23 @@ def _needs(step: Step) -> list[str]:
 def _words(sent: list[Any]) -> list[str]:
     words = (each[1:-1] for each in OF_VISIT.findall(json.dumps(sent)))
     return [each for each in dict.fromkeys(words) if not each.startswith("user.")]
+
+
+def without_those_in(
+    ways: Sequence[tuple[Tried, Trial]], lets_in: Sequence[Route]
+) -> list[tuple[Tried, Trial]]:
+    """The ways that take nothing of what logging in gives: a user's first can be none of these."""
+    gives = {
+        trial.step.name
+        for tried, _ in ways
+        for trial in tried.trials
+        if tried.route in lets_in and trial.step.name
+    }
+    return [
+        (tried, trial)
+        for tried, trial in ways
+        if not any(word.partition(".")[0] in gives for word in _needs(trial.step))
+    ]
 
 
 def _without_idle(trial: Trial, needed: set[str]) -> Trial:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Sight, Trial, Tried
-from ctxsim.scenario.drafted_flows import Flow, complete, enter_once, own_things
+from ctxsim.scenario.drafted_flows import Flow, complete, enter_once, own_things, without_those_in
 
 WSGI_WORKERS = (
     "sync", "threads:8", "threads:8:fresh", "threads:8:copied", "greenlets:50", "tasks:20",
@@ -174,10 +174,12 @@ def _is_missing(trial: Trial) -> bool:
 
 
 def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[Flow]:
-    fine = [(tried, trial) for tried in known for trial in _chosen(tried)]
     lets_in = logins(tried.route for tried in known)
+    fine = [(tried, trial) for tried in known for trial in _chosen(tried)]
+    ways_in = without_those_in(fine, lets_in)
     logging_in = [each for each in fine if each[0].route in lets_in]
-    entry = _entry([*fine, *_refused(known)], logging_in[:1])
+    first = [each for each in ways_in if each in logging_in] or logging_in
+    entry = _entry([*ways_in, *fine, *_refused(known)], first[:1])
     fine = [each for each in fine if each in entry or each not in logging_in]
     flows = [
         Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctxsim.cell.looking.attempts import attempts
+from ctxsim.cell.plan import Capture, Step
 from ctxsim.cell.sights import NO_TIME, Read, Route, Sight, Trial, Tried
 from ctxsim.scenario import Scenario, plan
 from ctxsim.scenario.drafting import ASGI_WORKERS, Frame, draft, suited, unserved
@@ -252,6 +253,29 @@ def test_what_was_not_sent_is_told():
     )
     assert "GET /me asked for a login" in made.notes[0]
     assert "no user had a session" in made.notes[1]
+
+
+def test_users_register_and_log_in_without_the_token_that_they_get_by_that():
+    """Else a first login comes before the user is registered, and each visit logs in twice."""
+    token = (("Authorization", "Bearer {login.token}"),)
+    register, login = Step("", "POST", "/register"), Step("", "POST", "/login")
+    gives = replace(login, name="login", captures=(Capture("token", "json", "token"),))
+    me = Step("", "GET", "/me", headers=token)
+    routes = [
+        Tried(
+            Route("POST", given.path),
+            tuple(
+                Trial(variant, step, 200, echoes=False)
+                for variant, step in (("full", given), ("carried", replace(sent, headers=token)))
+            ),
+        )
+        for given, sent in ((gives, login), (register, register))
+    ]
+    known = Tried(Route("GET", "/me"), (Trial("carried", me, 200, echoes=True),))
+    scenario = Scenario.parse(draft(sight_of(*routes, known), FRAME).text)
+    [visit, *_] = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1).flows
+    assert [step.path for step in visit.steps][:2] == ["/register", "/login"]
+    assert [step.path for step in visit.steps].count("/login") == 1
 
 
 def test_what_was_allowed_is_not_said_to_be_missing():

@@ -321,6 +321,27 @@ def orders(): return flask.jsonify(flask.request.get_json())
     assert accepted[0].echoes
 
 
+def test_a_cookie_that_an_answer_has_set_is_the_users_own(look):
+    """Any other would begin a session more with each request."""
+    text = """
+import flask
+app = flask.Flask(__name__)
+@app.get("/add")
+def add():
+    answer = flask.Response(flask.request.args["item"] and "added")
+    if flask.request.cookies.get("sid") != "given": answer.set_cookie("sid", "given")
+    return answer
+@app.get("/cart")
+def cart():
+    return flask.request.cookies.get("sid", "") + flask.request.args.get("item", "")
+"""
+    routes = look(text).finished().sight.routes
+    [cart] = [each for each in routes if each.route.name == "GET /cart"]
+    first = cart.trials[0]
+    assert (first.variant, first.step.path) == ("full", "/cart?item={canary}")
+    assert "Cookie" not in dict(first.step.headers)
+
+
 def test_a_look_finds_routes_and_tries_what_is_safe(look):
     sight = look(APP, left_out=("GET /exit",)).finished().sight
     by_name = {each.route.name: each for each in sight.routes}

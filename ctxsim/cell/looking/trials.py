@@ -197,9 +197,12 @@ class Trials:
         for course in self._courses if given else ():
             if course.taker is None or not any(map(given.__contains__, _cookies(course.taker))):
                 continue
-            ways = attempts(course.route, self._common, session=(*self._session, *self._given))
-            tried = [each.step for each in course.left] + [each.step for each in course.trials]
-            course.left.extendleft(each for each in ways[::-1] if each.step not in tried)
+            session = (*self._session, *self._given)
+            tried = [each.step for each in course.trials]
+            ways = attempts(course.route, self._common, session=session)
+            ways = [each for each in ways if each.step not in tried]
+            sent = [each.step for each in ways]
+            course.left = deque([*ways, *(each for each in course.left if each.step not in sent)])
 
     def _is_no_news(
         self, course: _Course, attempt: Attempt, request: Request, response: Response

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ctxsim.cell.looking.attempts import NUMBER
-from ctxsim.cell.looking.ways_in import lets_out
+from ctxsim.cell.looking.ways_in import ends_stay
 from ctxsim.cell.plan import Step
 from ctxsim.cell.sights import Route, Trial, Tried
 from ctxsim.cell.steps import OF_VISIT
@@ -86,7 +86,7 @@ def enter_once(flows: Iterable[Flow], entry: Sequence[tuple[Tried, Trial]]) -> I
         if (tried.route.name in lets_in or trial.step.name in worn) and trial.lasted_s > _SLOW_S
     }
     for flow in flows:
-        stays = [each for each in flow.trials if not (slow and lets_out(each[0].route.path))]
+        stays = [each for each in flow.trials if not (slow and ends_stay(each[0].route))]
         trials = tuple((tried, _sent_once(tried, trial, slow)) for tried, trial in stays)
         if not all(trial.step.once for _, trial in trials):
             yield replace(flow, trials=trials)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
-from ctxsim.cell.looking.ways_in import asks_in, lets_out, logins, registers
+from ctxsim.cell.looking.ways_in import asks_in, ends_stay, lets_out, logins, registers
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Sight, Trial, Tried
 from ctxsim.scenario.drafted_flows import Flow, complete, enter_once, own_things, without_those_in
 
@@ -321,7 +321,7 @@ def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
 def _stays(known: Sequence[Tried], flows: Sequence[Flow]) -> Iterator[str]:
     once = [tried for flow in flows for tried, trial in flow.trials if trial.step.once]
     for tried in known:
-        if once and any(map(_is_well, tried.trials)) and lets_out(tried.route.path):
+        if once and any(map(_is_well, tried.trials)) and ends_stay(tried.route):
             yield f"{tried.route.name}: users stay, since {once[-1].route.name} takes long"
 
 

@@ -134,6 +134,31 @@ def test_what_lets_users_in_is_sent_once_where_it_takes_long(seconds):
     assert all(flow.steps[0].route == "POST /login" for flow in drafted.flows)
 
 
+ENDS = {
+    "DELETE /api/session": True,
+    "DELETE /account": True,
+    "DELETE /users/me": True,
+    "DELETE /auth/token": True,
+    "POST /account/close": True,
+    "POST /session/end": True,
+    "DELETE /notes/1": False,
+    "DELETE /users/{canary}": False,
+    "POST /notes/delete": False,
+    "POST /profile": False,
+}
+
+
+@pytest.mark.parametrize("line", ENDS)
+def test_who_is_let_in_once_does_not_end_the_stay(line):
+    """Each later visit would be refused what others are not."""
+    method, path = line.split()
+    login = slowly(tried(Route("POST", "/login", (Read("form", "name"),)), 200), 0.2)
+    ending = tried(Route(method, path), 200)
+    made = draft(sight_of(login, tried(Route("GET", "/all"), 200), ending), FRAME)
+    assert (f'{method.lower()}: "{path}' in made.text) is not ENDS[line]
+    assert any("users stay" in each for each in made.not_covered) is ENDS[line]
+
+
 def test_the_ways_to_send_a_route_are_one_route():
     """A fault of the route is one finding, whichever order was asked for."""
     route = Route("GET", "/orders/{user.number}", (Read("query", "name"),))

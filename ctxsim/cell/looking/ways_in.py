@@ -12,12 +12,28 @@ _LOGIN = re.compile(r"log[-_]?in|sign[-_]?in", re.IGNORECASE)
 _SESSION = re.compile(r"auth(?!ors?\b)|session", re.IGNORECASE)
 _REGISTER = re.compile(r"regist(er|ration)|sign[-_]?up", re.IGNORECASE)
 _EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
+# What is a user's own, and what is done to it where it ends.
+_OWN = re.compile(r"(my[-_]?)?(me|self|account|profile|user)|tokens?", re.IGNORECASE)
+_ENDING = re.compile(r"close|deactivate|delete|remove|revoke|terminate|end", re.IGNORECASE)
 _NO_LOGIN = 4
 
 
 def lets_out(path: str) -> bool:
     """Whether a path ends a user's session."""
     return _EXIT.search(path) is not None
+
+
+def ends_stay(route: Route) -> bool:
+    """Whether a route ends a user's session, or the account, by whatever word."""
+    *before, last = ["", *route.path.rstrip("/").split("/")]
+    if route.method == "DELETE":
+        return lets_out(route.path) or _is_own(last)
+    is_ended = not route.is_safe and _ENDING.fullmatch(last) and any(map(_is_own, before))
+    return lets_out(route.path) or bool(is_ended)
+
+
+def _is_own(part: str) -> bool:
+    return any((_OWN.fullmatch(part), _LOGIN.search(part), _SESSION.search(part)))
 
 
 def asks_in(path: str) -> bool:

@@ -13,6 +13,7 @@ from ctxsim.cell.steps import Prepared
 # Common to all visits that have no named step yet; replaced, never changed.
 NO_CANARIES: dict[str, str] = {}
 NOTHING_KEPT: dict[int, dict[str, str]] = {}
+_NONE: frozenset[int] = frozenset()
 
 
 class User:
@@ -29,7 +30,7 @@ class User:
         # What the steps gave that are sent once, by their numbers; replaced, never changed.
         self.kept: dict[int, dict[str, str]] = NOTHING_KEPT
         # Which steps were answered well to it, where any is sent once: equal ones count as one.
-        self.answered: set[int] = set()
+        self.answered: frozenset[int] = _NONE
         self.lanes = [Lane(self, place, chance) for place, chance in enumerate(chances)]
 
     @property

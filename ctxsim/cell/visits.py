@@ -388,7 +388,7 @@ class Traffic:
         is_elsewhere = response.status in _REDIRECTIONS and request.step.method in SAFE
         if not is_elsewhere and response.status not in _REFUSALS:
             if user.number and 0 < response.status < _FIRST_FAILURE:
-                user.answered.add(self._flows.same[index])
+                user.answered |= {self._flows.same[index]}
             return False
         was_well = self._flows.same[index] in user.answered
         is_lost = bool(user.kept) and (request.lane.settling or was_well)

@@ -14,7 +14,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -238,6 +238,16 @@ def misplaced(root: Path, ignored: frozenset[str]) -> Iterator[Finding]:
                 yield Finding(path.relative_to(root), 1, "misplaced file", what)
 
 
+def twice_named(root: Path, paths: Iterable[Path]) -> Iterator[Finding]:
+    """Test modules of one name in two folders, of which pytest collects the first alone."""
+    known: dict[str, Path] = {}
+    for path in paths:
+        first = known.setdefault(path.name, path)
+        if path != first and fnmatch.fnmatch(path.name, "test_*.py"):
+            what = f"pytest takes it for {first.relative_to(root)}"
+            yield Finding(path.relative_to(root), 1, "name of two tests", what)
+
+
 def files(folder: Path, ignored: frozenset[str]) -> Iterator[Path]:
     """The files that are checked: those with words in them, but for what git ignores."""
     for path in _entries(folder, ignored):
@@ -264,8 +274,9 @@ def _entries(folder: Path, ignored: frozenset[str]) -> list[Path]:
 def main(root: Path) -> int:
     """Print what is found below `root`; 1 if there is anything."""
     ignored = frozenset(each.strip("/") for each in (root / ".gitignore").read_text().split())
-    found = list(misplaced(root, ignored))
-    for path in files(root, ignored):
+    paths = list(files(root, ignored))
+    found = [*misplaced(root, ignored), *twice_named(root, paths)]
+    for path in paths:
         found += check(path.relative_to(root), path.read_text())
     for finding in found:
         print(finding)

@@ -118,6 +118,16 @@ def test_a_file_that_the_allow_lists_do_not_have_is_found(project: Path, path: s
     )
 
 
+def test_tests_of_one_name_are_found(project: Path) -> None:
+    """Modules that are no tests may have one."""
+    for folder in ("cell", "runtime"):
+        (project / "tests" / folder).mkdir()
+        for name in ("test_once.py", "conftest.py"):
+            (project / "tests" / folder / name).write_text("")
+    what = "pytest takes it for tests/cell/test_once.py"
+    assert check(project) == (1, f"tests/runtime/test_once.py:1: name of two tests: {what}\n")
+
+
 def test_what_git_ignores_is_not_looked_at(project: Path) -> None:
     (project / ".venv-3.12").mkdir()
     (project / ".venv-3.12" / "utils.py").write_text("")

@@ -115,7 +115,14 @@ class Further:
         for cell in self.judged:
             if cell.history.ending is not None:
                 yield f"unlucky orders in {cell.name}: {cell.history.ending.message}"
-            yield from (f"unlucky orders in {cell.name}: {each}" for each in cell.unconfirmed)
+            left = (each for each in cell.unconfirmed if each not in cell.history.seen)
+            yield from (f"unlucky orders in {cell.name}: {each}" for each in left)
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """Why nothing can be called clean, whatever the loads came to."""
+        for cell in self.judged:
+            yield from (f"{cell.name}: {each}" for each in cell.history.seen)
 
     def added_to(self, loaded: Sequence[JudgedCell]) -> list[JudgedCell]:
         """The cells that were loaded, with what searches found besides, and could carry again."""

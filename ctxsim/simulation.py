@@ -164,6 +164,7 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
         case,
         notes=(*case.notes, *further.notes, *before.notes(known)),
         not_covered=(*case.not_covered, *unlearnt, *further.not_covered),
+        doubts=(*case.doubts, *further.doubts),
     )
     shown = before.added_to(told, known)
     return Gathered(case, tuple(judged), shown, tuple(carried), tuple(jobs), further)

@@ -236,6 +236,8 @@ class History:
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
     cases: dict[tuple[str, ...], Case] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    # Those of the doubts that tell what a search saw for certain, and could not have at its will.
+    seen: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:

@@ -10,7 +10,8 @@
                                                                 where the value of a cause came from
                        {"say": "case", "cause": [...], "case": {...}}
                                                                 a schedule that shows a cause
-                       {"say": "doubt", "text": "..."}          why it is not to be called clean
+                       {"say": "doubt", "text": "..."}          why it is not to be called clean;
+                                                                "is_sure" of what a search saw
                        {"say": "remark", "text": "..."}         what else is to be known of it
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last

@@ -199,6 +199,8 @@ class Process:
                 self._history.cases[tuple(cause)] = Case.from_json(found)
             case {"say": "doubt", "text": str() as text}:
                 self._history.doubts.append(text)
+                if message.get("is_sure"):
+                    self._history.seen.append(text)
             case {"say": "remark", "text": str() as text}:
                 self._history.remarks.append(text)
             case _:

@@ -475,11 +475,11 @@ class Searching:
         for route, text in sorted(self._too_long()):
             self._doubt(f"{route} {text} within {Limits().steps:,} steps; narrow what is selected")
         for cause, settled in self._settled.items():
-            if cause in self._untried:
-                continue
-            if settled is None or settled.times < settled.of:
+            if cause not in self._untried and (settled is None or settled.times < settled.of):
                 seen = "did not show again" if settled is None else "showed again in some replays"
-                self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}")
+                # Nobody is given another's value by chance, and that more than once.
+                is_sure = settled is not None and settled.times > 0 and not is_difference(cause)
+                self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}", is_sure=is_sure)
         if self._executions and not self._is_seen and self._crew.workers.in_flight > 1:
             self._doubt("no request came to a switch point; name modules in schedule.select")
 
@@ -495,5 +495,5 @@ class Searching:
     def _remark(self, text: str) -> None:
         self._say({"say": "remark", "text": text})
 
-    def _doubt(self, text: str) -> None:
-        self._say({"say": "doubt", "text": text})
+    def _doubt(self, text: str, *, is_sure: bool = False) -> None:
+        self._say({"say": "doubt", "text": text, "is_sure": is_sure})

@@ -477,8 +477,9 @@ class Searching:
         for cause, settled in self._settled.items():
             if cause not in self._untried and (settled is None or settled.times < settled.of):
                 seen = "did not show again" if settled is None else "showed again in some replays"
-                # Nobody is given another's value by chance, and that more than once.
-                is_sure = settled is not None and settled.times > 0 and not is_difference(cause)
+                # Nobody is given another's value by chance, be it once.
+                is_sure = bool(settled and settled.times) and not is_difference(cause)
+                is_sure = is_sure or cause[0] == "answer.foreign"
                 self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}", is_sure=is_sure)
         if self._executions and not self._is_seen and self._crew.workers.in_flight > 1:
             self._doubt("no request came to a switch point; name modules in schedule.select")

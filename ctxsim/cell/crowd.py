@@ -14,9 +14,6 @@ from ctxsim.cell.clients import Lane
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Traffic
 
-# All workers that wait together ask about so often in a second, however many they are.
-_ASKED_PER_S = 2_000
-_SHORTEST_S = 0.005
 _VISITOR_SHARE = 8
 
 
@@ -24,7 +21,7 @@ class Crowd(Traffic):
     """The traffic of a live load; nobody is there until `resize` says so.
 
     `wait` lets a worker wait that asks for a request, so many seconds; None where it must not, and
-    is to ask again by itself. Like its parent it locks nothing: `resize` is called by one thread,
+    is told by `ask_again_s`. Like its parent it locks nothing: `resize` is called by one thread,
     while workers take.
     """
 
@@ -40,7 +37,6 @@ class Crowd(Traffic):
         self.on_more: list[Callable[[int], object]] = []
         # Of workers there are as many from the start as may ever have something to do.
         self.width = plan.workers.in_flight
-        self.poll_s = max(_SHORTEST_S, plan.workers.in_flight / _ASKED_PER_S)
         # A lane is there if more users are than its rank says.
         self._rank: dict[Lane, int] = {}
         for user in self.users:
@@ -82,10 +78,11 @@ class Crowd(Traffic):
 
     def take(self) -> Request | None:
         """The next request, for which the worker may wait; None when all have gone."""
-        while (
-            (request := Traffic.take(self)) is None and not self.is_over and self._wait is not None
-        ):
-            self._wait(self.poll_s)
+        while (request := Traffic.take(self)) is None and not self.is_over:
+            if self._wait is None:
+                self.ask_again_s = self.held_s
+                return None
+            self._wait(self.held_s)
         return request
 
     def _next_ready(self) -> Lane:
@@ -103,10 +100,3 @@ class Crowd(Traffic):
             lane = self._parked.popleft()
             is_there = self._rank[lane] < self._there
             (self.ready if is_there else self._parked).append(lane)
-
-
-def poll_s(traffic: object) -> float | None:
-    """After how many seconds to ask again, where nothing was to be sent yet; None at the end."""
-    if isinstance(traffic, Crowd):
-        return None if traffic.is_over else traffic.poll_s
-    return traffic.ask_again_s if isinstance(traffic, Traffic) else None

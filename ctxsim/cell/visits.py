@@ -30,6 +30,8 @@ _MOST_OF_VISITORS = 4
 # Where none is ready, since users take long, visitors send no more than their part of the clients,
 # and so many for a start. Workers wait then, and all together ask about so often in a second.
 _VISITORS_AHEAD = 100
+# Nor more than the users, where those are few: it is their requests that tell.
+_MOST_WHERE_FEW = 1 / 2
 _SHORTEST_HELD_S, _ASKED_PER_S = 0.002, 2_000
 # So many are passed over for a user; where all users are busy, none comes behind thousands.
 _MOST_PASSED = 100
@@ -175,7 +177,8 @@ class Traffic:
         if plan.only_user is not None:
             self._rehearse()
         self._part_of_visitors = self._fair_part() if asks_again or wait is not None else 1.0
-        self._held_s = max(_SHORTEST_HELD_S, plan.workers.in_flight / _ASKED_PER_S)
+        # So many seconds a worker waits before it asks again.
+        self.held_s = max(_SHORTEST_HELD_S, plan.workers.in_flight / _ASKED_PER_S)
 
     def _first_ready(self) -> deque[Lane]:
         ready = deque(_shuffled(self.lanes, self.plan.seed))
@@ -281,9 +284,9 @@ class Traffic:
         while lane is not None and not lane.user.number and self._are_visitors_ahead():
             self.ready.append(lane)
             if self._wait is None:
-                self.ask_again_s = self._held_s
+                self.ask_again_s = self.held_s
                 return None
-            self._wait(self._held_s)
+            self._wait(self.held_s)
             lane = self._next_lane()
         self.ask_again_s = None
         if lane is None:
@@ -314,7 +317,7 @@ class Traffic:
         if not self.users:
             return 1.0
         part = len(self.visitors) / (len(self.visitors) + len(self.users))
-        return max(part, 1 / _MOST_OF_VISITORS)
+        return min(max(part, 1 / _MOST_OF_VISITORS), _MOST_WHERE_FEW)
 
     def _are_visitors_ahead(self) -> bool:
         """Whether they have sent more than their part."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ctxsim.cell.crowd import Crowd, poll_s
+from ctxsim.cell.crowd import Crowd
 from ctxsim.cell.history import Event, Who
 from ctxsim.cell.plan import Flow, Load, Plan, Step, Target, Users, Workers
 from ctxsim.cell.visits import Response, Traffic
@@ -102,23 +102,39 @@ def test_a_worker_waits_until_somebody_is_there():
 
     traffic = crowd(wait)
     assert traffic.take().user.number == 1
-    assert waited == [traffic.poll_s] * 3
+    assert waited == [traffic.held_s] * 3
 
 
 def test_a_worker_waits_no_more_when_all_have_gone():
     traffic = crowd(lambda _: traffic.stop())
     assert traffic.take() is None
-    assert poll_s(traffic) is None
+    assert traffic.ask_again_s is None
 
 
-@pytest.mark.parametrize(("words", "least", "most"), [("sync", 0.005, 0.005), ("tasks:4000", 1, 3)])
+def test_a_worker_that_must_not_wait_is_told_when_to_ask_again():
+    traffic = crowd()
+    assert traffic.take() is None
+    assert traffic.ask_again_s
+    traffic.resize(1)
+    assert traffic.take().user.number == 1
+    assert traffic.ask_again_s is None
+    assert traffic.take() is None
+    assert traffic.ask_again_s
+    traffic.stop()
+    assert traffic.take() is None
+    assert traffic.ask_again_s is None
+
+
+@pytest.mark.parametrize(("words", "least", "most"), [("sync", 0.002, 0.002), ("tasks:4000", 1, 3)])
 def test_however_many_wait_they_ask_about_as_often(words, least, most):
     plan = replace(PLAN, workers=Workers.parse(words))
-    assert least <= poll_s(crowd(plan=plan)) <= most
+    assert least <= crowd(plan=plan).held_s <= most
 
 
 def test_no_other_load_is_waited_for():
-    assert poll_s(Traffic(PLAN, lambda: 0.0)) is None
+    traffic = Traffic(replace(PLAN, load=Load(requests=0)), lambda: 0.0)
+    assert traffic.take() is None
+    assert traffic.ask_again_s is None
 
 
 def event(request, kind):

@@ -126,6 +126,10 @@ class Trials:
     def width(self) -> int:
         return 1
 
+    @property
+    def ask_again_s(self) -> None:
+        """Nothing comes later: what is to be sent is there, or it is over."""
+
     def unsent(self) -> list[str]:
         return []
 

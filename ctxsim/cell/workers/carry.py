@@ -38,6 +38,10 @@ class Stream(Protocol):
     def width(self) -> int:
         """How many requests can be in flight at once."""
 
+    @property
+    def ask_again_s(self) -> float | None:
+        """After how many seconds to ask again, where None was taken and more is to be sent."""
+
     def begin(self) -> None: ...
     def stop(self) -> None: ...
     def unsent(self) -> list[str]: ...

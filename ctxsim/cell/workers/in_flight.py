@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any
 
-from ctxsim.cell.crowd import poll_s
 from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Crew
 
@@ -46,7 +45,7 @@ class InFlight:
         except BaseException as error:  # noqa: BLE001 - raised again by `run`
             self._error = error
         if request is None:
-            wait_s = None if self._error else poll_s(self._crew.traffic)
+            wait_s = None if self._error else self._crew.traffic.ask_again_s
             if wait_s is not None:
                 self._loop.call_later(wait_s, self._start_next)
                 return

@@ -312,6 +312,7 @@ def _is_hurried(job: Job, outcome: CellOutcome, options: Options) -> bool:
     wanted = job.plan.load.requests
     return (
         math.isfinite(options.until)
+        and not options.halt.interrupted
         and wanted is not None
         and outcome.history.tally.requests < wanted
     )

@@ -99,7 +99,7 @@ def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
         reasons=(*doubted, *broken),
         notes=(*case.notes, *doubts.notes(cells)),
         expect=expect,
-        not_covered=(*case.not_covered, *doubts.not_covered(cells)),
+        not_covered=(*case.not_covered, *doubts.not_covered(cells, case.interrupted)),
         checks=case.checks,
         cells=tuple(_cell_result(case, cell) for cell in cells),
         findings=tuple(_grouped(case, cells)),

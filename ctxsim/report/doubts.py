@@ -72,7 +72,7 @@ def _why(tally: Tally) -> str:
     return f" ({often})" if often else ""
 
 
-def not_covered(cells: Sequence[JudgedCell]) -> Iterator[str]:
+def not_covered(cells: Sequence[JudgedCell], interrupted: bool = False) -> Iterator[str]:
     """Routes that no user came to send, with the cells that were too short for them."""
     places: dict[str, list[str]] = {}
     for cell in cells:
@@ -82,9 +82,11 @@ def not_covered(cells: Sequence[JudgedCell]) -> Iterator[str]:
     for route, names in places.items():
         routes.setdefault(tuple(names), []).append(route)
     more = "the budget" if any(cell.hurried for cell in cells) else "load.requests"
+    # Who ended the run knows why it was short.
+    advice = "" if interrupted else f"; raise {more}"
     for where, unsent in routes.items():
         were = "was" if len(unsent) == 1 else "were"
-        yield f"{', '.join(unsent)} {were} sent by no user in {', '.join(where)}; raise {more}"
+        yield f"{', '.join(unsent)} {were} sent by no user in {', '.join(where)}{advice}"
 
 
 def unsent_at_all(cells: Sequence[JudgedCell]) -> Iterator[str]:

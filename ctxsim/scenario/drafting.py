@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, ends_stay, lets_out, logins, registers
-from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Sight, Trial, Tried
+from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Route, Sight, Trial, Tried
 from ctxsim.scenario.drafted_flows import Flow, complete, enter_once, own_things, without_those_in
 
 WSGI_WORKERS = (
@@ -128,7 +128,7 @@ def _doubts(known: Sequence[Tried]) -> Iterator[str]:
     sent = [each for each in known if each.trials]
     if known and not sent and not untried and not all(each.why == UNSAFE for each in known):
         yield "no route could be sent, so nothing is known of any"
-    failed = [each for each in sent if not any(map(_is_well, each.trials))]
+    failed = [each for each in sent if not _was_well(each)]
     if 2 * len(failed) > len(sent):
         which = "the one route was"
         if len(sent) > 1:
@@ -289,7 +289,7 @@ def _sent(known: Sequence[Tried]) -> str:
 
 
 def _notes(known: Sequence[Tried]) -> Iterator[str]:
-    kept_out = [t.route.name for t in known if t.trials and all(map(_asks_login, t.trials))]
+    kept_out = [t.route.name for t in known if _keeps_out(t)]
     if kept_out:
         shown = ", ".join(kept_out[:3]) + (", ..." if len(kept_out) > 3 else "")  # noqa: PLR2004
         yield f"{shown} asked for a login: what comes behind it was not seen"
@@ -302,9 +302,15 @@ def _notes(known: Sequence[Tried]) -> Iterator[str]:
         )
 
 
-def _asks_login(trial: Trial) -> bool:
+def _keeps_out(tried: Tried) -> bool:
+    return bool(tried.trials) and all(_asks_login(tried.route, each) for each in tried.trials)
+
+
+def _asks_login(route: Route, trial: Trial) -> bool:
+    # Who has registered, or has left, is sent to the login as well.
+    passes_on = registers(route) or lets_out(route.path)
     redirected = _REDIRECTION <= trial.status < _FIRST_ERROR and asks_in(trial.leads_to)
-    return redirected or trial.status in (401, 403)
+    return (redirected and not passes_on) or trial.status in (401, 403)
 
 
 def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
@@ -321,13 +327,16 @@ def _not_covered(known: Sequence[Tried]) -> Iterator[str]:
 def _stays(known: Sequence[Tried], flows: Sequence[Flow]) -> Iterator[str]:
     once = [tried for flow in flows for tried, trial in flow.trials if trial.step.once]
     for tried in known:
-        if once and any(map(_is_well, tried.trials)) and ends_stay(tried.route):
+        if once and _was_well(tried) and ends_stay(tried.route):
             yield f"{tried.route.name}: users stay, since {once[-1].route.name} takes long"
 
 
-def _is_well(trial: Trial) -> bool:
-    """Whether it was answered, and not sent away to log in."""
-    return 0 < trial.status < _FIRST_ERROR and not _asks_login(trial)
+def _was_well(tried: Tried) -> bool:
+    """Whether it was answered in some way, and not sent away to log in."""
+    return any(
+        0 < trial.status < _FIRST_ERROR and not _asks_login(tried.route, trial)
+        for trial in tried.trials
+    )
 
 
 def _answer(trial: Trial) -> str:

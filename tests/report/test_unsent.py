@@ -35,6 +35,14 @@ def test_what_the_time_did_not_suffice_for_anywhere_is_not_clean():
     assert document.reasons == ("GET /a was sent by no user in any cell; raise the budget",)
 
 
+def test_who_ended_the_run_is_not_told_to_let_it_last_longer():
+    facts = ScenarioFacts("tests", "tests.yaml", "")
+    case = Case(facts, 1, "ctxsim run", "ctxsim run", interrupted=True)
+    document = conclude(case, [cell("sync", "GET /a", hurried=False)])
+    assert document.exit_code == 130
+    assert document.not_covered == ("GET /a was sent by no user in app/sync",)
+
+
 @pytest.mark.parametrize(
     "cells",
     [

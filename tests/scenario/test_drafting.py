@@ -280,6 +280,25 @@ def test_what_was_not_sent_is_told():
     assert "no user had a session" in made.notes[1]
 
 
+@pytest.mark.parametrize(
+    ("route", "status", "is_told"),
+    [
+        (Route("GET", "/me"), 302, True),
+        (Route("POST", "/orders"), 302, True),
+        (Route("POST", "/register"), 302, False),
+        (Route("POST", "/register"), 403, True),
+        (Route("POST", "/logout"), 302, False),
+    ],
+)
+def test_who_is_sent_to_the_login_was_asked_for_one_unless_that_is_what_comes_next(
+    route, status, is_told
+):
+    known = tried(route, status)
+    moved = tuple(replace(trial, leads_to="/login") for trial in known.trials)
+    made = draft(sight_of(replace(known, trials=moved)), FRAME)
+    assert any("asked for a login" in each for each in made.notes) == is_told
+
+
 def test_users_register_and_log_in_without_the_token_that_they_get_by_that():
     """Else a first login comes before the user is registered, and each visit logs in twice."""
     token = (("Authorization", "Bearer {login.token}"),)

@@ -187,6 +187,34 @@ def test_the_first_answer_that_has_a_value_gives_it():
     assert carrying.visit["{notes.id}"] == "7"
 
 
+TITLE = (("owner", "{user.canary}"), ("title", "{canary}"))
+MADE = "{notes.canary}"
+ASKED = {
+    "the same name": ("GET", "/notes", ("page", "Title"), TITLE, ("Title", MADE)),
+    "what searches are asked by": ("GET", "/notes", ("page", "q"), TITLE, ("q", MADE)),
+    "the only one": ("GET", "/notes", ("job",), TITLE, ("job", MADE)),
+    "a search": ("GET", "/notes/search", ("q",), TITLE, ("q", MADE)),
+    "a search of all": ("GET", "/find", ("q",), TITLE, ("q", MADE)),
+    "a user's name": ("GET", "/notes", ("q",), TITLE[:1], ("q", "{user.canary}")),
+    "no name of it": ("GET", "/notes", ("q",), (("kind", "short"),), None),
+    "another thing": ("GET", "/users", ("q",), TITLE, None),
+    "a part of it": ("GET", "/notes/tags", ("q",), TITLE, None),
+    "a search of another": ("GET", "/users/search", ("q",), TITLE, None),
+    "nothing that asks": ("GET", "/notes", (), TITLE, None),
+    "what changes": ("PUT", "/notes", ("q",), TITLE, None),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_was_made_is_asked_for_by_the_name_that_it_was_given(name):
+    method, path, asked, form, used = ASKED[name]
+    taker = Taker(Route(method, path), (), asked)
+    sent = Step("", "POST", "/notes", form=form)
+    step, news = Carrying([taker]).heard(Route("POST", "/notes"), sent, answer(b"done"), {}, "cx1")
+    assert taker.uses == ({Use("query", used[0]): used[1]} if used else {})
+    assert (step.name, news) == (("notes", [taker]) if used else ("", []))
+
+
 def test_an_answer_that_failed_gives_nothing():
     taker = Taker(NOTE, ())
     step = Step("", "POST", "/notes")

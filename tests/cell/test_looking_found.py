@@ -155,3 +155,27 @@ def test_short_texts_are_sent_where_they_are_answered_otherwise(look):
     assert short.step.form == (("name", "{user.short}"),)
     assert short.step.mine == ("{user.short}",)
     assert not [each for each in by_name["POST /texts"].trials if each.variant == "short"]
+
+
+JOBS = """
+import flask
+app = flask.Flask(__name__)
+jobs = {}
+@app.post("/jobs")
+def start():
+    jobs[flask.request.form["NAME"]] = flask.request.form["NAME"]
+    return ""
+@app.get("/jobs")
+def done(): return f"done: {jobs.get(flask.request.args.get('job'))}"
+"""
+
+
+@pytest.mark.parametrize(("name", "made"), [("title", "jobs.canary"), ("name", "user.canary")])
+def test_what_was_made_is_looked_up_by_its_name(look, name, made):
+    """The name of a request that made nothing leads to nothing, which is the same for all."""
+    sight = look(JOBS.replace("NAME", name), unsafe=True).finished().sight
+    [done] = [each for each in sight.routes if each.route.name == "GET /jobs"]
+    [carried] = [each for each in done.trials if each.variant == "carried"]
+    assert carried.step.path == f"/jobs?job={{{made}}}"
+    assert carried.echoes
+    assert not [each for each in done.trials if each.echoes and each.variant == "full"]

@@ -148,7 +148,7 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
         # Two, because whoever asks first may be a visitor, of whom nothing is kept.
         for variant, number, text in _SAME:
             same = route.path.replace(NUMBER, number).replace(CANARY, text)
-            asked = {read: text for read in others if _is_asked_for(read)}
+            asked = {read: text for read in others if is_asked_for(read)}
             step = _step(replace(route, path=same), reads, "", _credentials(reads)[0], asked)
             yield Attempt(variant, step)
     yield Attempt("bare", _step(plain, (), _bodies(route, ())[0], ""))
@@ -208,9 +208,9 @@ def _credentials(reads: tuple[Read, ...]) -> list[str]:
     return ["basic"] if names else [""]
 
 
-def _is_asked_for(read: Read) -> bool:
+def is_asked_for(read: Read) -> bool:
     """Whether it is a text of a query, which may name what is asked for, and not who asks."""
-    return (read.place, read.kind) == ("query", "text")
+    return (read.place, read.kind) == ("query", "text") and not _tells_user(read)
 
 
 def _tells_user(read: Read) -> bool:

@@ -30,8 +30,11 @@ _CSRF_HEADERS = {"csrftoken": "X-CSRFToken", "xsrf-token": "X-XSRF-TOKEN"}
 _ID_NAMES = ("id", "uuid", "_id", "pk", "key", "slug", "code", "number", "ref", "token", "handle")
 # What a path says of what is done, which is no part of the name of what it is done to.
 _DONE = frozenset({"new", "create", "add", "make", "start", "open", "submit", "upload"})
+# What a page is called that finds things, and what it is asked by.
+_LOOKS_UP = frozenset({"search", "find", "lookup", "query", "filter", "list", "statu", "result"})
+_ASKED_BY = frozenset({"q", "query", "search", "term", "text", "filter", "name", "title", "key"})
 _PLACEHOLDER = re.compile(r"\{[\w.]+\}")
-_CANARY = "{canary}"
+_CANARY, _USER = "{canary}", "{user.canary}"
 _LONGEST_WORD = 200
 _FIRST_FAILURE = 400
 _INPUT = re.compile(r"<(?:input|meta)\b[^>]*>", re.IGNORECASE)
@@ -54,10 +57,14 @@ class Use:
 
 @dataclass(slots=True)
 class Taker:
-    """A route, the names that it reads, and placeholders for what it was found to take."""
+    """A route, the names that it reads, and placeholders for what it was found to take.
+
+    `asked` are the names in its query that may stand for any text.
+    """
 
     route: Route
     reads: Sequence[Read]
+    asked: Sequence[str] = ()
     uses: dict[Use, str] = field(default_factory=dict)
 
 
@@ -80,6 +87,11 @@ class Carrying:
         # By placeholder, what is sent in its place.
         self.visit: dict[str, str] = {}
 
+    @property
+    def canaries(self) -> list[str]:
+        """Those of earlier requests, which may have become names of what they made."""
+        return [text for name, text in self.visit.items() if name.endswith(".canary}") and text]
+
     def heard(
         self,
         giver: Route,
@@ -97,14 +109,20 @@ class Carrying:
         found = [
             each for each in gifts(giver, response, self._takers) if each.use not in each.taker.uses
         ]
-        last = Use("path", str(len(_PLACEHOLDER.findall(giver.path)) - 1))
-        named = [each for each in self._takers if last not in each.uses]
-        named = [each for each in named if _is_named_by(giver, step, each.route)]
+        reads = [
+            each.name for taker in self._takers if taker.route == giver for each in taker.reads
+        ]
+        named = [
+            (taker, use, text)
+            for taker in self._takers
+            for use, text in _named_by(giver, reads, step, taker)
+            if use not in taker.uses
+        ]
         if not found and not named:
             return step, []
         name = self._names[giver.name] = name_for(giver, self._names.values())
-        for taker in named:
-            taker.uses[last] = f"{{{name}.canary}}"
+        for taker, use, text in named:
+            taker.uses[use] = text.replace(_CANARY, f"{{{name}.canary}}")
         self.visit[f"{{{name}.canary}}"] = canary
         captures: dict[Capture, Capture] = {}
         for each in found:
@@ -113,16 +131,49 @@ class Carrying:
             each.taker.uses.setdefault(each.use, f"{{{name}.{captures[each.capture].name}}}")
         step = replace(step, name=name, captures=tuple(captures.values()))
         self.visit |= captured(step, response.headers, response.body, cookies)
-        takers = (*named, *(each.taker for each in found))
+        takers = (*(taker for taker, _, _ in named), *(each.taker for each in found))
         news = {each.route.name: each for each in takers}
         return step, list(news.values())
 
 
-def _is_named_by(giver: Route, step: Step, taker: Route) -> bool:
-    """Whether a request makes, under a name that is its canary, what another route leads to."""
-    path = step.path.partition("?")[0]
-    makes = not giver.is_safe and giver.method != "DELETE" and giver.method != taker.method
-    return makes and giver.path == taker.path and _PLACEHOLDER.findall(path)[-1:] == [_CANARY]
+def _named_by(
+    giver: Route, reads: Sequence[str], step: Step, taker: Taker
+) -> Iterator[tuple[Use, str]]:
+    """Where a route takes the name of what a request made, and the placeholder that was its name.
+
+    `reads` are the names that the giver reads.
+    """
+    if giver.is_safe or giver.method in ("DELETE", taker.route.method):
+        return
+    path, _, query = step.path.partition("?")
+    if giver.path == taker.route.path and _PLACEHOLDER.findall(path)[-1:] == [_CANARY]:
+        yield Use("path", str(len(_PLACEHOLDER.findall(giver.path)) - 1)), _CANARY
+    elif taker.route.is_safe and _asks_for(taker.route.path, giver.path):
+        names = _names_sent(step, query, reads)
+        pairs = [(a, text) for a in taker.asked for name, text in names if _alike(a, name)]
+        usual = [each for each in taker.asked if each.lower() in _ASKED_BY] or taker.asked
+        # Where the two have no name in common, what only this request was given tells more.
+        pairs = pairs or [(usual[0], text) for text in sorted(t for _, t in names) if usual]
+        yield from ((Use("query", name), text) for name, text in pairs[:1])
+
+
+def _names_sent(step: Step, query: str, reads: Sequence[str]) -> list[tuple[str, str]]:
+    """Under which names a request sends its canary, or its user's."""
+    sent: list[tuple[str, Json]] = []
+    for name, _, text in (each.partition("=") for each in query.split("&")):
+        if name in reads:
+            sent.append((name, text))
+    sent += step.form or ()
+    sent += step.json.items() if isinstance(step.json, dict) else ()
+    own = (_CANARY, _USER)
+    return [(name, text) for name, text in sent if isinstance(text, str) and text in own]
+
+
+def _asks_for(path: str, made_at: str) -> bool:
+    """Whether a page lists, or looks up, what is made at the other path."""
+    *before, last = ["", *map(_singular, _things(path))]
+    made = ["", *map(_singular, _things(made_at))]
+    return [*before, last] == made or (last in _LOOKS_UP and before == made[: len(before)])
 
 
 def _named_apart(capture: Capture, others: Iterable[Capture]) -> Capture:

@@ -16,6 +16,7 @@ from ctxsim.cell.looking.attempts import (
     as_json,
     attempts,
     carried,
+    is_asked_for,
     sendable,
 )
 from ctxsim.cell.looking.carrying import Carrying, Taker, takes_in_path
@@ -86,7 +87,8 @@ class Trials:
             course.why = self._why_not(course.route)
             if not course.why:
                 names = sendable(course.route, self._common, session=session)
-                course.taker = Taker(course.route, names)
+                asked = [each.name for each in names if is_asked_for(each)]
+                course.taker = Taker(course.route, names, asked)
                 ways = attempts(course.route, self._common, session=session)
                 course.left.extend(ways[:1] if course.route == NO_SUCH_PAGE else ways)
                 course.fullest = ways[0]
@@ -178,7 +180,7 @@ class Trials:
         )
         for each in takers:
             self._carry_on(each)
-        trial = _trial(replace(attempt, step=step), request, response)
+        trial = _trial(replace(attempt, step=step), request, response, self._carrying.canaries)
         reason = self._why_failed(response)
         course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
         if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and course.as_json is not None:
@@ -256,9 +258,10 @@ def _turn(route: Route, lets_in: Sequence[Route]) -> int:
     return 1 if route in lets_in else 3
 
 
-def _trial(attempt: Attempt, request: Request, response: Response) -> Trial:
+def _trial(attempt: Attempt, request: Request, response: Response, earlier: Iterable[str]) -> Trial:
     headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
-    own = (request.canary.encode(), request.user.canary.encode())
+    texts = (request.canary, request.user.canary, *earlier)
+    own = [each.encode() for each in texts]
     leads_to = next((v for k, v in response.headers if k.lower() == "location"), "")
     error = "" if response.error is None else type(response.error).__name__
     return Trial(

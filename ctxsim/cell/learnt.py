@@ -90,11 +90,25 @@ class Ways:
 
 
 @dataclass(frozen=True, slots=True)
+class Counter:
+    """A number that is higher in each answer to a step than in all before, when they come alone.
+
+    `place` is where it stands among the so many `words` of an answer.
+    """
+
+    step: int
+    status: int
+    words: int
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class Learnt:
     """What a cell compares its answers with."""
 
     ways: tuple[Ways, ...] = ()
     answers: tuple[Answered, ...] = ()
+    counters: tuple[Counter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +117,13 @@ class Lesson:
 
     heard: tuple[Heard, ...]
     ways: tuple[tuple[int, bool, str, int], ...]
+    counters: tuple[Counter, ...] = ()
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Lesson:
         heard = tuple(Heard.from_json(each) for each in document["heard"])
         ways = tuple((int(s), bool(v), str(way), int(n)) for s, v, way, n in document["ways"])
-        return cls(heard, ways)
+        return cls(heard, ways, tuple(Counter(**each) for each in document["counters"]))
 
 
 def together(lessons: Sequence[Lesson]) -> Learnt:
@@ -120,7 +135,9 @@ def together(lessons: Sequence[Lesson]) -> Learnt:
             groups.setdefault(key, [[] for _ in lessons])[number].append(heard)
     answers = (_answered(key, by_cell) for key, by_cell in sorted(groups.items()) if all(by_cell))
     enough = (each for each in answers if each.count >= LEAST_ANSWERS)
-    return Learnt(tuple(_ways(lessons)), tuple(enough))
+    count = set.intersection(*(set(each.counters) for each in lessons))
+    counters = sorted(count, key=lambda each: (each.step, each.status, each.place))
+    return Learnt(tuple(_ways(lessons)), tuple(enough), tuple(counters))
 
 
 def _ways(lessons: Sequence[Lesson]) -> Iterable[Ways]:

@@ -126,7 +126,9 @@ def notes(cells: Sequence[JudgedCell]) -> Iterator[str]:
         if not cell.has_findings
         for each in cell.history.tally.raised
     )
-    yield from (f"{cell.name}: {each}" for cell in cells for each in cell.history.remarks)
+    yield from _by_text(
+        (f"{cell.name}: {each}", cell) for cell in cells for each in cell.history.remarks
+    )
     for name in dict.fromkeys(name for cell in cells for name in cell.history.tally.unknown_names):
         yield f"{name} led to nothing, at the end of the run either; is it spelt as in the source?"
     yield from _untold(cells)

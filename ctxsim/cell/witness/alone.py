@@ -11,6 +11,7 @@ from ctxsim.cell.learnt import Answered, Learnt
 from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.counting import GivenTwice
 from ctxsim.cell.witness.own_words import CANARY, OwnWords, head_of, told, way
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.steady import Meeting, Steady
@@ -148,6 +149,8 @@ class Comparison:
             (each.step, each.visitor, each.status): Known(each, is_load=plan.search is None)
             for each in learnt.answers
         }
+        is_load = plan.search is None and not plan.one_by_one
+        self.given_twice = GivenTwice(learnt.counters if is_load else (), plan)
 
     def expect(self, users: int) -> None:
         """So many users there are from now on."""
@@ -167,6 +170,9 @@ class Comparison:
         if is_told:
             return True
         data = body if response.status < _REDIRECTIONS else told(response, body)
+        if user and self.given_twice.counts(step, response.status):
+            said = words(self._own_words.marked(request, data))
+            self.given_twice.see(step, response.status, request, said, body)
         return self._compare(known, request, data) or is_headed
 
     @property
@@ -180,6 +186,8 @@ class Comparison:
         step = self._situations[request.prepared.index]
         known = self._known.get((step, user == 0, status))
         if known is None or status >= _REDIRECTIONS or known.steady or known.head:
+            return None
+        if self.given_twice.counts(step, status):
             return None
         form = self._form(known, request, response.body)
         return known if form in known.forms_of(user) else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
 from ctxsim.cell.learnt import Heard, Lesson
 from ctxsim.cell.likeness import Template, common, words
 from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.counting import Counters
 from ctxsim.cell.witness.own_words import OwnWords, head_of, told, way
 
 # A longer answer is known by its status and its own values only.
@@ -40,9 +42,13 @@ class _Notes:
 class Learner:
     """Keeps what the answers to each user have in common, for each step and status."""
 
-    def __init__(self, own_words: OwnWords, situations: tuple[int, ...]) -> None:
+    def __init__(
+        self, own_words: OwnWords, situations: tuple[int, ...], ended: Callable[[], int]
+    ) -> None:
+        """`ended` gives how many requests have ended, those included that are not learnt of."""
         self._own_words = own_words
         self._situations = situations
+        self._counters = Counters(ended)
         self._heard: dict[tuple[int, int, int], _Notes] = {}
         self._ways: dict[tuple[int, bool, str], int] = {}
 
@@ -60,6 +66,9 @@ class Learner:
         text = self._own_words.marked(request, data)
         always = frozenset(self._own_words.always_in(request, text))
         template = words(text) if len(text) <= _LONGEST else None
+        step, user, status = key
+        if user:
+            self._counters.listen(step, status, template)
         notes = self._heard.get(key)
         if notes is None:
             self._heard[key] = _Notes(always, template, head)
@@ -81,7 +90,8 @@ class Learner:
             for (step, user, status), notes in self._heard.items()
         ]
         ways = tuple((*ended, count) for ended, count in self._ways.items())
-        return {"say": "learnt", "lesson": asdict(Lesson(tuple(_bounded(heard)), ways))}
+        lesson = Lesson(tuple(_bounded(heard)), ways, tuple(self._counters.found()))
+        return {"say": "learnt", "lesson": asdict(lesson)}
 
 
 def _bounded(heard: list[Heard]) -> list[Heard]:

@@ -94,6 +94,8 @@ def finish(crew: Crew) -> Iterator[str]:
     if isinstance(crew.traffic, OpenTraffic):
         crew.tallies.append(waited(crew.traffic.unsent_s()))
         yield from crew.traffic.missed()
+    if crew.comparison is not None:
+        yield from crew.comparison.given_twice.told()
     if isinstance(crew.target, Http):
         yield from crew.target.close()
 
@@ -163,7 +165,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     origins = _origins(plan, marks, record, current, native)
     owner = Owner(plan, traffic, marks, importing.resolve)
     residue = None if plan.is_remote else Residue(owner, record, native, ours)
-    learner, comparison = _learner(plan, traffic), _comparison(plan, traffic, record, owner)
+    learner, comparison = _of_answers(plan, traffic, record, owner)
     remote = _wire(target, plan, record, marks), _earlier(target, plan)
     examiner = _settled(plan, learner or comparison)
     answers = Answers(marks, owner, record, target.session_cookie, examiner, *remote)
@@ -268,19 +270,18 @@ def _settled(plan: Plan, examiner: Examiner | None) -> Examiner | None:
     return Settled(examiner) if examiner is not None and plan.one_by_one else examiner
 
 
-def _learner(plan: Plan, traffic: Traffic) -> Learner | None:
-    return Learner(OwnWords(plan, traffic), plan.situations) if plan.learning else None
-
-
-def _comparison(plan: Plan, traffic: Traffic, record: Record, owner: Owner) -> Comparison | None:
-    """What compares each answer with what was learnt of those alone."""
-    if plan.learning or plan.learnt is None:
-        return None
-    comparison = Comparison(
-        plan, OwnWords(plan, traffic), record, len(traffic.users), owner.is_shared_route
-    )
+def _of_answers(
+    plan: Plan, traffic: Traffic, record: Record, owner: Owner
+) -> tuple[Learner | None, Comparison | None]:
+    """What learns how requests are answered alone, or compares each answer with that."""
+    own_words = OwnWords(plan, traffic)
+    if plan.learning:
+        return Learner(own_words, plan.situations, lambda: record.ended), None
+    if plan.learnt is None:
+        return None, None
+    comparison = Comparison(plan, own_words, record, len(traffic.users), owner.is_shared_route)
     comparison.on_all_seen = traffic.stop
-    return comparison
+    return None, comparison
 
 
 def _again(plan: Plan, marks: Marks, comparison: Comparison | None) -> Again | None:

@@ -230,7 +230,10 @@ def carried(case: CaseFile, search: plans.Search, options: Options) -> History:
     scenario = Scenario.parse(case.scenario["text"], str(place))
     cell = Cell(case.storage, plans.Workers.parse(case.workers))
     job = job_of(scenario, cell, case.seed, case.run, case.process, options)
-    learnt = None if case.learnt is None else plans.rebuilt(Learnt, case.learnt)
+    learnt = None
+    if case.learnt is not None:
+        # An earlier ctxsim looked for none.
+        learnt = plans.rebuilt(Learnt, {"counters": [], **case.learnt})
     job = replace(job, plan=replace(job.plan, search=search, learnt=learnt))
     if case.python:
         job = replace(job, python=case.python)

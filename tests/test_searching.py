@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -393,6 +394,9 @@ def test_an_answer_that_is_otherwise_in_one_order_alone_is_found_and_replayed(sc
     assert "carried one by one, the same requests show no such answer" in finding.story
     [case] = outcome.cases
     assert replay(case, 3).times == 3
+    # As a ctxsim kept it that did not look for numbers that count.
+    learnt = {name: each for name, each in case.learnt.items() if name != "counters"}
+    assert replay(replace(case, learnt=learnt), 3).times == 3
 
 
 @pytest.mark.parametrize("source", [DRAWN, SOLD])

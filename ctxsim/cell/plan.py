@@ -391,9 +391,7 @@ def rebuilt(kind: Any, value: Any) -> Any:
         return value
     if isinstance(kind, type) and is_dataclass(kind):
         hints = _hints(kind)
-        # A case of an earlier version may lack what has a default.
-        known = [f.name for f in fields(kind) if f.name in value]
-        return kind(**{name: rebuilt(hints[name], value[name]) for name in known})
+        return kind(**{f.name: rebuilt(hints[f.name], value[f.name]) for f in fields(kind)})
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
         return rebuilt(

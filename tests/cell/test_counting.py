@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from driving import plan_of, step
@@ -101,6 +102,17 @@ def test_what_is_told_otherwise_or_cannot_be_known_is_not():
     assert told_of(*twice, status=201) == []
     assert told_of(*twice, again=True) == []
     assert told_of(LIKE.format(1), '{"of": 2, "number": 1}', LIKE.format("x")) == []
+
+
+def test_two_steps_of_one_route_are_told_once():
+    plan = plan_of("POST /invoices?a={canary}", "POST /invoices?b={canary}")
+    traffic = Traffic(plan, lambda: 0.0)
+    twice = GivenTwice([COUNTER, replace(COUNTER, step=1)], plan)
+    for number in (1, 1, 2, 2):
+        request, text = traffic.next_of(traffic.lanes[0]), LIKE.format(number)
+        for each in (0, 1):
+            twice.see(each, 200, request, words(text), text.encode())
+    assert len(list(twice.told())) == 1
 
 
 def test_no_more_is_kept_than_a_load_needs():

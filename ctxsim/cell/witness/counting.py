@@ -112,12 +112,13 @@ class GivenTwice:
                     self._counters.pop((step, status), None)
 
     def told(self) -> Iterator[str]:
-        """What there is to say of numbers that two answers had."""
-        for counter, member in self._twice.items():
+        """What there is to say of numbers that two answers had, once for each route."""
+        routes = {(self._routes[c.step], member) for c, member in self._twice.items()}
+        for route, member in sorted(routes):
             words = f"{{unique: {member}}}" if member else "{unique: true}"
             where = f" as {member}" if member else ""
             yield (
-                f"{self._routes[counter.step]} counts up{where} when it is alone, and gave some "
+                f"{route} counts up{where} when it is alone, and gave some "
                 "numbers to several requests here; if each must be one request's own, expect "
                 f"{words} in a scenario"
             )

@@ -31,7 +31,7 @@ from ctxsim.live.master import Master
 from ctxsim.live.node import Node
 from ctxsim.live.orders import Order
 from ctxsim.live.parts import Run
-from ctxsim.live.web import add_pages
+from ctxsim.live.web import add_pages, count_time_from
 from ctxsim.live.worker import Worker
 from ctxsim.report.document import Document
 from ctxsim.scenario import Scenario
@@ -303,7 +303,10 @@ def on_test_start(environment: Environment, **_: object) -> None:
         return
     run = carrying.run
     if run is None or not _is_carried(run):
-        carrying.begin(_order(_options(environment)))
+        run = _begun(_order(_options(environment)))
+        count_time_from(
+            lambda: run.wait("ready"), environment.web_ui, _options(environment).run_time
+        )
         return
     if carrying.master is None:
         return
@@ -311,6 +314,18 @@ def on_test_start(environment: Environment, **_: object) -> None:
     if carrying.run_time_s and environment.runner is not None:
         logger.info("all workers are ready; the run ends after %s s", carrying.run_time_s)
         gevent.spawn_later(carrying.run_time_s, _end_in_time, environment, run)
+
+
+def _begun(order: Order) -> Run:
+    """Begin a run as a whole: who stops it at once has Locust kill the greenlet that starts it."""
+    beginning = gevent.spawn(carrying.begin, order)
+    try:
+        run: Run = beginning.get()
+    except gevent.GreenletExit:
+        beginning.join()
+        carrying.finish()
+        raise
+    return run
 
 
 def on_test_stopping(environment: Environment, **_: object) -> None:

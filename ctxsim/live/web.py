@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gevent
 from flask import Response, abort, jsonify, redirect, request, session
 from flask_login import UserMixin, login_user
 
@@ -48,6 +49,21 @@ def add_pages(web_ui: Any, board_of: BoardOf, check: Check, options: Namespace) 
     _add_panel(web_ui, board_of, base)
     if web_ui.web_login:
         _add_login(web_ui, base)
+
+
+def count_time_from(ready: Callable[[], object], web_ui: Any, run_time_s: float | None) -> None:
+    """Have a run time of the form begin when `ready` returns; Locust's begins with the answer."""
+    if run_time_s is None or web_ui is None or web_ui._run_time_greenlet is None:
+        return
+
+    def stop_in_time() -> None:
+        ready()
+        gevent.sleep(run_time_s)
+        web_ui._stop_runners()
+
+    web_ui._cancel_run_time_timer()
+    # There Locust ends it, where somebody stops the run or starts another.
+    web_ui._run_time_greenlet = gevent.spawn(stop_in_time)
 
 
 def _add_check(app: Any, check: Check, base: str) -> None:

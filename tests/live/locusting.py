@@ -91,12 +91,12 @@ def totals(stderr: str) -> int:
 class Web:
     """A web UI that runs."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, scenario: str = "leaky.yaml") -> None:
         self.address = f"http://127.0.0.1:{free_port()}"
         port = self.address.rpartition(":")[2]
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                command("leaky.yaml", "--web-port", port, *words),
+                command(scenario, "--web-port", port, *words),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -153,6 +153,36 @@ def test_the_web_ui_shows_and_gives_away_what_was_found(web: Web) -> None:
     assert web.end() == 1
 
 
+def test_a_run_time_of_the_form_counts_from_when_cells_are_ready(folder: Path) -> None:
+    """What requests are answered alone, and slow imports, would use it up."""
+    web = Web(folder, scenario="late.yaml")
+    try:
+        web.until("/", "<html")
+        form = {"user_count": "10", "spawn_rate": "100", "run_time": "2s"}
+        assert json.loads(web.ask("/swarm", form)[1])["success"]
+        web.until("/ctxsim", "exit code 0")
+        [cell] = json.loads(web.ask("/ctxsim/result.json")[1])["cells"]
+        assert cell["requests"] > 0
+    finally:
+        web.end()
+
+
+def test_a_stopped_run_is_not_stopped_again_by_its_run_time(folder: Path) -> None:
+    web = Web(folder, scenario="late.yaml")
+    try:
+        web.until("/", "<html")
+        form = {"user_count": "10", "spawn_rate": "100"}
+        assert json.loads(web.ask("/swarm", {**form, "run_time": "2s"})[1])["success"]
+        web.ask("/stop", {})
+        web.until("/stats/requests", '"state": "stopped"')
+        assert json.loads(web.ask("/swarm", form)[1])["success"]
+        web.until("/stats/requests", '"num_requests": 1')
+        threading.Event().wait(4)
+        assert '"state": "running"' in web.ask("/stats/requests")[1]
+    finally:
+        web.end()
+
+
 def test_more_users_may_come_while_a_load_runs(web: Web) -> None:
     form = {"user_count": "2", "spawn_rate": "100", "workers": "threads:9"}
     assert json.loads(web.ask("/swarm", form)[1])["success"]

@@ -8,8 +8,10 @@ by the same workers, one by one, and what shows there too is no matter of isolat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ctxsim.cell.checks.alone import (
     at_elapsed_s,
@@ -27,6 +29,7 @@ from ctxsim.cell.population import user_count
 from ctxsim.cells import CellOutcome, Job, Pace
 from ctxsim.scenario import Cell, Scenario, alone_plan
 
+_SYNC = Workers.parse("sync")
 _BROKEN = "expectation.broken"
 # An error of the server's, and an answer without what is the user's own.
 _FAILING = ("status 5", "its own value is missing")
@@ -53,7 +56,35 @@ _LEAST_S, _LEAST_OTHER_S = 2.0, 1.0
 # An application that tosses a coin when it is imported passes for another one half of the time.
 _OTHER_PROCESSES = 6
 
+K = TypeVar("K")
 Run = Callable[[Sequence[Job]], list[CellOutcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A cell of which requests are to be carried alone, because of these events."""
+
+    job: Job
+    history: History
+    events: tuple[Event, ...]
+
+    @property
+    def is_sync(self) -> bool:
+        return self.job.cell.workers == _SYNC
+
+    @property
+    def places(self) -> frozenset[tuple[str, str]]:
+        """Of each event the route, and in what of the answer it was."""
+        return frozenset(_place(event) for event in self.events)
+
+    def without(self, told: History) -> _Wanted:
+        """The same without what is known to show alone."""
+        shown = {_place(event) for event in told.events}
+        return replace(self, events=tuple(e for e in self.events if _place(e) not in shown))
+
+
+def _place(event: Event) -> tuple[str, str]:
+    return event.victim.route, in_what(event.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,19 +216,59 @@ def rehearse(
     The numbers of its processes follow the highest of the jobs, and then as many as lessons have.
     """
     first = _after(jobs)
-    # Together, since both kinds are short.
     visits = _visits(scenario, jobs, carried, first)
-    every = _all_users(jobs, carried, first + len(visits), pace)
-    outcomes = run([*visits.values(), *every.values()])
+    now, later = _in_two_rounds(_wanted(jobs, carried))
+    every = _all_users(now, first + len(visits), pace)
+    # Together, since both kinds are short.
+    histories = _histories(run([*visits.values(), *every.values()]))
+    of_visits = _known(zip(visits, histories[: len(visits)], strict=True))
+    all_users = _known(zip(every, histories[len(visits) :], strict=True))
+    told = {each.job.cell: _shown_in_sync(each, all_users) for each in later}
+    left = [each.without(told[each.job.cell]) for each in later]
+    more = _all_users(left, first + len(visits) + len(every), pace, least=0 if every else 1)
+    of_more = _known(zip(more, _histories(run([*more.values()])), strict=True))
+    for cell, history in {**told, **of_more}.items():
+        all_users[cell] = replace(history, events=[*told[cell].events, *history.events])
+    return Alone(of_visits, _with_other_processes(jobs, carried, all_users, run, pace))
+
+
+def _histories(outcomes: Sequence[CellOutcome]) -> list[History | None]:
     # One that ended early tells nothing of how requests are answered alone.
-    histories = [o.history if o.history.ending is None else None for o in outcomes]
-    of_visits = zip(visits, histories[: len(visits)], strict=True)
-    of_all = zip(every, histories[len(visits) :], strict=True)
-    all_users = {cell: history for cell, history in of_all if history is not None}
-    return Alone(
-        {key: history for key, history in of_visits if history is not None},
-        _with_other_processes(jobs, carried, all_users, run, pace),
+    return [each.history if each.history.ending is None else None for each in outcomes]
+
+
+def _known(pairs: Iterable[tuple[K, History | None]]) -> dict[K, History]:
+    return {key: history for key, history in pairs if history is not None}
+
+
+def _wanted(jobs: Sequence[Job], carried: Sequence[CellOutcome]) -> list[_Wanted]:
+    looks = (
+        _Wanted(job, outcome.history, tuple(_worth_a_look(outcome.history)))
+        for job, outcome in zip(jobs, carried, strict=True)
     )
+    return [each for each in looks if each.events]
+
+
+def _in_two_rounds(wanted: Sequence[_Wanted]) -> tuple[list[_Wanted], list[_Wanted]]:
+    """Those to be carried alone at once, and those for which that may tell enough.
+
+    Whose requests differed under `sync` as well, differed by no worker: where that shows alone, it
+    is each user's own past, which is the same in all cells.
+    """
+    under_sync = {each.job.cell.storage: each.places for each in wanted if each.is_sync}
+    later = [
+        each
+        for each in wanted
+        if not each.is_sync and each.places <= under_sync.get(each.job.cell.storage, frozenset())
+    ]
+    return [each for each in wanted if each not in later], later
+
+
+def _shown_in_sync(wanted: _Wanted, all_users: Mapping[Cell, History]) -> History:
+    """What `sync` showed alone of the same storage."""
+    storage = wanted.job.cell.storage
+    of_sync = (h for c, h in all_users.items() if c.storage == storage and c.workers == _SYNC)
+    return History(events=[event for history in of_sync for event in _differing(history)])
 
 
 def _after(jobs: Sequence[Job]) -> int:
@@ -279,28 +350,27 @@ def _differing(history: History) -> Iterator[Event]:
 
 
 def _all_users(
-    jobs: Sequence[Job], carried: Sequence[CellOutcome], first: int, pace: Pace
+    wanted: Sequence[_Wanted], first: int, pace: Pace, least: int = 1
 ) -> dict[Cell, Job]:
-    wanted = [
-        (job, outcome.history, events)
-        for job, outcome in zip(jobs, carried, strict=True)
-        if (events := list(_confirmable(outcome.history)))
-    ]
+    """What is carried alone of these, `least` of them however little time is left."""
+    wanted = [each for each in wanted if each.events]
     left_s = pace.left_s - _other_processes_s(pace)
     longest_s = min(_LONGEST_S, max(_LEAST_S, left_s - pace.start_s))
     again = {
-        job.cell: _again(job, history, events, process, longest_s)
-        for process, (job, history, events) in enumerate(wanted, first)
+        each.job.cell: _again(each, process, longest_s)
+        for process, each in enumerate(wanted, first)
     }
     expected_s = {
-        job.cell: pace.start_s + _needed_s(again[job.cell], history) for job, history, _ in wanted
+        each.job.cell: pace.start_s + _needed_s(again[each.job.cell], each.history)
+        for each in wanted
     }
     # What is found in one cell is found: where time is short, fewer are carried, but to their end.
     of_all_s = pace.at_once * left_s
     chosen: dict[Cell, Job] = {}
-    for cell in sorted(again, key=expected_s.__getitem__):
+    # What `sync` shows is known of the others as well.
+    for cell in sorted(again, key=lambda each: (each.workers != _SYNC, expected_s[each])):
         of_all_s -= expected_s[cell]
-        if (of_all_s >= 0 and expected_s[cell] <= left_s) or not chosen:
+        if (of_all_s >= 0 and expected_s[cell] <= left_s) or len(chosen) < least:
             chosen[cell] = again[cell]
     return chosen
 
@@ -319,21 +389,37 @@ def _needed_s(job: Job, history: History) -> float:
     return min(_LONGEST_S, max(load.least_s, mean_s * (load.requests or 0)))
 
 
-def _confirmable(history: History) -> Iterator[Event]:
+def _worth_a_look(history: History) -> Iterator[Event]:
+    """What can be confirmed, and what would be doubted if it did not show alone."""
     # What another finding explains needs no time: it is no finding of its own.
     for event in unexplained(history):
-        needed = requests_needed(history, event)
-        if needed <= _MOST_REQUESTS and not is_by_turns(history, event):
+        if not is_by_turns(history, event) and (
+            _is_confirmable(history, event) or not _may_be_drawn(history, event)
+        ):
             yield event
 
 
-def _again(
-    job: Job, history: History, events: Sequence[Event], process: int, longest_s: float
-) -> Job:
+def _is_confirmable(history: History, event: Event) -> bool:
+    return requests_needed(history, event) <= _MOST_REQUESTS
+
+
+def _requests(history: History, event: Event) -> int:
+    """How many requests alone tell of an event.
+
+    Alone, each user comes to what led to it after about as many as under load: what the user's own
+    past explains shows there, however seldom it is.
+    """
+    if _is_confirmable(history, event):
+        return requests_needed(history, event)
+    return min(_MOST_REQUESTS, math.ceil(_MARGIN * history.tally.requests))
+
+
+def _again(wanted: _Wanted, process: int, longest_s: float) -> Job:
+    job, history, events = wanted.job, wanted.history, wanted.events
     first_s = max(at_elapsed_s(history, event) for event in events)
-    load = _load(job.plan, max(requests_needed(history, event) for event in events), longest_s)
+    load = _load(job.plan, max(_requests(history, event) for event in events), longest_s)
     load = replace(load, least_s=min(_LONGEST_WAIT_S, _MARGIN * first_s))
     plan = _one_by_one(job.plan, process, user_count(job.plan))
-    awaited = tuple({(event.victim.route, in_what(event.place)) for event in events})
+    awaited = tuple(dict.fromkeys(map(_place, events)))
     again = replace(plan, workers=job.plan.workers, load=load, awaited=awaited)
     return replace(job, plan=again)

@@ -7,7 +7,7 @@ import pytest
 from ctxsim import rehearsing
 from ctxsim.cell.history import Event, History, Tally, Who
 from ctxsim.cells import pace
-from ctxsim.jobs import Options
+from ctxsim.jobs import Options, jobs_of
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import simulate
 
@@ -299,6 +299,65 @@ def test_where_time_is_short_fewer_cells_are_confirmed_but_to_their_end(applicat
     [left] = {"app/threads:8", "app/threads:6"} - {confirmed}
     assert any(why.startswith(f"{left}: POST /race was") for why in outcome.document.reasons)
     assert {cell.verdict for cell in outcome.cells} == {"findings", "inconclusive"}
+
+
+# What each user's own past changes, often the one and seldom the other.
+PAST = """
+def past(user, environ):
+    mine = carts.setdefault(user, [])
+    mine.append(user)
+    if len(mine) == 7:
+        return "302 Found", ""
+    if len(mine) == 15 and user == "user3":
+        raise ValueError("too many")
+    return "200 OK", f"hello {user}"
+PAGES["past"] = past
+"""
+
+
+def test_what_a_past_of_one_s_own_changes_once_shows_alone_as_well(application):
+    """After as many requests: what shows sooner does not end the search for it."""
+    with (application / "app.py").open("a", encoding="utf-8") as file:
+        file.write(PAST)
+    outcome, codes, stories = found(application, "past", each=600)
+    assert not codes, stories
+    assert outcome.verdict == "clean", outcome.document.reasons
+
+
+def test_what_one_worker_shows_alone_is_no_matter_of_others(application, monkeypatch):
+    """Where time is short, only what `sync` answers is carried again."""
+    monkeypatch.setattr(pace, "_LEAST_LOAD_S", 30.0)
+    monkeypatch.setattr(rehearsing, "_SHORTEST_LESSON_S", 5.0)
+    with (application / "app.py").open("a", encoding="utf-8") as file:
+        file.write(PAST)
+    late = {"each": 600, "options": Options(until=0.0)}
+    workers = "threads:8', 'sync', 'greenlets:8"
+    outcome, codes, stories = found(application, "past", workers=workers, **late)
+    assert not codes, stories
+    assert outcome.verdict == "clean", outcome.document.reasons
+    # What `sync` does not show has to be carried by the threads themselves.
+    workers, late["each"] = "sync', 'threads:8", 150
+    _, codes, stories = found(application, "race", "tokens", workers=workers, **late)
+    assert codes == {("CTX208", "POST /race")}, stories
+
+
+def test_only_what_differed_under_sync_too_waits_for_it(application):
+    """A new thread for each request differs from a lesson in ways that no other worker has."""
+    workers = "threads:8:fresh', 'threads:8', 'sync', 'greenlets:8"
+    jobs = jobs_of(scenario(application, "race", "past", workers=workers), 7, Options())
+    race = Event("answer.otherwise", "body", Who(3, 5, "POST /race"))
+    past = Event("answer.otherwise", "body", Who(2, 9, "POST /past"))
+    events = ((past, race), (past,), (past,), (race,))
+    wanted = [
+        rehearsing._Wanted(job, History(), each) for job, each in zip(jobs, events, strict=True)
+    ]
+    now, later = rehearsing._in_two_rounds(wanted)
+    assert [now, later] == [[wanted[0], wanted[2], wanted[3]], [wanted[1]]]
+    assert rehearsing._in_two_rounds(wanted[:2]) == (wanted[:2], [])
+    shown = {jobs[0].cell: History(events=[race]), jobs[2].cell: History(events=[past])}
+    [told] = rehearsing._shown_in_sync(wanted[1], shown).events
+    assert told == past
+    assert wanted[0].without(History(events=[past])).events == (race,)
 
 
 def test_a_difference_that_may_be_chance_is_neither_a_finding_nor_clean(application, monkeypatch):

@@ -59,8 +59,9 @@ def of_cell(cell: JudgedCell) -> Iterator[str]:
     if not cell.has_findings:
         yield from (f"{cell.name}: {each}" for each in cell.unconfirmed)
     if cell.hurried and 0 < tally.compared < _FEWEST_COMPARED and not cell.has_findings:
+        told = "1 answer" if tally.compared == 1 else f"{tally.compared} answers"
         yield (
-            f"{cell.name}: only {tally.compared} answers could be compared in the time there was; "
+            f"{cell.name}: only {told} could be compared in the time there was; "
             "raise the budget"
         )
     if cell.fails_mostly:

@@ -179,3 +179,48 @@ def test_what_was_made_is_looked_up_by_its_name(look, name, made):
     assert carried.step.path == f"/jobs?job={{{made}}}"
     assert carried.echoes
     assert not [each for each in done.trials if each.echoes and each.variant == "full"]
+
+
+SHELF = """
+import flask
+app = flask.Flask(__name__)
+prices: dict[str, int] = {"tea": 3, "honey": 7}
+accounts = {"ann": 1, "bob": 2}
+@app.get("/price")
+def price(): return str(prices[flask.request.args["of"]])
+@app.get("/prices/<name>")
+def named(name): return str(prices.get(name, flask.request.args["q"]))
+@app.post("/swap")
+def swap():
+    one, other = flask.request.form["one"], flask.request.form["other"]
+    return swapped(one, other)
+def swapped(one, other):
+    prices[one], prices[other] = prices[other], prices[one]
+    return "swapped"
+@app.get("/mine")
+def mine(): return str(accounts[flask.request.args["user"]])
+"""
+
+
+def test_the_keys_that_a_source_looks_up_are_sent(look):
+    """Two that are looked up in the same are sent as two; nobody says to be another user."""
+    sight = look(SHELF, unsafe=True).finished().sight
+    words = {
+        each.route.name: [trial.step for trial in each.trials if trial.variant == "word"]
+        for each in sight.routes
+    }
+    paths = [step.path.partition("&")[0] for step in words["GET /price"]]
+    assert paths == ["/price?of=tea", "/price?of=honey"]
+    [named] = [name for name in words if name.startswith("GET /prices/")]
+    assert [step.path.partition("?")[0] for step in words[named]] == [
+        "/prices/tea",
+        "/prices/honey",
+    ]
+    assert words["POST /swap"][-2:] == [
+        step for step in words["POST /swap"] if "canary" not in str(step.form)
+    ]
+    assert [dict(step.form) for step in words["POST /swap"][-2:]] == [
+        {"one": "tea", "other": "honey"},
+        {"one": "honey", "other": "tea"},
+    ]
+    assert words["GET /mine"] == []

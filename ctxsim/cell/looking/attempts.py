@@ -169,14 +169,27 @@ def _with_short(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> 
 
 def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
     """The route with each text that its source compares with, in a read or in its path."""
-    compared = [read for read in reads if read.kind != "value"]
-    for one, word in [(read, word) for read in compared for word in read.words][:_MOST_WORDS]:
-        if (_CHOICE if one.kind == "choice" else _NAME).fullmatch(word):
-            yield _step(route, reads, body or _body_of(one), auth, {one: word})
+    # Who says to be another user is given what is that user's.
+    compared = {
+        read: [word for word in read.words if _is_word(read, word)]
+        for read in reads
+        if read.kind != "value" and not _tells_user(read)
+    }
+    for one, word in [(read, word) for read in compared for word in compared[read]][:_MOST_WORDS]:
+        yield _step(route, reads, body or _body_of(one), auth, {one: word})
+    several = [read for read in compared if compared[read]]
+    for turn in range(2 if len(several) > 1 else 0):
+        # Each another one where they choose from the same.
+        words = {r: compared[r][(nth + turn) % len(compared[r])] for nth, r in enumerate(several)}
+        yield _step(route, reads, body or _body_of(several[0]), auth, words)
     if CANARY in route.path:
         for text in filter(_NAME.fullmatch, route.words[:_MOST_WORDS]):
             path = route.path.replace(CANARY, text)
             yield _step(replace(route, path=path), reads, body, auth)
+
+
+def _is_word(read: Read, word: str) -> bool:
+    return (_CHOICE if read.kind == "choice" else _NAME).fullmatch(word) is not None
 
 
 def _with_likely(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:

@@ -93,14 +93,26 @@ def _note_lists(tree: ast.Module) -> None:
     """Note of each variable that is a list of texts, or a dictionary, which texts these are."""
     known = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and (name := _kept_as(node.targets[0])):
-            value = node.value
-            if isinstance(value, ast.Dict):
+        for target, value in _assigned(node):
+            name = _kept_as(target)
+            if name and isinstance(value, ast.Dict):
                 value = ast.List([key for key in value.keys if key is not None], ast.Load())
-            known[name] = tuple(_texts(value))
+            if name:
+                known[name] = tuple(_texts(value))
     for each in ast.walk(tree):
         if isinstance(each, ast.expr) and known.get(_kept_as(each)):
             _LISTED[id(each)] = (each, known[_kept_as(each)])
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What is assigned, with its value; `a, b = 1, 2` assigns two."""
+    match node:
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield target, value
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            yield from zip(targets, values, strict=False)
+        case ast.Assign(targets=[target, *_], value=value):
+            yield target, value
 
 
 def _kept_as(node: ast.expr) -> str:
@@ -142,7 +154,14 @@ class Names:
     def of_function(self, file: str, line: int) -> tuple[Read, ...] | None:
         """What the function or class at that line reads; None where it is not known."""
         node = self._functions.get((file, line))
-        return None if node is None else _unique(_reads(node), _words([node]))
+        if node is None:
+            return None
+        called = {_name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+        names = (getattr(each, "name", "") for each in self._functions.values())
+        helpers = [
+            f for f, name in zip(self._functions.values(), names, strict=True) if name in called
+        ]
+        return _unique(_reads(node), _words([node], helpers))
 
     def arguments(self, file: str, line: int) -> tuple[str, ...]:
         """The names of what the view at that line takes from its path, if it takes nothing else."""
@@ -157,7 +176,8 @@ class Names:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return ()
         parameters = {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}
-        compared = (pair for inner in ast.walk(node) for pair in _comparisons(inner))
+        nodes = list(ast.walk(node))
+        compared = (p for inner in nodes for p in (*_comparisons(inner), *_chosen_from(inner)))
         texts = (t for n, t in compared if isinstance(n, ast.Name) and n.id in parameters)
         return tuple(dict.fromkeys(texts))
 
@@ -196,15 +216,19 @@ def _unique(reads: Iterator[Read], words: Words) -> tuple[Read, ...]:
     return tuple(kinds.values())
 
 
-def _words(functions: Iterable[ast.AST]) -> Words:
-    """The texts with which functions compare what they read, at once or by way of a variable."""
+def _words(functions: Iterable[ast.AST], helpers: Iterable[ast.AST] = ()) -> Words:
+    """The texts with which functions compare what they read, at once or by way of a variable.
+
+    `helpers` are handed it, by parameters that mostly have the same names.
+    """
     words: Words = defaultdict(dict)
     for function in functions:
         held: dict[str, list[Read]] = {}
-        for node in ast.walk(function):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                held.setdefault(node.targets[0].id, []).extend(_read_by(node.value))
-        for node in ast.walk(function):
+        nodes = list(ast.walk(function))
+        for target, value in (pair for node in nodes for pair in _assigned(node)):
+            if isinstance(target, ast.Name):
+                held.setdefault(target.id, []).extend(_read_by(value))
+        for node in (*nodes, *(each for helper in helpers for each in ast.walk(helper))):
             for compared, text in (*_comparisons(node), *_chosen_from(node)):
                 if isinstance(compared, ast.Attribute) and compared.attr == BEST:
                     compared = compared.value
@@ -233,10 +257,18 @@ def _comparisons(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _chosen_from(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
-    """What a text is chosen by, with each that it is chosen from: `languages.best_match([...])`."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        for each in node.args[:1] if node.func.attr in CHOOSERS else ():
-            yield from ((node.func.value, text) for text in _listed(each))
+    """What a text is chosen by, with each that it is chosen from.
+
+    `languages.best_match([...])`, or a dictionary's `prices[name]` and `prices.get(name)`.
+    """
+    match node:
+        case ast.Call(func=ast.Attribute(value=value, attr=attr), args=[first, *_]):
+            if attr in CHOOSERS:
+                yield from ((value, text) for text in _listed(first))
+            elif attr in GETTERS and id(value) in _LISTED:
+                yield from ((first, text) for text in _listed(value))
+        case ast.Subscript(value=value, slice=chosen, ctx=ast.Load()) if id(value) in _LISTED:
+            yield from ((chosen, text) for text in _listed(value))
 
 
 def _listed(node: ast.expr) -> Iterable[str]:

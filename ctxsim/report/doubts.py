@@ -61,8 +61,7 @@ def of_cell(cell: JudgedCell) -> Iterator[str]:
     if cell.hurried and 0 < tally.compared < _FEWEST_COMPARED and not cell.has_findings:
         told = "1 answer" if tally.compared == 1 else f"{tally.compared} answers"
         yield (
-            f"{cell.name}: only {told} could be compared in the time there was; "
-            "raise the budget"
+            f"{cell.name}: only {told} could be compared in the time there was; raise the budget"
         )
     if cell.fails_mostly:
         yield f"{cell.name}: {tally.failed:,} of {tally.requests:,} requests failed{_why(tally)}"

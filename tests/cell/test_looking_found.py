@@ -224,3 +224,33 @@ def test_the_keys_that_a_source_looks_up_are_sent(look):
         {"one": "honey", "other": "tea"},
     ]
     assert words["GET /mine"] == []
+
+
+LISTS = """
+import flask
+app = flask.Flask(__name__)
+notes = []
+@app.post("/login")
+def login(): return {"token": "t-" + flask.request.form["user"]}
+@app.post("/notes")
+def add():
+    notes.append(flask.request.form["title"])
+    return ""
+@app.get("/notes")
+def listed():
+    if not flask.request.headers.get("Authorization", "").startswith("Bearer t-"):
+        flask.abort(401)
+    limit = int(flask.request.args.get("limit", 10))
+    return [each for each in notes if flask.request.args.get("q", "") in each][-limit:]
+"""
+
+
+def test_a_list_that_can_be_searched_is_asked_for_as_a_whole_too(look):
+    """Who searches for the own name finds the own, whatever else is in the list."""
+    sight = look(LISTS, unsafe=True).finished().sight
+    [listed] = [each for each in sight.routes if each.route.name == "GET /notes"]
+    made = [trial.step.path for trial in listed.trials if trial.echoes]
+    assert "/notes?limit=2&q={notes.canary}" in made
+    assert "/notes?tag={canary}" in made
+    same = [t.step.path for t in listed.trials if t.variant == "same" and t.status == 200]
+    assert any("q=two" in each for each in same)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote_plus
 
-from ctxsim.cell.looking.carrying import Use, applied, with_arguments
+from ctxsim.cell.looking.carrying import Use, applied, searches, with_arguments
 from ctxsim.cell.looking.likely import HOW_MANY, likely
 from ctxsim.cell.plan import Json, Step
 from ctxsim.cell.sights import Read, Route
@@ -88,14 +88,16 @@ def carried(
     """How to send `route` with placeholders of earlier steps where it takes what these give.
 
     A page is asked for without the rest as well, and as all users ask for it: of a list there may
-    be no second page, and a cache gives nobody what was asked for by a canary.
+    be no second page, and a cache gives nobody what was asked for by a canary. Nor does a list that
+    is searched for one's own.
     """
     route = replace(route, path=with_arguments(route.path, uses))
+    of_pages = {use: text for use, text in uses.items() if not searches(use, text)}
     found: list[Attempt] = []
     for each in attempts(route, common, session=session):
         if each.variant == "full" or (route.is_safe and each.variant in _OF_PAGES):
             variant = "carried" if each.variant == "full" else each.variant
-            step = applied(each.step, uses)
+            step = applied(each.step, uses if each.variant == "full" else of_pages)
             if not any(step == other.step for other in found):
                 found.append(Attempt(variant, step))
     return found

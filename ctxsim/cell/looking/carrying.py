@@ -385,6 +385,11 @@ def _with_query(path: str, name: str, text: str) -> str:
     return f"{plain}?{'&'.join([*pairs, f'{name}={text}'])}"
 
 
+def searches(use: Use, text: str) -> bool:
+    """Whether what is used is the name by which something is looked for in a list."""
+    return use.place == "query" and (text == _USER or text.endswith(".canary}"))
+
+
 def takes_in_path(uses: Iterable[Use]) -> bool:
     """Whether what is used leads somewhere by its path."""
     return any(each.place == "path" for each in uses)

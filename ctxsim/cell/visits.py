@@ -29,7 +29,7 @@ from ctxsim.cell.steps import Prepared, fill, fill_value, filled
 _MOST_OF_VISITORS = 4
 # Where none is ready, since users take long, visitors send no more than their part of the clients,
 # and so many for a start. Workers wait then, and all together ask about so often in a second.
-_VISITORS_AHEAD = 100
+_VISITORS_AHEAD = 10
 # Nor more than the users, where those are few: it is their requests that tell.
 _MOST_WHERE_FEW = 1 / 2
 _SHORTEST_HELD_S, _ASKED_PER_S = 0.002, 2_000

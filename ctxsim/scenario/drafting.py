@@ -298,7 +298,7 @@ def _notes(known: Sequence[Tried]) -> Iterator[str]:
     if entries:
         yield (
             f"{entries[0]} was not sent, so no user had a session: --unsafe sends it, and "
-            "`ctxsim init` writes a scenario in which it can be given names and passwords"
+            "`ctxsim init --unsafe` writes a scenario in which it can be given names and passwords"
         )
 
 

@@ -254,3 +254,36 @@ def test_a_list_that_can_be_searched_is_asked_for_as_a_whole_too(look):
     assert "/notes?tag={canary}" in made
     same = [t.step.path for t in listed.trials if t.variant == "same" and t.status == 200]
     assert any("q=two" in each for each in same)
+
+
+WHOLE = """
+import json, os
+import flask
+app = flask.Flask(__name__)
+LIMIT = os.environ.get("LIMIT", "9")
+@app.post("/raises")
+def raises(): return json.loads(flask.request.get_data())["title"]
+@app.post("/refuses")
+def refuses():
+    try:
+        return flask.jsonify(json.loads(flask.request.get_data()))
+    except ValueError:
+        flask.abort(400)
+@app.get("/limit")
+def limit(): return os.environ.get("HOME", LIMIT)
+"""
+
+
+def test_a_body_that_is_read_as_a_whole_is_tried_as_json(look):
+    sight = look(WHOLE, unsafe=True).finished().sight
+    by_name = {each.route.name: each.trials for each in sight.routes}
+    for route in ("POST /raises", "POST /refuses"):
+        [well] = [each for each in by_name[route] if each.status == 200]
+        assert well.step.json["title"] == "{canary}"
+        assert well.echoes
+
+
+def test_variables_of_the_process_are_no_headers(look):
+    sight = look(WHOLE).finished().sight
+    [limit] = [each for each in sight.routes if each.route.name == "GET /limit"]
+    assert {name for trial in limit.trials for name, _ in trial.step.headers} == {"X-Request-Id"}

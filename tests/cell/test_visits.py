@@ -240,7 +240,7 @@ def test_where_all_users_are_busy_visitors_send_no_more_than_their_part(width):
             traffic.done(request, OK, kept_promise=True)
     part = min(0.5, len(traffic.visitors) / (len(traffic.visitors) + 8))
     assert answered
-    assert visitors <= 101 + max(0.25, part) * 4000
+    assert visitors <= 11 + max(0.25, part) * 4000
 
 
 def test_who_must_not_wait_is_told_when_to_ask_again():

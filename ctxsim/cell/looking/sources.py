@@ -400,8 +400,8 @@ def _places_of(holder: ast.expr) -> tuple[Place, ...]:
     match holder:
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.BoolOp(values=[inner, *_]):
             return _places_of(inner)
-        case ast.Attribute(attr=name):
-            return PLACES.get(name, ())
+        case ast.Attribute(attr=name, value=inner):
+            return () if _name_of(inner) == "os" else PLACES.get(name, ())
         case ast.Call(func=called):
             return _places_of_call(called, holder.args)
         # The one is a variable, the other of an ASGI scope.

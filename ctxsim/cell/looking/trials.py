@@ -32,6 +32,8 @@ from ctxsim.cell.witness.reasons import reason_of
 
 _MOST_ROUTES = 150
 _FIRST_FAULT = 500
+# How a body is refused that is not what was wanted.
+_NOT_UNDERSTOOD = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 @dataclass(slots=True)
@@ -183,7 +185,7 @@ class Trials:
         trial = _trial(replace(attempt, step=step), request, response, self._carrying.canaries)
         reason = self._why_failed(response)
         course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
-        if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and course.as_json is not None:
+        if course.as_json is not None and _wants_json(course, response, reason):
             course.left.append(course.as_json)
             course.as_json = None
         if self._loops.run:
@@ -241,6 +243,15 @@ class Trials:
         if not why and not course.trials:
             why = NO_TIME
         return Tried(course.route, tuple(course.trials), why)
+
+
+def _wants_json(course: _Course, response: Response, reason: str) -> bool:
+    """Whether a route may have failed because what it was sent is no JSON."""
+    if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE or "JSON" in reason:
+        return True
+    reads = () if course.taker is None else course.taker.reads
+    names_nothing = not any(each.place in ("form", "json") for each in reads)
+    return names_nothing and response.status in _NOT_UNDERSTOOD
 
 
 def _cookies(taker: Taker) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 PAGE = Path(__file__).with_name("findings.md")
 _SECTION = re.compile(r"^## (CTX\d+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[([^]]+)\]\([^)]*\)")
 _TITLE = re.compile(r"\A\*\*.+?\.\*\*\s*", re.DOTALL)
 
 
@@ -30,6 +31,7 @@ def _paragraphs(section: str) -> tuple[str, ...]:
         if i % 2:
             paragraphs.append(part)
         else:
-            plain = (" ".join(each.replace("`", "").split()) for each in part.split("\n\n"))
+            unmarked = _LINK.sub(r"\1", part).replace("`", "")
+            plain = (" ".join(each.split()) for each in unmarked.split("\n\n"))
             paragraphs += [each for each in plain if each]
     return tuple(paragraphs)

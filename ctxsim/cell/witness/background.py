@@ -111,7 +111,7 @@ class Background:
                 victim=request.who,
                 seen=str(missed).partition("\n")[0],
                 where=where,
-                at_request=self._record.ended,
+                at_request=self._record.ended + 1,
             )
         )
 

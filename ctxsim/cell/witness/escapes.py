@@ -63,7 +63,7 @@ class Escapes:
                 place=f"{name} in {where[0].function}" if where else name,
                 victim=owner.who,
                 where=where,
-                at_request=self._record.ended,
+                at_request=self._record.ended + 1,
             )
         )
 

@@ -39,7 +39,7 @@ from ctxsim.cell.searching.confirming import (
 )
 from ctxsim.cell.searching.controls import Control, control_of, prepare
 from ctxsim.cell.searching.courses import Recorded
-from ctxsim.cell.searching.endless import one_alone, waits_on
+from ctxsim.cell.searching.endless import only_those, waits_on
 from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
@@ -359,14 +359,13 @@ class Searching:
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
         play = self._plays[at].shows
-        if cause[0] in UNENDED and (alone := one_alone(script, self._plays[at].last_course)):
-            # Nobody waits for the other who would not wait alone.
-            script, is_other = alone[0], alone[1] != cause
-            if is_other:
-                self._let_be(cause)
-                cause = alone[1]
-            if is_other and cause in self._known.union(self._settled):
-                return
+        if cause[0] in UNENDED:
+            told = cause
+            script, cause = only_those(script, cause, self._plays[at].last_course)
+            if cause != told:
+                self._let_be(told)
+                if cause in self._known.union(self._settled):
+                    return
         by_turns = is_difference(cause) and self._crew.workers.in_flight > 1
         if by_turns and shows_one_by_one(script, cause, play):
             self._dismiss(cause)

@@ -8,7 +8,7 @@ many requests first; what it noticed are rare moments, at which other batches be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice, starmap
@@ -28,17 +28,22 @@ from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.errors import DivergedError
 
-# How many requests come first, one by one, and how many windows then follow; batches take turns.
-# Most are no more than the very first requests: these do what later ones do not, such as to fill a
-# cache, and only a new copy of the process does it again. They are short, and so take little time.
+# How many requests come first, one by one, and how many windows then follow, and crowds; batches
+# take turns. Most are no more than the very first requests: these do what later ones do not, such
+# as to fill a cache, and only a new copy of the process does it again. They are short, and so take
+# little time.
 _SHAPES = (
-    (2, 40), (0, 2), (0, 2), (3, 40), (0, 2), (0, 2), (0, 40), (0, 2), (0, 2),
-    (12, 40), (0, 2), (0, 2), (1, 80), (0, 2), (0, 2), (40, 80), (0, 2), (0, 2),
+    (2, 36, 4), (0, 2, 0), (0, 2, 0), (3, 36, 4), (0, 0, 2), (0, 2, 0),
+    (0, 36, 4), (0, 2, 0), (0, 2, 0), (12, 36, 4), (0, 2, 0), (0, 0, 2),
+    (1, 74, 6), (0, 2, 0), (0, 2, 0), (40, 74, 6), (0, 0, 2), (0, 2, 0),
 )  # fmt: skip
 # How many requests a window has, and how many each of its workers carries: by these shares.
 _AT_ONCE = (2, 2, 2, 3)
 _EACH = (1, 1, 1, 2)
 _IN_ORDER = (4, 6, 10, 16)
+MOST_AT_ONCE = max(_AT_ONCE)
+# In a crowd: a pool may have nothing left for so many, or all may hold what all wait for.
+_CROWDS = (4, 6, 8, 12, 16)
 # Of the others in a window, so many are about to send the same as its first one.
 _ALIKE = 0.5
 _SEED_BITS = 48
@@ -87,7 +92,8 @@ class Scene:
         return execution
 
 
-Scenes = dict[tuple[int, ...], Scene]
+# By the steps; crowds, of which hardly two send the same, by how many they are.
+Scenes = dict[tuple[int, ...] | int, Scene]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +261,7 @@ def carry_moment(stage: Stage, wish: Wish, scenes: Scenes, lock: Any) -> tuple[B
     batches = [batch.told()]
     for company in range(_COMPANIES):
         chance = Random(wish.seed << _SEED_BITS | wish.moment.requests * _COMPANIES + company)
-        lanes = _at_once(stage, wish, chance, wish.moment.lane)
+        lanes = _at_once(stage, wish, chance, wish.moment.lane, _AT_ONCE)
         scene = Scene(_strategy(wish))
         for _ in range(min(_SCHEDULES, wish.executions)):
             window = Window(lanes, chance.getrandbits(_SEED_BITS))
@@ -289,10 +295,17 @@ def _execution(wish: Wish, scenes: Scenes, stage: Stage, window: Window) -> Exec
     if wish.pair is not None and window.requests == 1:
         # On the way to the state from which all schedules of the pair begin.
         return stage.carry(window).execution
+    if len(window.lanes) > MOST_AT_ONCE:
+        scene = scenes.setdefault(len(window.lanes), Scene(_strategy_of_crowds(wish)))
+        return scene.carried(stage, window, wish.seed)
     steps = stage.next_steps(tuple(lane for each in window.lanes for lane in each))
     if steps not in scenes:
         scenes[steps] = Scene(_strategy(wish), from_one_state=wish.pair is not None)
     return scenes[steps].carried(stage, window, wish.seed)
+
+
+def _strategy_of_crowds(wish: Wish) -> Strategy:
+    return Portfolio(systematic=False) if wish.kind == "auto" else _strategy(wish)
 
 
 def _strategy(wish: Wish) -> Strategy:
@@ -306,9 +319,10 @@ def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
         yield from _to_pair(stage, wish.seed, wish.pair)
         return
     chance = _chance(wish)
-    first, windows = _SHAPES[wish.number % len(_SHAPES)]
+    first, windows, crowds = _SHAPES[wish.number % len(_SHAPES)]
     yield from islice(_one_by_one(stage, chance), first)
     yield from islice(_together(stage, wish, chance), windows)
+    yield from islice(_together(stage, wish, chance, _CROWDS), crowds)
 
 
 def _chance(wish: Wish) -> Random:
@@ -320,12 +334,14 @@ def _one_by_one(stage: Stage, chance: Random) -> Iterator[Window]:
         yield Window(((chance.randrange(stage.lanes),),), chance.getrandbits(_SEED_BITS))
 
 
-def _together(stage: Stage, wish: Wish, chance: Random) -> Iterator[Window]:
+def _together(
+    stage: Stage, wish: Wish, chance: Random, counts: Sequence[int] = _AT_ONCE
+) -> Iterator[Window]:
     while True:
         if wish.at_once == 1:
             lanes = _in_order(stage, chance)
         else:
-            lanes = _at_once(stage, wish, chance, chance.randrange(stage.lanes))
+            lanes = _at_once(stage, wish, chance, chance.randrange(stage.lanes), counts)
         yield Window(lanes, chance.getrandbits(_SEED_BITS))
 
 
@@ -351,11 +367,13 @@ def _in_order(stage: Stage, chance: Random) -> tuple[tuple[int, ...], ...]:
     return (tuple(chance.randrange(stage.lanes) for _ in range(count)),)
 
 
-def _at_once(stage: Stage, wish: Wish, chance: Random, first: int) -> tuple[tuple[int, ...], ...]:
+def _at_once(
+    stage: Stage, wish: Wish, chance: Random, first: int, counts: Sequence[int]
+) -> tuple[tuple[int, ...], ...]:
     left = [each for each in range(stage.lanes) if each != first]
     step = stage.next_steps((first,))
     workers = [[first]]
-    count = min(wish.at_once, _AT_ONCE[chance.randrange(len(_AT_ONCE))], stage.lanes)
+    count = min(wish.at_once, counts[chance.randrange(len(counts))], stage.lanes)
     while len(workers) < count:
         alike = [each for each in left if stage.next_steps((each,)) == step]
         among = alike if alike and chance.random() < _ALIKE else left

@@ -10,7 +10,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ctxsim.cell.history import Who
-from ctxsim.cell.schedule.choices import counts_of
+from ctxsim.cell.schedule.choices import Schedule, counts_of, of_workers
+from ctxsim.cell.schedule.points import points_of
+from ctxsim.cell.searching.batches import MOST_AT_ONCE
 from ctxsim.cell.searching.courses import Course, Mark
 from ctxsim.cell.searching.plays import Asked
 from ctxsim.cell.searching.scripts import Script
@@ -70,7 +72,21 @@ def _steps(course: Course, worker: int) -> int:
     return counts_of(course.schedule.steps)[worker]
 
 
-def one_alone(script: Script, course: LastCourse) -> tuple[Script, tuple[str, ...]] | None:
+def only_those(
+    script: Script, cause: tuple[str, ...], course: LastCourse
+) -> tuple[Script, tuple[str, ...]]:
+    """The script and its cause, without those in its last window for whom nobody waits.
+
+    Who waits is part of the cause, so that nobody could be left out later.
+    """
+    # Nobody waits for the other who would not wait alone.
+    if (alone := _one_alone(script, course)) is not None:
+        return alone
+    is_crowd = len(script.windows[-1].lanes) > MOST_AT_ONCE
+    return _without_followers(script, cause, course) if is_crowd else (script, cause)
+
+
+def _one_alone(script: Script, course: LastCourse) -> tuple[Script, tuple[str, ...]] | None:
     """The script with one request alone in its last window, where that does not end alone either.
 
     With the cause of its event.
@@ -82,3 +98,30 @@ def one_alone(script: Script, course: LastCourse) -> tuple[Script, tuple[str, ..
             if cause[0] == "endless":
                 return alone, cause
     return None
+
+
+def _without_followers(
+    script: Script, cause: tuple[str, ...], course: LastCourse
+) -> tuple[Script, tuple[str, ...]]:
+    shown = course(Asked(script))
+    for worker in reversed(range(len(script.windows[-1].lanes))):
+        fewer = _without(script, shown.schedule, worker)
+        if not fewer.windows[-1].lanes:
+            break
+        tried = course(Asked(fewer))
+        found = next((each for each in tried.causes if _is_part(each, cause)), None)
+        if found is not None:
+            script, cause, shown = fewer, found, tried
+    return script, cause
+
+
+def _without(script: Script, schedule: Schedule, worker: int) -> Script:
+    *before, last = script.windows
+    kept = [each for each in range(len(counts_of(schedule.steps))) if each != worker]
+    lanes = (*last.lanes[:worker], *last.lanes[worker + 1 :])
+    points = points_of(of_workers(schedule, kept))
+    return replace(script, windows=(*before, replace(last, lanes=lanes, points=points)))
+
+
+def _is_part(found: tuple[str, ...], cause: tuple[str, ...]) -> bool:
+    return found[0] == cause[0] and set(found[2].split("; ")) <= set(cause[2].split("; "))

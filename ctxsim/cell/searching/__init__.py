@@ -40,6 +40,7 @@ from ctxsim.cell.searching.confirming import (
 from ctxsim.cell.searching.controls import Control, control_of, prepare
 from ctxsim.cell.searching.courses import Recorded
 from ctxsim.cell.searching.endless import only_those, waits_on
+from ctxsim.cell.searching.imports import import_ahead
 from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
@@ -117,6 +118,7 @@ class Searching:
         self._tally = Tally()
         crew.tallies.append(self._tally)
         self._control = self._control_of(crew)
+        self._settle_process()
         self._selections = self._control.selections(self._search)
         self._plays = [Plays(crew, self._control, each, say) for each in self._selections]
         self._scenes: list[Scenes] = [{} for _ in self._selections]
@@ -151,15 +153,14 @@ class Searching:
         # By step, how many steps of a schedule requests took at most, and until they were cut off.
         self._longest: dict[int, int] = {}
         self._longest_cut_off: dict[int, int] = {}
-        self._settle_process()
 
     def _settle_process(self) -> None:
         """Before copies of this process are made."""
         refuse_threads()
         self._control.settle()
-        # Once here, not in each copy: they take longer than a short one does. The codec is what
-        # Werkzeug asks for with the first request, and is imported then.
-        codecs.lookup("idna")
+        codecs.lookup("idna")  # It takes long, and Werkzeug imports it with the first request.
+        for name, reason in import_ahead(self._crew, self._control).items():
+            self._remark(f"{name} is imported by requests ({reason}): its lines are atomic")
         if self._crew.residue is not None:
             self._crew.residue.search()
 

@@ -46,6 +46,12 @@ def of_lines(workers: Workers, search: Search) -> list[Selection]:
     return selected(search.select, search.granularity)
 
 
+def may_be_selected(name: str) -> bool:
+    """Whether a module that was imported is the application's own, or of a package."""
+    file = module_file(sys.modules.get(name))
+    return file is not None and (is_application_file(file) or _is_of_package(name, file))
+
+
 def _named(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         files = [
@@ -73,7 +79,10 @@ def _files(is_wanted: object) -> Iterator[str]:
 def _of_packages() -> Iterator[str]:
     for name, module in list(sys.modules.items()):
         file = module_file(module)
-        if file is None or not any(part in file for part in _INSTALLED) or is_own_file(file):
-            continue
-        if name.partition(".")[0] not in _NEVER:
+        if file is not None and _is_of_package(name, file):
             yield file
+
+
+def _is_of_package(name: str, file: str) -> bool:
+    is_installed = any(part in file for part in _INSTALLED) and not is_own_file(file)
+    return is_installed and name.partition(".")[0] not in _NEVER

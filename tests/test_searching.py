@@ -232,6 +232,27 @@ def test_the_same_seed_gives_the_same_result(leak):
     assert told(searched(written(folder, LEAKY))) == told(first)
 
 
+# Which of the names it is, the hashes of texts decide.
+BY_HASHES = """
+current, names = {}, {f"name {n}" for n in range(100)}
+
+@app.get("/who")
+def who():
+    name = next(iter(names))
+    current[name] = request.args["tag"]
+    greeting = name
+    return f"{greeting} {current[name]}"
+"""
+
+
+def test_the_order_of_a_set_is_the_seeds_in_each_process(scenario, monkeypatch):
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    outcomes = [searched(scenario(BY_HASHES)) for _ in range(2)]
+    first, second = ([each.story for each in outcome.findings] for outcome in outcomes)
+    assert re.search(r"seen in the body: name \d+ ", " ".join(first[0]))
+    assert first == second
+
+
 def test_a_case_shows_each_time_and_no_more_once_it_is_mended(leak):
     folder, outcome = leak
     [case] = outcome.cases

@@ -82,8 +82,16 @@ def only_those(
     # Nobody waits for the other who would not wait alone.
     if (alone := _one_alone(script, course)) is not None:
         return alone
+    cause = _as_it_shows(script, cause, course)
     is_crowd = len(script.windows[-1].lanes) > MOST_AT_ONCE
     return _without_followers(script, cause, course) if is_crowd else (script, cause)
+
+
+def _as_it_shows(script: Script, cause: tuple[str, ...], course: LastCourse) -> tuple[str, ...]:
+    """The cause, or what of its kind shows in its place: who only follows may be seen or not."""
+    causes = course(Asked(script)).causes
+    alike = (each for each in causes if each[0] == cause[0] and _places(each) & _places(cause))
+    return cause if cause in causes else next(alike, cause)
 
 
 def _one_alone(script: Script, course: LastCourse) -> tuple[Script, tuple[str, ...]] | None:
@@ -124,4 +132,8 @@ def _without(script: Script, schedule: Schedule, worker: int) -> Script:
 
 
 def _is_part(found: tuple[str, ...], cause: tuple[str, ...]) -> bool:
-    return found[0] == cause[0] and set(found[2].split("; ")) <= set(cause[2].split("; "))
+    return found[0] == cause[0] and _places(found) <= _places(cause)
+
+
+def _places(cause: tuple[str, ...]) -> set[str]:
+    return set(cause[2].split("; "))

@@ -13,6 +13,7 @@ from ctxsim.cell.looking.found import METHODS, Found
 from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
 from ctxsim.cell.objects import instances
 from ctxsim.cell.sights import Read
+from ctxsim.cell.targets import django
 from ctxsim.cell.witness.record import is_application_file
 
 _WEBSOCKET = "it is a WebSocket, which no check speaks"
@@ -136,11 +137,9 @@ def _own_methods(endpoint: Any) -> list[str]:
 
 
 def _django() -> Iterator[Found]:
-    resolver = sys.modules.get("django.urls")
-    settings = getattr(sys.modules.get("django.conf"), "settings", None)
-    if resolver is None or settings is None or not settings.configured:
-        return
-    yield from _django_patterns(resolver.get_resolver().url_patterns, "/")
+    if django.serves():
+        urls: Any = sys.modules["django.urls"]
+        yield from _django_patterns(urls.get_resolver().url_patterns, "/")
 
 
 def _django_patterns(patterns: Iterable[Any], prefix: str) -> Iterator[Found]:

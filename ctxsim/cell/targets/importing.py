@@ -44,7 +44,7 @@ def load(target: Target) -> object:
     try:
         return found()
     except BaseException as error:
-        raise _failed(f"calling {target.app} failed", error) from error
+        raise failed(f"calling {target.app} failed", error) from error
 
 
 def resolve(name: str) -> object:
@@ -64,7 +64,7 @@ def probe(name: str) -> Callable[[], object]:
     except ModuleNotFoundError as error:
         raise _no_such_module(place, f"probe {name}") from error
     except BaseException as error:
-        raise _failed(f"importing {place} failed", error) from error
+        raise failed(f"importing {place} failed", error) from error
     found = _attribute(module, path, place)
     if not callable(found):
         raise TargetError(
@@ -133,9 +133,27 @@ def module_at(place: str, target: Target) -> ModuleType:
         name = error.name or ""
         if place == name or place.startswith(f"{name}."):
             raise TargetError(*_not_found(name, target)) from error
-        raise _failed(f"importing {place} failed", error) from error
+        raise failed(f"importing {place} failed", error) from error
     except BaseException as error:
-        raise _failed(f"importing {place} failed", error) from error
+        raise failed(f"importing {place} failed", error) from error
+
+
+def failed(what: str, error: BaseException) -> TargetError:
+    """What to raise where code of the application's raised `error`; it says where."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((_OWN_FILES, "<frozen"))
+    ]
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    if isinstance(error, SyntaxError) and error.filename:
+        # What could not be parsed has no frame; the one that is there imported it.
+        place = f" ({error.filename}:{error.lineno})"
+    said = traceback.format_exception_only(error)[-1].strip()
+    hint = "the application raised this itself"
+    if isinstance(error, ModuleNotFoundError):
+        hint += f"\nit was imported by {sys.executable}; target.python names another"
+    return TargetError(f"{what}: {said}{place}", hint)
 
 
 def _module_named(place: str) -> ModuleType:
@@ -198,20 +216,3 @@ def _not_found(name: str, target: Target) -> tuple[str, str]:
 
 def _module_like(path: Path) -> bool:
     return path.suffix == ".py" or (path.is_dir() and (path / "__init__.py").exists())
-
-
-def _failed(what: str, error: BaseException) -> TargetError:
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_OWN_FILES, "<frozen"))
-    ]
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    if isinstance(error, SyntaxError) and error.filename:
-        # What could not be parsed has no frame; the one that is there imported it.
-        place = f" ({error.filename}:{error.lineno})"
-    said = traceback.format_exception_only(error)[-1].strip()
-    hint = "the application raised this itself"
-    if isinstance(error, ModuleNotFoundError):
-        hint += f"\nit was imported by {sys.executable}; target.python names another"
-    return TargetError(f"{what}: {said}{place}", hint)

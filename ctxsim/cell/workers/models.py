@@ -14,7 +14,15 @@ from ctxsim.cell.messages import Channel
 from ctxsim.cell.open_load import OpenTraffic
 from ctxsim.cell.patching import Native, patched_time
 from ctxsim.cell.plan import Plan, Workers
-from ctxsim.cell.targets import AsyncTarget, Runner, Target, importing, is_asynchronous, opening
+from ctxsim.cell.targets import (
+    AsyncTarget,
+    Runner,
+    Target,
+    django,
+    importing,
+    is_asynchronous,
+    opening,
+)
 from ctxsim.cell.targets.http import Http
 from ctxsim.cell.visits import Request, Traffic
 from ctxsim.cell.witness.again import Again
@@ -135,6 +143,9 @@ def _opened(
         return Http(plan, sleep)
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
+    if plan.look is not None:
+        # It reads the views before it sends anything.
+        django.load_urlconf()
     is_asgi = is_asynchronous(target)
     if is_asynchronous(target):
         _refuse_unsuited(plan)

@@ -46,6 +46,56 @@ def test_a_cache_that_a_context_leads_to_is_no_residue(application, word, line, 
     assert found.codes == codes, found.told()
 
 
+STOCK = """
+import threading
+from asgiref.local import Local
+from django.conf import settings
+settings.configure(
+    ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="a key for tests", DEBUG=True,
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    MIDDLEWARE=[__name__ + ".Keeping"],
+)
+from django.core.wsgi import get_wsgi_application
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import path
+
+current = Local(thread_critical=True)
+
+class Keeping:
+    def __init__(self, get_response):
+        self.get_response, self.kept = get_response, threading.local()
+    def __call__(self, request):
+        request.kept = self.kept
+        return self.get_response(request)
+
+def say(request):
+    tag = request.GET["tag"]
+    LINE
+    return HttpResponse(tag)
+
+urlpatterns = [path("say", say)]
+app = get_wsgi_application()
+"""
+
+
+@pytest.mark.parametrize("word", ["sync", "threads:4", "tasks:10:executor"])
+@pytest.mark.parametrize(
+    ("line", "places"),
+    [
+        ("connection.cursor().execute('select %s', [tag])", []),
+        ("current.tag = tag", ["thread-local app.current"]),
+        ("request.kept.tag = tag", ["thread-local of app.Keeping"]),
+    ],
+    ids=["Django's log of queries", "a Local", "a thread-local of a middleware"],
+)
+def test_what_django_logs_for_its_developers_is_no_residue(application, word, line, places):
+    """It is emptied as the next request begins; what the application declares is not."""
+    target = application(STOCK.replace("LINE", line))
+    found = live(plan_of("GET /say?tag={canary}", target=target, workers=word)).finished()
+    assert [each.cause[2] for each in found.findings] == places, found.told()
+
+
 BOTTLE = """
 import bottle
 

@@ -42,16 +42,21 @@ CONTEXT_STACKS = frozenset(
 _SEARCH_AT = (1, 20, 200, 2_000, 20_000, 200_000)
 # What may stand between a variable and the code that declares it: a closure's cell, a class's dict.
 _CARRIERS = frozenset({CellType, tuple, dict, property, classmethod, staticmethod})
-_LEVELS = 4
+_LEVELS = 6
+_LOCAL = "thread-local "
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
-    """Where a value may be left: what it is called, what declares it, and how it is read."""
+    """Where a value may be left: what it is called, what declares it, and how it is read.
+
+    Unless it `is_named`, its name is that of its class alone: no module has it as a variable.
+    """
 
     name: str
     thing: object
     read: Callable[[], object]
+    is_named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,9 @@ class Residue:
         return mark in self._marks.in_object(thing, self._kept.known)
 
     def _note(self, request: Request, place: Place, mark: Mark) -> None:
+        if not place.is_named:
+            # Not earlier, since it takes milliseconds.
+            place.name, place.is_named = _name_of(place.thing) or place.name, True
         self._told.add(place.name)
         self._record.note(
             Event(
@@ -206,8 +214,21 @@ class Residue:
 
 
 def _local_place(local: Any, names: dict[int, str]) -> Place:
-    name = names.get(id(local), type(local).__name__)
-    return Place(f"thread-local {name}", local, lambda: dict(local.__dict__))
+    name = names.get(id(local))
+    shown = f"{_LOCAL}{name or type(local).__name__}"
+    return Place(shown, local, lambda: dict(local.__dict__), is_named=name is not None)
+
+
+def _name_of(local: object) -> str:
+    """By the variable that leads to a thread-local, or the application's class that keeps it."""
+    kept_by = ""
+    for carriers, holders in _held_by(local):
+        if names := _module_names({id(each) for each in carriers}):
+            return f"{_LOCAL}{next(iter(names.values()))}"
+        for kind in map(type, holders):
+            if is_application_file(_class_file(kind)):
+                kept_by = kept_by or f"{_LOCAL}of {kind.__module__}.{kind.__qualname__}"
+    return kept_by
 
 
 def declared_by_library(thing: object) -> bool:
@@ -215,19 +236,43 @@ def declared_by_library(thing: object) -> bool:
 
     A name that the application has imported from a library is the library's.
     """
-    level = [thing]
-    for _ in range(_LEVELS):
-        holders = gc.get_referrers(*level)
-        files = {file for holder in holders if (file := _source_file(holder)) is not None}
+    for carriers, holders in _held_by(thing):
+        declaring = (each for each in holders if not _has_as_attributes(each, carriers))
+        files = {file for holder in declaring if (file := _source_file(holder)) is not None}
         # A Local of the runtime's stands for the application that declares it.
         files = {file for file in files if not is_own_file(file)}
         if files:
             return any(not is_application_file(file) for file in files)
+    return False
+
+
+def _held_by(thing: object) -> Iterator[tuple[list[object], list[object]]]:
+    """What carries `thing`, at first itself, and what holds that: further and further out."""
+    level = [thing]
+    for _ in range(_LEVELS):
         # The lists that are searched hold what they search, too.
-        level = [each for each in holders if each is not level and type(each) in _CARRIERS]
+        holders = [each for each in gc.get_referrers(*level) if each is not level]
+        yield level, holders
+        level = [each for each in holders if _carries(each)]
         if not level:
             break
-    return False
+
+
+def _carries(holder: object) -> bool:
+    """Whether what holds it, in turn, tells more: it is an object, or part of one or of code."""
+    file = _class_file(type(holder))
+    return type(holder) in _CARRIERS or (file is not None and not is_own_file(file))
+
+
+def _has_as_attributes(holder: object, carriers: list[object]) -> bool:
+    """Whether a function holds `carriers` by its attributes, which others give it.
+
+    So `functools.wraps` copies the attributes of what is wrapped, such as of a middleware.
+    """
+    if type(holder) is not FunctionType:
+        return False
+    attributes = holder.__dict__
+    return any(each is attributes for each in carriers)
 
 
 def _source_file(holder: object) -> str | None:
@@ -238,7 +283,14 @@ def _source_file(holder: object) -> str | None:
     if type(holder) is dict and type(name := holder.get("__name__")) is str:
         module = sys.modules.get(name)
         return module_file(module) if getattr(module, "__dict__", None) is holder else None
-    return None
+    # What is kept in an object of the application's class is the application's.
+    file = _class_file(type(holder))
+    return file if is_application_file(file) else None
+
+
+def _class_file(kind: type) -> str | None:
+    name = type.__getattribute__(kind, "__dict__").get("__module__")
+    return module_file(sys.modules.get(name)) if type(name) is str else None
 
 
 def _is_of_asyncio(local: Any) -> bool:

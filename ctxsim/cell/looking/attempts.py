@@ -171,11 +171,11 @@ def _with_short(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> 
 
 def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
     """The route with each text that its source compares with, in a read or in its path."""
-    # Who says to be another user is given what is that user's.
+    # What users make who all say to be one user is rightly shown to all of them.
     compared = {
         read: [word for word in read.words if _is_word(read, word)]
         for read in reads
-        if read.kind != "value" and not _tells_user(read)
+        if read.kind != "value" and (route.is_safe or not _tells_user(read))
     }
     for one, word in [(read, word) for read in compared for word in compared[read]][:_MOST_WORDS]:
         yield _step(route, reads, body or _body_of(one), auth, {one: word})

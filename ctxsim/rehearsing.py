@@ -227,8 +227,9 @@ def rehearse(
     left = [each.without(told[each.job.cell]) for each in later]
     more = _all_users(left, first + len(visits) + len(every), pace, least=0 if every else 1)
     of_more = _known(zip(more, _histories(run([*more.values()])), strict=True))
-    for cell, history in {**told, **of_more}.items():
-        all_users[cell] = replace(history, events=[*told[cell].events, *history.events])
+    for cell, shown in told.items():
+        history = of_more.get(cell, History())
+        all_users[cell] = replace(history, events=[*shown.events, *history.events])
     return Alone(of_visits, _with_other_processes(jobs, carried, all_users, run, pace))
 
 

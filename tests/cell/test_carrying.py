@@ -228,3 +228,11 @@ def test_any_answer_may_come(body, location):
     for giver in (Route("POST", "/notes"), Route("GET", "/form")):
         for each in gifts(giver, answer(body, 302, Location=location), routes):
             assert each.capture.what
+
+
+@pytest.mark.parametrize("path", ["/notes/status", "/status", "/note/search"])
+def test_words_that_end_as_plurals_do_are_told_from_them(path):
+    taker = Taker(Route("GET", path), (), ("q",))
+    sent = Step("", "POST", "/notes", form=TITLE)
+    Carrying([taker]).heard(Route("POST", "/notes"), sent, answer(b"done"), {}, "cx1")
+    assert taker.uses == {Use("query", "q"): MADE}

@@ -31,7 +31,7 @@ _ID_NAMES = ("id", "uuid", "_id", "pk", "key", "slug", "code", "number", "ref", 
 # What a path says of what is done, which is no part of the name of what it is done to.
 _DONE = frozenset({"new", "create", "add", "make", "start", "open", "submit", "upload"})
 # What a page is called that finds things, and what it is asked by.
-_LOOKS_UP = frozenset({"search", "find", "lookup", "query", "filter", "list", "statu", "result"})
+_LOOKS_UP = frozenset({"search", "find", "lookup", "query", "filter", "list", "status", "result"})
 _ASKED_BY = frozenset({"q", "query", "search", "term", "text", "filter", "name", "title", "key"})
 _PLACEHOLDER = re.compile(r"\{[\w.]+\}")
 _CANARY, _USER = "{canary}", "{user.canary}"
@@ -322,7 +322,7 @@ def _things(path: str) -> list[str]:
 def _singular(word: str) -> str:
     if word.endswith("ies"):
         return f"{word[:-3]}y"
-    return word.removesuffix("s")
+    return word if word.endswith(("ss", "us")) else word.removesuffix("s")
 
 
 def _called_after(before: str) -> Iterator[str]:

@@ -157,10 +157,8 @@ class Names:
         if node is None:
             return None
         called = {_name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
-        names = (getattr(each, "name", "") for each in self._functions.values())
-        helpers = [
-            f for f, name in zip(self._functions.values(), names, strict=True) if name in called
-        ]
+        functions = self._functions.values()
+        helpers = [each for each in functions if getattr(each, "name", "") in called]
         return _unique(_reads(node), _words([node], helpers))
 
     def arguments(self, file: str, line: int) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Alone and together: what only other requests change is found, and a past of one's own is not."""
 
+import math
 import re
+import time
 
 import pytest
 
 from ctxsim import rehearsing
 from ctxsim.cell.history import Event, History, Tally, Who
-from ctxsim.cells import pace
+from ctxsim.cells import Pace, pace
 from ctxsim.jobs import Options, jobs_of
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import simulate
@@ -448,3 +450,18 @@ def test_where_nothing_could_be_learnt_the_run_goes_on_and_says_so(application):
     assert codes == {("CTX901", "")}
     told = "answers were not compared with those alone: "
     assert any(each.startswith(told) for each in outcome.document.not_covered)
+
+
+@pytest.mark.parametrize(
+    ("times", "left_s", "asked"),
+    [(75, math.inf, 14), (20, math.inf, 6), (75, 10.0, 6)],
+)
+def test_more_processes_are_asked_where_all_answers_of_a_route_differ(
+    application, times, left_s, asked
+):
+    """What each process draws at its start changes them all; leaks seldom do."""
+    [job] = jobs_of(scenario(application, "coin", "tokens", workers="sync"), 7, Options())
+    event = Event("answer.otherwise", "body", Who(2, 1, "POST /coin"), None)
+    history = History(events=[event], counts={event.cause: times}, tally=Tally(requests=300))
+    pace = Pace(until=time.monotonic() + left_s)
+    assert rehearsing._other_processes(job, history, [event], pace) == asked

@@ -209,7 +209,24 @@ def show(number):
     if name != owner(): flask.abort(403)
     return {"text": text}
 """
+ELSEWHERE = """
+import itertools, time
+import flask
+from flask import request
+app = flask.Flask(__name__)
+orders, ids, last = {}, itertools.count(100), {}
+@app.post("/checkout")
+def checkout():
+    number = next(ids)
+    orders[number] = request.json["item"]
+    return {"id": number}, 201
+@app.get("/orders/<int:number>")
+def order(number):
+    item = orders.get(number) or flask.abort(404)
+    return {"item": item}
+"""
 CLEAN = {
+    "elsewhere": ELSEWHERE,
     "cookies": COOKIES,
     "pages": PAGES,
     "members": MEMBERS,
@@ -222,6 +239,11 @@ CLEAN = {
     "short": SHORT,
 }
 LEAKY = {
+    # What is made at one path is found under another.
+    "elsewhere": ELSEWHERE.replace(
+        '    return {"item": item}',
+        '    last["item"] = item\n    time.sleep(0.001)\n    return {"item": last["item"]}',
+    ),
     # The cookie of a home-made session is the user's own, not one that anybody may send.
     "cookies": COOKIES.replace(
         '    return {"text": text}',

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from ctxsim.cell.captures import captured
@@ -35,6 +36,7 @@ _LOOKS_UP = frozenset({"search", "find", "lookup", "query", "filter", "list", "s
 _ASKED_BY = frozenset({"q", "query", "search", "term", "text", "filter", "name", "title", "key"})
 _PLACEHOLDER = re.compile(r"\{[\w.]+\}")
 _CANARY, _USER = "{canary}", "{user.canary}"
+_NO_COOKIES: Mapping[str, str] = MappingProxyType({})
 _LONGEST_WORD = 200
 _FIRST_FAILURE = 400
 _INPUT = re.compile(r"<(?:input|meta)\b[^>]*>", re.IGNORECASE)
@@ -75,6 +77,12 @@ class Gift:
     capture: Capture
     taker: Taker
     use: Use
+
+    @property
+    def before(self) -> str:
+        """The path of the taker up to the argument that is used."""
+        arguments = list(_PLACEHOLDER.finditer(self.taker.route.path))
+        return self.taker.route.path[: arguments[int(self.use.name)].start()]
 
 
 class Carrying:
@@ -120,20 +128,33 @@ class Carrying:
         ]
         if not found and not named:
             return step, []
-        name = self._names[giver.name] = name_for(giver, self._names.values())
+        step = self.take_up(giver, step, response, found, cookies)
         for taker, use, text in named:
-            taker.uses[use] = text.replace(_CANARY, f"{{{name}.canary}}")
-        self.visit[f"{{{name}.canary}}"] = canary
-        captures: dict[Capture, Capture] = {}
+            taker.uses[use] = text.replace(_CANARY, f"{{{step.name}.canary}}")
+        self.visit[f"{{{step.name}.canary}}"] = canary
+        takers = (*(taker for taker, _, _ in named), *(each.taker for each in found))
+        news = {each.route.name: each for each in takers}
+        return step, list(news.values())
+
+    def take_up(
+        self,
+        giver: Route,
+        step: Step,
+        response: Response,
+        found: Iterable[Gift],
+        cookies: Mapping[str, str] = _NO_COOKIES,
+    ) -> Step:
+        """The step with what others take of its answer, which they take from now on."""
+        name = self._names.get(giver.name) or name_for(giver, self._names.values())
+        self._names[giver.name] = name
+        captures = {each: each for each in step.captures}
         for each in found:
             if each.capture not in captures:
                 captures[each.capture] = _named_apart(each.capture, captures.values())
             each.taker.uses.setdefault(each.use, f"{{{name}.{captures[each.capture].name}}}")
         step = replace(step, name=name, captures=tuple(captures.values()))
         self.visit |= captured(step, response.headers, response.body, cookies)
-        takers = (*(taker for taker, _, _ in named), *(each.taker for each in found))
-        news = {each.route.name: each for each in takers}
-        return step, list(news.values())
+        return step
 
 
 def _named_by(
@@ -206,10 +227,11 @@ def gifts(giver: Route, response: Response, takers: Iterable[Taker]) -> list[Gif
                 for each in cookies
                 if not fields
             ]
-    return [each for each in found if captured(_step_with(each), response.headers, body)]
+    return [each for each in found if captured(step_with(each), response.headers, body)]
 
 
-def _step_with(gift: Gift) -> Step:
+def step_with(gift: Gift) -> Step:
+    """A step that captures nothing else, by which to tell what it captures."""
     return Step("giver", "GET", "/", captures=(gift.capture,))
 
 
@@ -272,6 +294,26 @@ def _of_path(
         if _things(giver.path) == _things(before)
         else None
     )
+
+
+def may_lead(response: Response, taker: Taker) -> Iterator[Gift]:
+    """Values of an answer that tell one thing from others, for the last argument of a path."""
+    path = taker.route.path
+    arguments = list(_PLACEHOLDER.finditer(path))
+    before = path[: arguments[-1].start()] if arguments else ""
+    if not before.endswith("/"):
+        return
+    body = response.body[:100_000]
+    members = dict(_members(body))
+    named = taker.route.arguments[-1] if len(taker.route.arguments) == len(arguments) else ""
+    page = "" if members else body.decode(errors="replace")
+    likeliest = _told_by_collection(before, named, members, page)
+    thing = _things(before)[-1:]
+    names = {each: each.rpartition(".")[2] for each in members}
+    others = [each for each, name in names.items() if name in thing or _GIVEN.fullmatch(name)]
+    found = [likeliest, *(Capture("id", "json", each) for each in others)]
+    for capture in dict.fromkeys(each for each in found if each):
+        yield Gift(capture, taker, Use("path", str(len(arguments) - 1)))
 
 
 def _linked(before: str, response: Response, page: str) -> Capture | None:

@@ -20,6 +20,7 @@ from ctxsim.cell.looking.attempts import (
     sendable,
 )
 from ctxsim.cell.looking.carrying import Carrying, Taker, takes_in_path
+from ctxsim.cell.looking.guessing import Guess, Guesses, Maker
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
@@ -102,8 +103,9 @@ class Trials:
         self._by_name = {each.route.name: each for each in self._courses}
         takers = [each.taker for each in self._courses if each.taker and not each.why]
         self._carrying = Carrying(takers)
-        lets_in = logins(routes)
-        self._order = sorted(self._courses, key=lambda each: _turn(each.route, lets_in))
+        self._guesses = Guesses(takers, self._is_lost)
+        self._guess: Guess | None = None
+        self._order = _in_turn(self._courses)
         self._user = user
         # The names of the cookies that answers have set.
         self._given: frozenset[str] = frozenset()
@@ -147,6 +149,7 @@ class Trials:
         """The next attempt as a request; None when all were sent, or when the time is over."""
         course = next((each for each in self._order if each.left), None)
         course = course or next((each for each in self._order if each.tries_again()), None)
+        course = course or self._to_guess()
         if course is not None and self._pace is not None:
             self._pace.wait()
         if course is None or self._clock() >= self._deadline:
@@ -174,6 +177,11 @@ class Trials:
                 jar.take(value)
         cookies = {} if jar is None else jar.values()
         self._leave_to_jar(cookies)
+        guess, self._guess = self._guess, None
+        if guess is not None:
+            if guess.is_right(response):
+                self._take_up(guess)
+            return
         if self._is_no_news(course, attempt, request, response):
             return
         unmade = course.taker is not None and not takes_in_path(course.taker.uses)
@@ -182,6 +190,8 @@ class Trials:
         )
         for each in takers:
             self._carry_on(each)
+        own = (request.canary, request.user.canary)
+        self._guesses.heard(Maker(course.route, step, response, own))
         trial = _trial(replace(attempt, step=step), request, response, self._carrying.canaries)
         reason = self._why_failed(response)
         course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
@@ -233,6 +243,30 @@ class Trials:
         ways = carried(taker.route, self._common, taker.uses, session=session)
         self._by_name[taker.route.name].left.extendleft(reversed(ways))
 
+    def _is_lost(self, taker: Taker) -> bool:
+        trials = self._by_name[taker.route.name].trials
+        return not takes_in_path(taker.uses) and not any(each.is_good for each in trials)
+
+    def _to_guess(self) -> _Course | None:
+        """The course of a page that an answer may have given the id for, with how to send it."""
+        self._guess = guess = self._guesses.next()
+        if guess is None:
+            return None
+        course = self._by_name[guess.gift.taker.route.name]
+        session = (*self._session, *self._given)
+        uses = {guess.gift.use: guess.text}
+        course.left.extend(carried(course.route, self._common, uses, session=session)[:1])
+        return course
+
+    def _take_up(self, guess: Guess) -> None:
+        """Have what a guess was right about captured, and sent."""
+        maker, gifts = guess.maker, list(self._guesses.alike(guess))
+        step = self._carrying.take_up(maker.route, maker.step, maker.response, gifts)
+        trials = self._by_name[maker.route.name].trials
+        trials[:] = [replace(t, step=step) if t.step == maker.step else t for t in trials]
+        for each in gifts:
+            self._carry_on(each.taker)
+
     def sight(self, seen: Sight) -> dict[str, Any]:
         """What was seen, with these routes and how they were answered."""
         routes = tuple(map(self._tried, self._courses))
@@ -256,6 +290,11 @@ def _wants_json(course: _Course, response: Response, reason: str) -> bool:
 
 def _cookies(taker: Taker) -> Iterator[str]:
     return (read.name for read in taker.reads if read.place == "cookie")
+
+
+def _in_turn(courses: Sequence[_Course]) -> list[_Course]:
+    lets_in = logins([each.route for each in courses])
+    return sorted(courses, key=lambda each: _turn(each.route, lets_in))
 
 
 def _turn(route: Route, lets_in: Sequence[Route]) -> int:

@@ -98,3 +98,42 @@ def app(environ, start_response):
 """
     [home, *_] = look(text).finished().sight.routes
     assert home.trials[0].step.path == "/?q={canary}"
+
+
+def test_what_settings_name_is_read_too(look_at):
+    """A context processor is imported by the first template, an error page by the first error."""
+    settings = PROJECT["site1/settings.py"] + """
+        TEMPLATES = [{
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "OPTIONS": {"context_processors": ["notes.around.who"]},
+        }]
+        AUTHENTICATION_BACKENDS = ["notes.no_such.Backend", "notes.backends.ByHeader"]
+    """
+    urls = PROJECT["site1/urls.py"] + """
+        handler404 = "notes.errors.gone"
+    """
+    files = {
+        "site1/settings.py": settings,
+        "site1/urls.py": urls,
+        "notes/around.py": """
+            def who(request):
+                return {"theme": request.COOKIES.get("theme", "")}
+        """,
+        "notes/backends.py": """
+            class ByHeader:
+                def authenticate(self, request):
+                    return request.headers.get("X-Tenant")
+        """,
+        "notes/errors.py": """
+            from django.http import HttpResponse
+            def gone(request, exception):
+                return HttpResponse(request.GET.get("lang", ""), status=404)
+        """,
+    }
+    sight = look_at("site1.wsgi:application", files).finished().sight
+    [step] = [
+        each.trials[0].step for each in sight.routes if each.route.name == "GET /notes/search/"
+    ]
+    assert "theme" in dict(step.headers)["Cookie"]
+    assert "X-Tenant" in dict(step.headers)
+    assert "lang=" in step.path

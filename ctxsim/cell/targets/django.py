@@ -1,17 +1,20 @@
-"""What Django leaves to the first request: to import the URLconf, and with it all views.
+"""What Django leaves to the first request: to import the URLconf, with it all views, and more.
 
-A project's `wsgi.py` and `asgi.py` name the settings alone. Who reads the modules of views before
-any request has come would see none of them.
+A project's `wsgi.py` and `asgi.py` name the settings alone. Who reads the modules of views, context
+processors and the like before any request has come would see none of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ctxsim.cell.objects import instances
 from ctxsim.cell.targets import importing
+
+_ERRORS = (400, 403, 404, 500)
 
 
 def serves() -> bool:
@@ -20,8 +23,11 @@ def serves() -> bool:
     return handlers is not None and bool(instances(handlers.BaseHandler))
 
 
-def load_urlconf() -> None:
-    """Import the URLconf, what it includes, and the views; raises TargetError."""
+def load() -> None:
+    """Import the URLconf, what it includes, the views, and what settings name; raises TargetError.
+
+    What settings name and cannot be imported is left to the request that needs it.
+    """
     if not serves():
         return
     urls: Any = sys.modules["django.urls"]
@@ -29,6 +35,22 @@ def load_urlconf() -> None:
         _enter(urls.get_resolver().url_patterns)
     except BaseException as error:
         raise importing.failed("importing Django's URLconf failed", error) from error
+    for code in _ERRORS:
+        with contextlib.suppress(Exception):
+            urls.get_resolver().resolve_error_handler(code)
+    for name in _named():
+        with contextlib.suppress(Exception):
+            sys.modules["django.utils.module_loading"].import_string(name)
+
+
+def _named() -> Iterator[str]:
+    """Functions and classes of the project's own that its settings name, and requests import."""
+    settings = sys.modules["django.conf"].settings
+    named = [*settings.AUTHENTICATION_BACKENDS, *settings.DATABASE_ROUTERS]
+    for engine in settings.TEMPLATES:
+        named += engine.get("OPTIONS", {}).get("context_processors", ())
+    # Those of Django itself may need what the project has not installed.
+    yield from (each for each in named if isinstance(each, str) and not each.startswith("django."))
 
 
 def _enter(patterns: Iterable[Any]) -> None:

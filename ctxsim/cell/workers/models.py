@@ -145,7 +145,7 @@ def _opened(
     target = opening.open_target(plan.target, current)
     if plan.look is not None:
         # It reads the views before it sends anything.
-        django.load_urlconf()
+        django.load()
     is_asgi = is_asynchronous(target)
     if is_asynchronous(target):
         _refuse_unsuited(plan)

@@ -102,16 +102,22 @@ def app(environ, start_response):
 
 def test_what_settings_name_is_read_too(look_at):
     """A context processor is imported by the first template, an error page by the first error."""
-    settings = PROJECT["site1/settings.py"] + """
+    settings = (
+        PROJECT["site1/settings.py"]
+        + """
         TEMPLATES = [{
             "BACKEND": "django.template.backends.django.DjangoTemplates",
             "OPTIONS": {"context_processors": ["notes.around.who"]},
         }]
         AUTHENTICATION_BACKENDS = ["notes.no_such.Backend", "notes.backends.ByHeader"]
     """
-    urls = PROJECT["site1/urls.py"] + """
+    )
+    urls = (
+        PROJECT["site1/urls.py"]
+        + """
         handler404 = "notes.errors.gone"
     """
+    )
     files = {
         "site1/settings.py": settings,
         "site1/urls.py": urls,

@@ -33,6 +33,8 @@ from ctxsim.cell.witness.reasons import reason_of
 
 _MOST_ROUTES = 150
 _FIRST_FAULT = 500
+# In the last part of the time, all routes are sent once before any is sent in more ways.
+_IN_HURRY = 0.5
 # How a body is refused that is not what was wanted.
 _NOT_UNDERSTOOD = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
@@ -114,7 +116,7 @@ class Trials:
         self._clock = clock
         self._pace = pace
         self._logged = logged
-        self._deadline = float("inf")
+        self._deadline = self._hurry = float("inf")
         self._say = say
         # The route, the way, and when it was sent.
         self._under_way: dict[int, tuple[_Course, Attempt, float]] = {}
@@ -141,13 +143,14 @@ class Trials:
 
     def begin(self) -> None:
         self._deadline = self._clock() + self._look.duration_s
+        self._hurry = self._deadline - _IN_HURRY * self._look.duration_s
 
     def stop(self) -> None:
         self._deadline = float("-inf")
 
     def take(self) -> Request | None:
         """The next attempt as a request; None when all were sent, or when the time is over."""
-        course = next((each for each in self._order if each.left), None)
+        course = self._next()
         course = course or next((each for each in self._order if each.tries_again()), None)
         course = course or self._to_guess()
         if course is not None and self._pace is not None:
@@ -166,6 +169,13 @@ class Trials:
         request = Request(lane, ready, lane.number_next(0))
         self._under_way[request.number] = (course, attempt, self._clock())
         return request
+
+    def _next(self) -> _Course | None:
+        """The first with something left; where time is short, first those that were never sent."""
+        left = [each for each in self._order if each.left]
+        if self._clock() >= self._hurry:
+            left = [each for each in left if not each.trials] or left
+        return next(iter(left), None)
 
     def done(self, request: Request, response: Response, *, kept_promise: bool) -> None:
         """Note how a request was answered; what it was given as cookies it sends from now on."""

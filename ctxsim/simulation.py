@@ -6,7 +6,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
@@ -118,7 +118,20 @@ def simulate(
     document = conclude(gathered.case, gathered.told)
     of_searches = cases_of(scenario, further.jobs, further.judged, document)
     found = [*cases_of(scenario, gathered.jobs, gathered.judged, document), *of_searches]
-    return Outcome(document, gathered.carried, tuple(found))
+    return Outcome(document, gathered.carried, tuple(_one_each(found, document)))
+
+
+def _one_each(found: Sequence[CaseFile], document: Document) -> Iterable[CaseFile]:
+    """Of each finding the case that its story tells, else the first."""
+    told = {each.id: each.story for each in document.findings}
+    by_id: dict[str, CaseFile] = {}
+    for each in sorted(found, key=lambda each: not _is_told(each, told.get(each.id, ()))):
+        by_id.setdefault(each.id, each)
+    return by_id.values()
+
+
+def _is_told(case: CaseFile, story: Sequence[str]) -> bool:
+    return all(f"  {line}" in story for line in case.story)
 
 
 def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathered:

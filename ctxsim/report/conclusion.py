@@ -249,8 +249,8 @@ def _grouped(case: Case, cells: Sequence[JudgedCell]) -> Iterator[FindingResult]
 def _finding(
     case: Case, id_of_cause: str, together: Sequence[tuple[JudgedCell, Finding]]
 ) -> FindingResult:
-    # The first cell that could tell where the value came from, else the first of all.
-    cell, first = next((each for each in together if each[1].has_origin), together[0])
+    # Who could tell where the value came from, and has a schedule that shows it, tells the most.
+    cell, first = max(together, key=lambda each: (each[1].has_origin, each[1].case is not None))
     found = first.case
     return FindingResult(
         id=id_of_cause,

@@ -219,8 +219,14 @@ def documents_of(text: str, name: str) -> list[Document]:
 
 
 def finding_id(scenario: str, cause: tuple[str, ...]) -> str:
-    """Six characters that name a cause; the same from run to run and machine to machine."""
-    digest = hashlib.sha256("\0".join([scenario, *cause]).encode(errors="replace")).digest()
+    """Six characters that name a cause; the same from run to run and machine to machine.
+
+    Whether it was a value of another's request or of another user that was seen in a place is no
+    cause of its own.
+    """
+    relation = "request" if cause[-1] == "user" else cause[-1]
+    named = "\0".join([scenario, *cause[:-1], relation])
+    digest = hashlib.sha256(named.encode(errors="replace")).digest()
     number = int.from_bytes(digest[:8], "big")
     return "".join(_CROCKFORD[number >> (5 * place) & 31] for place in range(_ID_LENGTH))
 

@@ -48,11 +48,16 @@ def test_a_number_that_json_has_not_is_refused():
         replace(DOCUMENT, cells=(cell,)).to_json()
 
 
+def test_whose_value_it_was_that_came_is_no_other_cause():
+    cause = ("CTX201", "GET /", "body")
+    assert finding_id("shop", (*cause, "user")) == finding_id("shop", (*cause, "request"))
+
+
 def test_an_id_depends_on_the_scenario_and_on_every_part_of_the_cause():
     cause = ("CTX201", "GET /", "body", "user")
     changed = [
         ("CTX202", *cause[1:]),
-        (*cause[:-1], "request"),
+        (*cause[:-1], "visitor"),
         ("CTX201", "GET /body", "", "user"),
     ]
     ids = {finding_id("shop", cause), finding_id("bank", cause)}

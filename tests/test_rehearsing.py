@@ -235,6 +235,10 @@ def scenario(folder, *pages, workers="threads:8", more="", expect="{}", each=150
     )
 
 
+def _line(word):
+    return next(at for at, line in enumerate(APPLICATION.splitlines(), 1) if word in line)
+
+
 def found(folder, *pages, options=None, **keys):
     outcome = simulate(scenario(folder, *pages, **keys), options=options)
     stories = [(each.code, each.victim.route, each.story) for each in outcome.findings]
@@ -248,7 +252,7 @@ def test_what_other_requests_change_is_found_though_no_answer_holds_a_canary(app
     assert codes == {(code, f"POST /{page}") for page, code in LEAKS.items()}, stories
     [story] = [story for _, route, story in stories if route == "POST /race"]
     assert "status 500 (ValueError)" in story[0]
-    assert story[1] == "answered: buffer was flushed"
+    assert story[1] == f"answered: ValueError: buffer was flushed (app.py:{_line('flushed')})"
     assert story[2].startswith("alone: 200, ")
     [story] = [story for _, route, story in stories if route == "POST /account"]
     assert story[0].endswith("otherwise than alone: what another user was told")

@@ -45,8 +45,8 @@ class Request:
     __slots__ = (
         "__weakref__", "began", "begun", "body", "canary", "content_type", "due", "fault",
         "fault_draw", "faulted", "headers", "hooked", "iterated", "lane", "line", "number", "path",
-        "prepared", "query", "session_seen", "shape", "sheltered", "switches", "tagged", "torn",
-        "torn_iterated", "user", "visit",
+        "prepared", "query", "raised", "session_seen", "shape", "sheltered", "switches", "tagged",
+        "torn", "torn_iterated", "user", "visit",
     )  # fmt: skip
 
     def __init__(self, lane: Lane, prepared: Prepared, number: int) -> None:
@@ -66,6 +66,8 @@ class Request:
         self.sheltered = False
         # Whether the hooks of its framework have run, which set what others read.
         self.hooked = False
+        # Why it fails, where its framework tells so and answers for the error itself.
+        self.raised = ""
         # Whether its response is being read: what runs from now on runs for the sake of that.
         self.iterated = False
         # How many requests of the cell had ended when it began.

@@ -2,6 +2,10 @@
 
 import json
 import logging
+from pathlib import Path
+
+import pytest
+from driving import DEFAULT_FAULTS, live, plan_of
 
 from ctxsim.cell import canaries
 from ctxsim.cell.witness.reasons import Logged, reason_of
@@ -72,3 +76,65 @@ def test_what_was_logged_is_taken_once():
     log.error("failed", exc_info=KeyError("b"))
     assert logged.take() == "KeyError: 'b'"
     assert logged.take() == ""
+
+
+FLASK = """
+    import flask
+    app = flask.Flask(__name__)
+    @app.get("/fails")
+    def fails():
+        return {}["user"]
+    @app.get("/refuses")
+    def refuses():
+        flask.abort(404)
+"""
+QUART = FLASK.replace("flask", "quart").replace("Flask", "Quart").replace("def", "async def")
+RUNTIME = FLASK.replace("import flask", "from ctxsim import runtime as flask").replace(
+    "flask.Flask", "flask.App"
+)
+DJANGO = """
+    from django.conf import settings
+    settings.configure(SECRET_KEY="key", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"])
+    from django.core.wsgi import get_wsgi_application
+    from django.http import Http404
+    from django.urls import path
+    def fails(request):
+        return {}["user"]
+    def refuses(request):
+        raise Http404
+    urlpatterns = [path("fails", fails), path("refuses", refuses)]
+    app = get_wsgi_application()
+"""
+DJANGO_ASGI = DJANGO.replace("wsgi", "asgi")
+HANDLED = (
+    FLASK
+    + """
+    @app.errorhandler(KeyError)
+    def unknown(error):
+        return "who are you?", 500
+"""
+)
+EACH = {
+    "flask": (FLASK, "sync"),
+    "quart": (QUART, "tasks:4"),
+    "runtime": (RUNTIME, "threads:4"),
+    "django": (DJANGO, "greenlets:4"),
+    "django asgi": (DJANGO_ASGI, "tasks:4"),
+    "handled": (HANDLED, "tasks:4:to_thread"),
+}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_why_a_framework_answers_500_is_known(application, name):
+    """Of errors that are the application's own: not of those that a request is chosen to meet,
+    nor of pages that are not there."""
+    source, workers = EACH[name]
+    target = application(source)
+    plan = plan_of(
+        "GET /fails", "GET /refuses", target=target, workers=workers, faults=DEFAULT_FAULTS
+    )
+    lines = Path(target.path[0], "app.py").read_text(encoding="utf-8").splitlines()
+    line = next(at for at, text in enumerate(lines, 1) if "{}" in text)
+    tally = live(plan).history.tally
+    assert tally.raised == [f"GET /fails raised KeyError: 'user' (app.py:{line})"]
+    assert tally.failures["404"]

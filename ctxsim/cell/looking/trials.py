@@ -29,7 +29,7 @@ from ctxsim.cell.plan import Look
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response
-from ctxsim.cell.witness.reasons import reason_of
+from ctxsim.cell.witness.reasons import reason_for
 
 _MOST_ROUTES = 150
 _FIRST_FAULT = 500
@@ -203,7 +203,7 @@ class Trials:
         own = (request.canary, request.user.canary)
         self._guesses.heard(Maker(course.route, step, response, own))
         trial = _trial(replace(attempt, step=step), request, response, self._carrying.canaries)
-        reason = self._why_failed(response)
+        reason = self._why_failed(request, response)
         course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
         if course.as_json is not None and _wants_json(course, response, reason):
             course.left.append(course.as_json)
@@ -211,10 +211,9 @@ class Trials:
         if self._loops.run:
             self._looping = self._looping or course.route.name
 
-    def _why_failed(self, response: Response) -> str:
-        if response.error is not None:
-            return reason_of(response.error)
-        return self._logged() if response.status >= _FIRST_FAULT else ""
+    def _why_failed(self, request: Request, response: Response) -> str:
+        reason = reason_for(request, response)
+        return reason or (self._logged() if response.status >= _FIRST_FAULT else "")
 
     def _leave_to_jar(self, cookies: Iterable[str]) -> None:
         """Send routes, before what else is to be sent of them, with the cookies that the user was

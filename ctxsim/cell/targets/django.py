@@ -2,6 +2,8 @@
 
 A project's `wsgi.py` and `asgi.py` name the settings alone. Who reads the modules of views, context
 processors and the like before any request has come would see none of them.
+
+Of errors that it answers for itself Django tells by a signal.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from typing import Any
 
 from ctxsim.cell.objects import instances
 from ctxsim.cell.targets import importing
+from ctxsim.cell.witness.reasons import keep_reason
+from ctxsim.cell.witness.record import Current
 
 _ERRORS = (400, 403, 404, 500)
 
@@ -21,6 +25,21 @@ def serves() -> bool:
     """Whether Django answers requests here; others may use its models alone, without URLs."""
     handlers = sys.modules.get("django.core.handlers.base")
     return handlers is not None and bool(instances(handlers.BaseHandler))
+
+
+def listen(current: Current) -> None:
+    """Keep why requests fail that are answered with 500, where Django serves any."""
+    if not serves():
+        return
+    signals: Any = sys.modules["django.core.signals"]
+
+    def failed(**_named: object) -> None:
+        # As the signal's documentation has it, the error is the one that is being handled.
+        error = sys.exc_info()[1]
+        if error is not None:
+            keep_reason(current, error)
+
+    signals.got_request_exception.connect(failed, weak=False)
 
 
 def load() -> None:

@@ -6,7 +6,7 @@ Up to 3.1 a request has two contexts, one of the application and one of its own.
 one, which an app context that is pushed already does not take the place of.
 
 Flask is never imported here: it is the application's, in the version that the application has. It
-is watched through the five methods of `Flask` that documentation offers for overriding: its signals
+is watched through the methods of `Flask` that documentation offers for overriding: its signals
 need blinker, which Flask before 2.3 may lack, and a hook function costs three times as much.
 """
 
@@ -121,6 +121,8 @@ class FlaskHooks:
         moments = Moments(self._current, inside)
         app.preprocess_request = moments.hooks(app.preprocess_request)
         app.dispatch_request = moments.view(app.dispatch_request)
+        app.handle_user_exception = moments.errors(app.handle_user_exception)
+        app.handle_exception = moments.errors(app.handle_exception)
         app.do_teardown_request = moments.teardown(app.do_teardown_request, "request")
         app.do_teardown_appcontext = moments.teardown(app.do_teardown_appcontext, "app context")
 

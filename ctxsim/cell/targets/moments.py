@@ -5,15 +5,19 @@ Each function here wraps one method of an application and gives the method to pu
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from ctxsim.cell.targets.faults import HOOK, TEARDOWN, VIEW, fail
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.inside import Inside
+from ctxsim.cell.witness.reasons import keep_reason
 from ctxsim.cell.witness.record import Current
 
 Method = Callable[..., Any]
+
+_SERVER_ERROR = 500
 
 
 class Moments:
@@ -98,7 +102,23 @@ class Moments:
 
         return teardown_then
 
+    def errors(self, method: Method) -> Method:
+        """Wrap what answers for an error: it takes that as its last argument."""
+
+        def errors_then(*args: Any) -> Any:
+            if not _refuses(args[-1]):
+                keep_reason(self._current, args[-1])
+            return method(*args)
+
+        return errors_then
+
     def _fail(self, request: Request, place: str) -> None:
         # Not in a request that the application makes itself, by a test client or for a template.
         if request.fault == "error" and self._inside.carries(request):
             fail(request, place)
+
+
+def _refuses(error: BaseException) -> bool:
+    """Whether it says that a request is refused, as with 404: that is no failure of the view's."""
+    kind = sys.modules["werkzeug.exceptions"].HTTPException
+    return isinstance(error, kind) and (error.code or 0) < _SERVER_ERROR

@@ -92,6 +92,8 @@ class QuartHooks:
         moments = Moments(self._current, inside)
         app.preprocess_request = _hooks(app.preprocess_request, moments)
         app.dispatch_request = _view(app.dispatch_request, moments)
+        app.handle_user_exception = moments.errors(app.handle_user_exception)
+        app.handle_exception = moments.errors(app.handle_exception)
         app.do_teardown_request = _torn_down(app.do_teardown_request, inside, dispatched)
         app.do_teardown_appcontext = _followed(
             app.do_teardown_appcontext, lambda *_: inside.teardown("app context")

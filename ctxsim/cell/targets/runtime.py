@@ -108,6 +108,8 @@ class RuntimeHooks:
         app.before_request_funcs.append(moments.hooks_ended)
         made: Any = app
         made.dispatch = moments.view(app.dispatch)
+        made.handle_user_exception = moments.errors(app.handle_user_exception)
+        made.handle_exception = moments.errors(app.handle_exception)
         made.teardown_request_context = moments.teardown(app.teardown_request_context, "request")
         made.teardown_app_context = moments.teardown(app.teardown_app_context, "app context")
 

@@ -13,6 +13,7 @@ from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.counting import GivenTwice
 from ctxsim.cell.witness.own_words import CANARY, OwnWords, head_of, told, way
+from ctxsim.cell.witness.reasons import reason_for
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.steady import Meeting, Steady
 
@@ -272,7 +273,8 @@ class Comparison:
         if self._is_shared(request):
             return False
         alone = f"no two users are told the same, {known.answered.count} times"
-        event = self._event(request, AS_TOLD, f"{met.seen} (as {met.other})", alone)
+        seen = _short(f"{met.seen} (as {met.other})")
+        event = self._event(request, AS_TOLD, seen, alone)
         self._tell(request.step.route, replace(event, victim=met.victim))
         return True
 
@@ -284,7 +286,7 @@ class Comparison:
         if wanted is None or at < 0 or self._is_parallel or self._is_shared(request):
             return False
         shown = (excerpt(self._own_words.as_sent(request, each), at) for each in (sample, wanted))
-        event = self._event(request, A_NUMBER, next(shown), _of(known, next(shown)))
+        event = self._event(request, A_NUMBER, _short(next(shown)), _of(known, next(shown)))
         if self._one_by_one:
             self._tell(request.step.route, event)
         else:
@@ -308,7 +310,7 @@ class Comparison:
         ways, got = self._ways.get((step, visitor)), way(response)
         if ways is None or got in ways.ways or _is_none(response):
             return
-        data, seen = told(response, body), str(response.error)
+        data, reason = told(response, body), reason_for(request, response)
         if response.error is None:
             # Whoever wrote the scenario knew of it. Of visitors it says nothing but that the server
             # may be unable: what else it expects is what users get.
@@ -320,7 +322,8 @@ class Comparison:
             of_users = self._known.get((step, False, response.status))
             if visitor and of_users is not None and self._see_another(of_users, request, data):
                 return
-            seen = data.decode("latin-1")
+        # The page of an error is the same for all of them.
+        seen = reason or _short(data.decode("latin-1"))
         self._add(request, f"status {got}", seen, f"{' or '.join(ways.ways)}, {ways.count} times")
 
     def _see_another(self, known: Known, request: Request, data: bytes) -> bool:
@@ -339,7 +342,7 @@ class Comparison:
         ]
         if len(fitting) != 1:
             return False
-        self._add(request, AS_ANOTHER, text, "", Who(fitting[0], 0))
+        self._add(request, AS_ANOTHER, _short(text), "", Who(fitting[0], 0))
         return True
 
     def _templates(self, known: Known, text: str) -> Iterator[tuple[int, Template]]:
@@ -355,7 +358,7 @@ class Comparison:
         yield from ((user, template) for user in sorted(named) if user <= self._users)
 
     def _note(self, request: Request, place: str, seen: str, wanted: str, known: Known) -> None:
-        self._add(request, place, seen, _of(known, wanted))
+        self._add(request, place, _short(seen), _of(known, wanted))
 
     def _add(
         self, request: Request, place: str, seen: str, wanted: str, source: Who | None = None
@@ -373,7 +376,7 @@ class Comparison:
             victim=request.who,
             source=source,
             relation=relation,
-            seen=_short(seen),
+            seen=seen,
             expected=wanted,
             at_request=self._record.ended + 1,
         )

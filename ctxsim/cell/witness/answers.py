@@ -21,7 +21,7 @@ from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import unbroken
-from ctxsim.cell.witness.reasons import reason_of
+from ctxsim.cell.witness.reasons import reason_for
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.unique import Unique, as_bytes
 from ctxsim.cell.witness.wire import Wire
@@ -203,8 +203,8 @@ class Answers:
         if failure:
             tally.failed += 1
             tally.failures[failure] = tally.failures.get(failure, 0) + 1
-            if response.error is not None and failure not in self.reasons:
-                self.reasons[failure] = f"{request.step.route} raised {reason_of(response.error)}"
+            if failure not in self.reasons and (reason := reason_for(request, response)):
+                self.reasons[failure] = f"{request.step.route} raised {reason}"
         return kept, compared, kept and not told and not failure
 
     def _try(self, wire: Wire, request: Request, response: Response, *, has_own: bool) -> None:
@@ -330,7 +330,7 @@ class Answers:
         expect = request.prepared.step.expect
         if expect.status and response.status not in expect.status:
             wanted = " or ".join(map(str, expect.status))
-            yield self._unmet(request, "status", wanted, _status(response), own=False)
+            yield self._unmet(request, "status", wanted, _status(request, response), own=False)
         if expect.unique is not None and _is_answer(request, response):
             yield from self._alike(request, response, expect.unique)
         if not (expect.contains or expect.absent or expect.json):
@@ -442,10 +442,11 @@ def _is_answer(request: Request, response: Response) -> bool:
     return response.status in expected if expected else response.status < _CLIENT_ERROR
 
 
-def _status(response: Response) -> str:
+def _status(request: Request, response: Response) -> str:
+    reason = reason_for(request, response)
     if response.error is not None:
-        return f"{type(response.error).__name__}: {response.error}"[:200]
-    return str(response.status)
+        return reason
+    return f"{response.status}, {reason}" if reason else str(response.status)
 
 
 def _short(text: str) -> str:

@@ -7,10 +7,12 @@ import re
 import traceback
 
 from ctxsim.cell import canaries
-from ctxsim.cell.witness.record import is_application_file, shown_file
+from ctxsim.cell.visits import Request, Response
+from ctxsim.cell.witness.record import Current, is_application_file, shown_file
 
 _CANARY = re.compile(rf"cx[0-9a-f]{{{canaries.LENGTH - 2}}}")
 _LONGEST = 200
+_SERVER_ERROR = 500
 
 
 def reason_of(error: BaseException) -> str:
@@ -23,6 +25,23 @@ def reason_of(error: BaseException) -> str:
     frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
     own = [f"{shown_file(file)}:{line}" for file, line in frames if is_application_file(file)]
     return f"{said} ({own[-1]})" if own else said
+
+
+def keep_reason(current: Current, error: BaseException) -> None:
+    """Keep why the request fails that the worker carries.
+
+    In words, since an error that was kept would keep alive what its frames hold.
+    """
+    request = current.get()
+    if request is not None and not request.faulted:
+        request.raised = reason_of(error)
+
+
+def reason_for(request: Request, response: Response) -> str:
+    """Why a request was answered with a server's error, '' where nothing tells."""
+    if response.error is not None:
+        return reason_of(response.error)
+    return request.raised if response.status >= _SERVER_ERROR else ""
 
 
 class Logged(logging.Handler):

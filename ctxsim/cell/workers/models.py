@@ -143,6 +143,7 @@ def _opened(
         return Http(plan, sleep)
     opening.select_storage(plan.target)
     target = opening.open_target(plan.target, current)
+    django.listen(current)
     if plan.look is not None:
         # It reads the views before it sends anything.
         django.load()

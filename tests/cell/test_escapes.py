@@ -144,7 +144,9 @@ def test_work_that_finds_no_context(together, framework, word, name):
     found = together(framework, word, "lost")
     [finding] = of_view(found, LOST, name)
     assert finding.code == "CTX302", found.told()
-    assert finding.where[0].function == f"mail_of_view_{[*LOST].index(name)}"
+    where = finding.where[0]
+    # From the folder of the import path: where that is on this machine says nothing.
+    assert (where.file, where.function) == ("app.py", f"mail_of_view_{[*LOST].index(name)}")
     assert finding.count >= 0.75 * EACH
 
 

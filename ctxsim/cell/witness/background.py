@@ -20,7 +20,7 @@ from typing import Any
 from ctxsim.cell.history import Event, Where
 from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
-from ctxsim.cell.witness.record import Current, Record, is_application_file
+from ctxsim.cell.witness.record import Current, Record, is_application_file, shown_file
 from ctxsim.errors import OutsideContextError
 
 # What Flask (since 0.10), Quart and Werkzeug's unbound proxies say.
@@ -194,6 +194,7 @@ def _raised_at(traceback: TracebackType | None) -> tuple[Where, ...]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if is_application_file(code.co_filename):
-            places.append(Where(code.co_filename, traceback.tb_lineno, code.co_name))
+            file = shown_file(code.co_filename)
+            places.append(Where(file, traceback.tb_lineno, code.co_name))
         traceback = traceback.tb_next
     return tuple(places[: -_MOST_FRAMES - 1 : -1])

@@ -81,6 +81,7 @@ class Case:
 
 def conclude(case: Case, cells: Sequence[JudgedCell]) -> Document:
     """The document of a scenario whose cells have all ended."""
+    cells = [cell.in_its_time() for cell in cells]
     expect = _expectation(case, cells)
     doubted = [
         *_interruption(case),

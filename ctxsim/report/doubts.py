@@ -19,6 +19,7 @@ _FEWEST_COMPARED = 10
 # Above this number of cells one note tells of the failed requests of all.
 _MOST_TOLD = 4
 _MORE_TIME = "the time was over before all routes were sent; raise the budget"
+_TOO_SOON = "the time was over too soon; raise the budget"
 _ADVICE = "let a route give back {canary}, or name a text that belongs to a user with `mine`"
 
 
@@ -46,9 +47,9 @@ def of_cell(cell: JudgedCell) -> Iterator[str]:
         yield early_end(cell.name, ending)
     elif not tally.requests:
         yield f"{cell.name}: no requests were answered"
-    # Before its time was over it may not have come to what tells users apart.
-    in_vain = _MORE_TIME if cell.hurried and tally.unsent else _ADVICE
-    if NOTHING_COMPARED in cell.codes:
+    in_vain = _in_vain(cell)
+    nothing = cell.is_too_short and tally.requests > 0 and not tally.compared
+    if NOTHING_COMPARED in cell.codes or (nothing and not cell.has_findings):
         yield f"{cell.name}: nothing was compared; {in_vain}"
     of_users = tally.requests - tally.visitors
     if 0 < tally.compared < _LEAST_COMPARED * of_users and not cell.has_findings:
@@ -65,6 +66,15 @@ def of_cell(cell: JudgedCell) -> Iterator[str]:
         )
     if cell.fails_mostly:
         yield f"{cell.name}: {tally.failed:,} of {tally.requests:,} requests failed{_why(tally)}"
+
+
+def _in_vain(cell: JudgedCell) -> str:
+    """Why too little was compared, or what to do about it."""
+    if not cell.is_too_short:
+        return _ADVICE
+    if not cell.hurried:
+        return "it was stopped too soon"
+    return _TOO_SOON if cell.sent_all else _MORE_TIME
 
 
 def _why(tally: Tally) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ctxsim.cell.checks import Finding
 from ctxsim.cell.history import History
+from ctxsim.cell.sights import NO_SUCH_PAGE
 
 # Alone it is no finding, but says that there could be none.
 NOTHING_COMPARED = "CTX901"
+# By fewer requests nothing is known of an application.
+_FEWEST_REQUESTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,27 @@ class JudgedCell:
     @property
     def has_findings(self) -> bool:
         return bool(set(self.codes) - {NOTHING_COMPARED})
+
+    @property
+    def sent_all(self) -> bool:
+        """Whether users came to send each of the routes."""
+        return not set(self.history.tally.unsent) - {NO_SUCH_PAGE.name}
+
+    @property
+    def is_too_short(self) -> bool:
+        """Whether it was ended before it came to what may tell users apart.
+
+        That nothing was compared by then says nothing of the application.
+        """
+        was_cut = self.hurried or self.ending_kind == "stopped"
+        return was_cut and not (self.sent_all and self.history.tally.requests >= _FEWEST_REQUESTS)
+
+    def in_its_time(self) -> JudgedCell:
+        """The cell with what can be said of it for the time that it had."""
+        if not self.is_too_short:
+            return self
+        kept = (each for each in self.findings if each.code != NOTHING_COMPARED)
+        return replace(self, findings=tuple(kept))
 
     @property
     def started(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ctxsim.cell.checks.verdict import judge
-from ctxsim.cell.history import History, Tally
+from ctxsim.cell.history import Ending, History, Tally
 from ctxsim.report.conclusion import Case, conclude
 from ctxsim.report.document import ScenarioFacts
 from ctxsim.report.judged import JudgedCell
@@ -69,6 +69,34 @@ def test_where_little_was_compared_for_lack_of_time_that_is_the_advice(compared)
     assert "all routes were sent; raise the budget" in doubts_of("GET /me", hurried=True)
     assert "let a route give back {canary}" in doubts_of(hurried=True)
     assert "let a route give back {canary}" in doubts_of("GET /me", hurried=False)
+
+
+@pytest.mark.parametrize(
+    ("cut", "requests", "unsent", "advice"),
+    [
+        ("hurried", 100, ["GET /me"], "all routes were sent; raise the budget"),
+        ("hurried", 1, [], "the time was over too soon; raise the budget"),
+        ("stopped", 1, [], "it was stopped too soon"),
+        ("hurried", 100, ["GET /no-such-page"], None),
+        ("", 100, ["GET /me"], None),
+        ("", 1, [], None),
+    ],
+)
+def test_that_nothing_was_compared_is_no_finding_where_a_cell_was_cut_short(
+    cut, requests, unsent, advice
+):
+    """It would say of the application what only the time is the reason for."""
+    ending = Ending("stopped", "from outside") if cut == "stopped" else None
+    history = History(tally=Tally(requests=requests, unsent=unsent), ending=ending)
+    found = tuple(judge(history))
+    judged = JudgedCell("app", "sync", history, found, hurried=cut == "hurried")
+    document = concluded(judged)
+    assert (document.verdict, document.exit_code) == ("inconclusive", 4)
+    assert document.cells[0].verdict == "inconclusive"
+    codes = [each.code for each in document.findings]
+    assert codes == ([] if advice else ["CTX901"])
+    [told] = [each for each in document.reasons if "nothing was compared" in each]
+    assert told.endswith(advice or "with `mine`")
 
 
 def told_nothing(workers: str, *untold: str, requests: int = 100, compared: int = 100):

@@ -16,6 +16,7 @@ _ADVICE = (
 def check(history: History, _alone: History | None) -> Iterable[Finding]:
     tally = history.tally
     if tally.requests and not tally.compared:
+        requests = "1 request" if tally.requests == 1 else f"{tally.requests:,} requests"
         yield Finding(
             code="CTX901",
             cause=("CTX901",),
@@ -23,5 +24,5 @@ def check(history: History, _alone: History | None) -> Iterable[Finding]:
             at_request=1,
             victim=Who(0, 0),
             source=None,
-            story=(f"{tally.requests:,} requests, {tally.failed:,} failed", *_ADVICE),
+            story=(f"{requests}, {tally.failed:,} failed", *_ADVICE),
         )

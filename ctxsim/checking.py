@@ -164,6 +164,7 @@ def _origin(wish: Wish, sight: Sight, made: Draft, missing: Sequence[str]) -> Or
         not_covered=(*made.not_covered, *left_out, *((_NO_SEARCH,) if wish.is_server else ())),
         doubts=made.doubts,
         nothing=made.nothing.replace("TARGET", wish.target),
+        kind=sight.kind,
     )
 
 

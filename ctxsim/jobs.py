@@ -32,6 +32,7 @@ class Origin:
 
     `notes` and `not_covered` are what the reader should know of how it was drafted. `nothing` says
     why there is nothing to be sent, where there is not; `doubts` why nothing can be called clean.
+    `kind` is that of the application, which was looked at.
     """
 
     command: tuple[str, ...]
@@ -39,6 +40,7 @@ class Origin:
     not_covered: tuple[str, ...] = ()
     nothing: str = ""
     doubts: tuple[str, ...] = ()
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

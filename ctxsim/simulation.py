@@ -193,7 +193,10 @@ def _search(
 ) -> Further:
     """What schedules show that are searched for after the loads, and was not found before."""
     searches = following(jobs, judged, last_process(jobs) + 1, pace, before.causes)
-    carried = [_renamed(outcome) for outcome in run_alone(searches.jobs)]
+    carried = [
+        replace(outcome, cell=outcome.cell.renamed(judged[number].storage))
+        for number, outcome in zip(searches.after, run_alone(searches.jobs), strict=True)
+    ]
     if not carried:
         return Further(searches)
     alone = rehearse(scenario, searches.jobs, carried, run_alone, pace)
@@ -253,7 +256,7 @@ def _carry(
 
     carried = run(jobs, options, pace, tell)
     options.halt.go_on()
-    return [_renamed(outcome) for outcome in carried]
+    return _renamed(carried, options)
 
 
 def _differs(scenario: Scenario, now: Progress) -> bool:
@@ -269,9 +272,14 @@ def _expected(scenario: Scenario, cell: Cell) -> frozenset[str]:
     return here or frozenset()
 
 
-def _renamed(outcome: CellOutcome) -> CellOutcome:
-    """The outcome under its cell's name, once the import has told where contexts are kept."""
-    return replace(outcome, cell=named(outcome.cell, outcome.target_facts.get("kind")))
+def _renamed(carried: Sequence[CellOutcome], options: Options) -> list[CellOutcome]:
+    """The outcomes under their cells' names, once an import has told where contexts are kept.
+
+    It is the same application in all of them, also in those that were ended before their import.
+    """
+    kinds = (each.target_facts.get("kind") for each in carried)
+    kind = next(filter(None, kinds), options.origin.kind if options.origin else None)
+    return [replace(each, cell=named(each.cell, kind)) for each in carried]
 
 
 def named(cell: Cell, kind: str | None) -> Cell:

@@ -8,7 +8,7 @@ import pytest
 
 from ctxsim.cells import Limits, process
 from ctxsim.errors import TargetError
-from ctxsim.jobs import Options
+from ctxsim.jobs import Options, Origin
 from ctxsim.report import junit
 from ctxsim.report.text import render
 from ctxsim.scenario import Scenario, cells
@@ -397,6 +397,31 @@ def test_an_interrupted_run_without_findings_is_inconclusive():
     options.halt.interrupt()
     outcome = simulate(scenario("clean"), options=options)
     assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 130)
+
+
+def test_cells_that_never_began_are_called_as_those_that_did():
+    """Where contexts are kept an import tells, of all cells of the application."""
+    options = Options(jobs=1)
+
+    def interrupt(progress):
+        if progress.state == "tally":
+            options.halt.interrupt()
+
+    one = scenario("obedient", kind="auto")
+    begun, never = simulate(one, options=options, progress=interrupt).cells
+    assert begun.requests > never.requests == 0
+    assert begun.storage == never.storage == "app"
+
+
+def test_without_any_import_cells_are_called_by_their_workers():
+    """Unless a look has told what the application is."""
+    options = Options()
+    options.halt.interrupt()
+    reasons = outcome_of("clean", kind="auto", options=options).document.reasons
+    assert reasons[1] == "sync ended early: stopped: the run was ended before this cell was started"
+    looked_at = replace(options, origin=Origin(("ctxsim", "check"), kind="wsgi"))
+    reasons = outcome_of("clean", kind="auto", options=looked_at).document.reasons
+    assert reasons[1].startswith("app/sync ended early: ")
 
 
 def test_fail_fast_ends_all_cells_at_the_first_finding():

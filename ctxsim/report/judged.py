@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ctxsim.cell.checks import Finding
 from ctxsim.cell.history import History
 from ctxsim.cell.sights import NO_SUCH_PAGE
+from ctxsim.scenario.plans import UNKNOWN_STORAGE
 
 # Alone it is no finding, but says that there could be none.
 NOTHING_COMPARED = "CTX901"
@@ -36,7 +37,9 @@ class JudgedCell:
 
     @property
     def name(self) -> str:
-        return f"{self.storage}/{self.workers}"
+        # Where no import has told where contexts are kept, it is one of those that never began.
+        known = self.storage != UNKNOWN_STORAGE
+        return f"{self.storage}/{self.workers}" if known else self.workers
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -93,6 +93,7 @@ class Event:
     counted by.
     `relation` says how the two parties stand: "request" (another request's value), "user" (a text
     or canary by which another user is known), "visitor" (the same, shown to a visitor), or "".
+    `coding` says how what was seen was coded there, as in "as base64"; "" where it was not.
     """
 
     kind: str
@@ -104,6 +105,7 @@ class Event:
     expected: str = ""
     where: tuple[Where, ...] = ()
     at_request: int = 0
+    coding: str = ""
 
     @property
     def cause(self) -> tuple[str, ...]:

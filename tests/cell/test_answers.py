@@ -11,7 +11,8 @@ import pytest
 from driving import RUN, plan_of, step
 
 from ctxsim.cell import canaries
-from ctxsim.cell.history import Event, Tally
+from ctxsim.cell.checks.verdict import judge
+from ctxsim.cell.history import Event, History, Tally
 from ctxsim.cell.plan import Expect, Shared, Users
 from ctxsim.cell.targets.importing import resolve
 from ctxsim.cell.visits import Response, Traffic
@@ -286,6 +287,52 @@ def signed(payload, *, compress=False):
     return f"{'.' if compress else ''}{coded}.aB-_cd.kS1gn4tur3"
 
 
+def spelled(form, text):
+    return "".join(form.format(ord(each)) for each in text)
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (f"as it stands: {FOREIGN}", ""),
+        (FOREIGN.upper(), ""),
+        ("100% of it is user2's &amp; \\n nobody else's", ""),
+        (base64.b64encode(f"of {FOREIGN}".encode()).decode(), "as base64"),
+        (base64.encodebytes(f"{'x' * 50}{FOREIGN}".encode()).decode(), "as base64"),
+        (base64.urlsafe_b64encode(b'{"sub": "user2", "admin": 0}').decode(), "as base64"),
+        (spelled("&#{};", FOREIGN), "HTML-escaped"),
+        (spelled("%{:02x}", FOREIGN), "percent-encoded"),
+        (spelled("\\u{:04x}", FOREIGN), "JSON-escaped"),
+    ],
+)
+def test_how_a_value_is_coded_is_told(body, coding):
+    """Whoever looks for the text in the answer would not find it."""
+    bench = Bench()
+    bench.examine(body)
+    [event] = bench.events
+    assert event.coding == coding
+    history = History(bench.events, {event.cause: 1}, bench.tally)
+    [finding] = judge(history)
+    place = f"seen in the body, {coding}: " if coding else "seen in the body: "
+    assert finding.story[1].startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("mine", "body", "coding"),
+    [
+        ("O'Neil {n}", "Dear O&#39;Neil 2,", "HTML-escaped"),
+        ("R&D {n}", '{"of": "R\\u0026D 2"}', "JSON-escaped"),
+        ("R&D {n}", "/next?of=R%26D%202", "percent-encoded"),
+        ("R&D {n}", "/next?of=R%26D+2", "form-encoded"),
+        ("R&D {n}", "R&D 2", ""),
+    ],
+)
+def test_how_a_name_is_coded_is_told(mine, body, coding):
+    bench = Bench(step("GET /", mine=(mine,)))
+    bench.examine(body)
+    assert [event.coding for event in bench.events] == [coding]
+
+
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("text", [FOREIGN, "user2"])
 @pytest.mark.parametrize("quoted", ["{}", '"{}"'])
@@ -295,7 +342,7 @@ def test_a_session_cookie_is_read(text, compress, quoted):
     cookie = quoted.format(signed({"name": text, "pad": "x" * 200}, compress=compress))
     bench.examine("", ("Set-Cookie", f"session={cookie}; HttpOnly; Path=/"))
     [event] = bench.events
-    assert event.place == "session cookie session"
+    assert (event.place, event.coding) == ("session cookie session", "as base64")
     assert event.source.user == 2
 
 
@@ -308,7 +355,7 @@ def test_a_session_cookie_that_is_not_signed_is_read_as_it_stands(name, value):
     bench = Bench()
     bench.examine("", ("Set-Cookie", f"{name}={value}; Path=/"))
     [event] = bench.events
-    assert event.place == f"session cookie {name}"
+    assert (event.place, event.coding) == (f"session cookie {name}", "")
     assert event.source.user == 2
 
 

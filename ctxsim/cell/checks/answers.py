@@ -26,7 +26,7 @@ def _code(event: Event) -> str:
 
 def _story(event: Event) -> Iterator[str]:
     yield f"{event.victim} was answered with a value of {event.source}"
-    yield f"seen in the {event.place}: {event.seen}"
+    yield f"seen in the {', '.join(filter(None, (event.place, event.coding)))}: {event.seen}"
     if event.expected:
         yield f"its own value would have been {event.expected}"
     path = shareable(event)

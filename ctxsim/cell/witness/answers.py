@@ -20,7 +20,7 @@ from ctxsim.cell.witness.again import Again
 from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.earlier import Earlier
 from ctxsim.cell.witness.marks import Mark, Marks
-from ctxsim.cell.witness.readings import unbroken
+from ctxsim.cell.witness.readings import coding_of, unbroken
 from ctxsim.cell.witness.reasons import reason_for
 from ctxsim.cell.witness.record import Record
 from ctxsim.cell.witness.unique import Unique, as_bytes
@@ -313,6 +313,8 @@ class Answers:
 
     def _note_foreign(self, request: Request, mark: Mark, place: str, data: bytes) -> None:
         seen = _excerpt(data, mark.text) if place == "body" else mark.text
+        # Behind a session cookie stands what it holds.
+        sent = data.partition(b"\n")[0] if "cookie" in place else data
         self._record.note(
             Event(
                 kind="answer.foreign",
@@ -322,6 +324,7 @@ class Answers:
                 relation=self._owner.relation(mark, request),
                 seen=f"{seen}{_flaw(mark)}",
                 expected=request.canary if mark.request or mark.cut else "",
+                coding=coding_of(sent, mark.text),
                 at_request=self._record.ended + 1,
             )
         )

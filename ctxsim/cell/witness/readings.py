@@ -37,10 +37,24 @@ def readings(data: bytes) -> Iterator[str]:
     text = data.decode(errors="replace")
     yield text
     seen = [text]
-    for sign, undo in _CODINGS:
+    for sign, undo, _ in _CODINGS:
         if sign in text and (plain := undo(text)) not in seen:
             seen.append(plain)
             yield plain
+
+
+def coding_of(data: bytes, found: str) -> str:
+    """How a text that was found in `data` is coded there, '' where it stands as it is.
+
+    What is looked through besides those that are undone here is base64.
+    """
+    text, wanted = data.decode(errors="replace"), found.lower()
+    if wanted in text.lower():
+        return ""
+    for sign, undo, name in _CODINGS:
+        if sign in text and wanted in undo(text).lower():
+            return name
+    return "as base64"
 
 
 def coded_letters(data: bytes) -> list[str]:
@@ -85,11 +99,11 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 _SHORT_ESCAPES = {f"\\{each}": str(json.loads(f'"\\{each}"')) for each in '"\\/bfnrt'}
-_CODINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("%", _unquoted),
-    ("+", _unquoted_form),
-    ("&", _without_entities),
-    ("\\", _without_json_escapes),
+_CODINGS: tuple[tuple[str, Callable[[str], str], str], ...] = (
+    ("%", _unquoted, "percent-encoded"),
+    ("+", _unquoted_form, "form-encoded"),
+    ("&", _without_entities, "HTML-escaped"),
+    ("\\", _without_json_escapes, "JSON-escaped"),
 )
 
 # What stands before each letter of a value, where it is coded; a page may have a few for others.

@@ -130,14 +130,16 @@ class Origin:
     """Where a value that was found in the wrong place had been kept, and the line that wrote it.
 
     `kept_in` is a path from a module (`shop.auth.current['name']`), '' where it is not known.
+    `is_likely`: the line was found in the source, and was not seen to write.
     """
 
     kept_in: str = ""
     where: tuple[Where, ...] = ()
+    is_likely: bool = False
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Origin:
-        return cls(document["kept_in"], tuple(Where(**each) for each in document["where"]))
+        return cls(**{**document, "where": tuple(Where(**each) for each in document["where"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ def _origin_told(origin: Origin) -> Iterator[str]:
         yield f"kept in {origin.kept_in}"
     if origin.where:
         place = origin.where[0]
-        yield f"written by {place.file}:{place.line} in {place.function}"
+        written = "likely written" if origin.is_likely else "written"
+        yield f"{written} by {place.file}:{place.line} in {place.function}"
 
 
 def _schedule_told(case: Case | None) -> Iterator[str]:

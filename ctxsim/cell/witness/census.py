@@ -17,12 +17,13 @@ from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, Modu
 from typing import Any
 
 from ctxsim.cell import canaries
-from ctxsim.cell.history import Event, Where, Who
+from ctxsim.cell.history import Event, Origin, Where, Who
 from ctxsim.cell.objects import UNCHANGEABLE, instances
 from ctxsim.cell.plan import SAFE, Plan
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.answers import Owner, covers
 from ctxsim.cell.witness.filed import without_filed
+from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.piling import Piling
 from ctxsim.cell.witness.reach import Found, Walk, uncollected
 from ctxsim.cell.witness.record import (
@@ -34,6 +35,7 @@ from ctxsim.cell.witness.record import (
 )
 from ctxsim.cell.witness.residue import CONTEXT_STACKS
 from ctxsim.cell.witness.stores import Root, Store, stores
+from ctxsim.cell.witness.written import writer_of
 
 # Not the application's, nor anything that grows: the interpreter's own, and bounded caches.
 _NO_ROOTS = frozenset({"sys", "builtins", "gc", "__main__"})
@@ -68,12 +70,14 @@ class Census:
         record: Record,
         resolve: Callable[[str], object],
         owner: Owner,
+        origins: Origins,
     ) -> None:
         self._plan = plan
         self._traffic = traffic
         self._record = record
         self._resolve = resolve
         self._owner = owner
+        self._origins = origins
         self._canaries = canaries.OfRequests(plan.run, plan.process)
         self._of_users = canaries.OfUsers(plan.run, plan.process)
         self._piling = Piling(plan, traffic)
@@ -211,6 +215,10 @@ class Census:
             at_request=self._record.ended,
         )
         self._record.note(event, times=piled or len(store.canaries))
+        if seen := self._origins.writer_of(store.place):
+            self._record.tell_origin(event.cause, Origin(where=seen))
+        elif likely := writer_of(store):
+            self._record.tell_origin(event.cause, Origin(where=(likely,), is_likely=True))
 
 
 def _barred(kept: Iterable[Any]) -> Iterator[object]:

@@ -9,7 +9,7 @@ from something else is no origin.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.reach import Walk
 from ctxsim.cell.witness.record import Current, Record, application_frames, is_application_file
 from ctxsim.cell.witness.stores import Root, Store, stores
+from ctxsim.cell.witness.written import is_read
 
 _KINDS = frozenset({"answer.foreign", "saw.foreign", "session.foreign", "residue"})
 _VARIABLE = "context variable "
@@ -111,7 +112,7 @@ class Origins:
             self._suspect_residue(event, source)
             return
         found = [*self._kept(source.request == 0)]
-        sure = [store for store, marks in found if any(_is_of(mark, source) for mark in marks)]
+        sure = self._read_of(_stores_of(source, found), source)
         slots = [store for store in sure if not store.is_open] or sure
         is_sure = bool(slots)
         if not is_sure:
@@ -119,6 +120,18 @@ class Origins:
             slots = [store for store, _ in found if not store.is_open] or [s for s, _ in found]
         if len(slots) == 1 and not (source.request == 0 and slots[0].is_open):
             self._watch(event, slots[0], of_users=source.request == 0, is_sure=is_sure)
+
+    def _read_of(self, stores: list[Store], source: Who) -> list[Store]:
+        """The stores of a value that the application reads: no answer comes from the others.
+
+        The same text may be in several variables, and a search tells one of them.
+        """
+        read = [store for store in stores if is_read(store)]
+        if read or not stores:
+            return read
+        others = self._kept(source.request == 0, {store.named for store in stores})
+        read = [store for store in _stores_of(source, others) if is_read(store)]
+        return read or stores
 
     def _suspect_residue(self, event: Event, source: Who) -> None:
         of_users = source.request == 0
@@ -147,8 +160,11 @@ class Origins:
         if written is not None:
             self._record.tell_origin(suspect.cause, written)
 
-    def _kept(self, of_users: bool) -> Iterator[tuple[Store, list[Mark]]]:
-        roots = [Root(dict(vars(each)), each.__name__) for each in application_modules()]
+    def _kept(
+        self, of_users: bool, without: Collection[str] = ()
+    ) -> Iterator[tuple[Store, list[Mark]]]:
+        """What the application's variables hold, `without` those that are named so."""
+        roots = [Root(_variables(each, without), each.__name__) for each in application_modules()]
         with self._alone, _undisturbed():
             near = self._stores(roots, of_users, _NEAR_OBJECTS)
             found = {each.place: each for each in near}
@@ -169,6 +185,11 @@ class Origins:
         barred = [vars(each) for each in list(sys.modules.values()) if type(each) is ModuleType]
         tree = Walk("", found, barred, likely=likely).from_([root.thing for root in roots], most)
         return [store for root in roots for store in stores(tree, root)]
+
+    def writer_of(self, place: str) -> tuple[Where, ...]:
+        """Which line was seen to write to a place; () where none was."""
+        written = (each for (at, _), each in self._writers.items() if at == place)
+        return next(written, Origin()).where
 
     def begin(self, request: Request) -> None:
         """A request is about to be carried by this worker; it may be the one to trace."""
@@ -286,6 +307,17 @@ def _undisturbed() -> Iterator[None]:
 
 def _kept_in(suspect: _Suspect) -> str:
     return "" if suspect.place.startswith(_VARIABLE) else suspect.place
+
+
+def _stores_of(source: Who, found: Iterable[tuple[Store, list[Mark]]]) -> list[Store]:
+    return [store for store, marks in found if any(_is_of(mark, source) for mark in marks)]
+
+
+def _variables(module: ModuleType, without: Collection[str]) -> dict[str, Any]:
+    names = dict(vars(module))
+    for name in [each for each in names if f"{module.__name__}:{each}" in without]:
+        del names[name]
+    return names
 
 
 def _is_of(mark: Mark, source: Who) -> bool:

@@ -201,7 +201,7 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
         answers=answers,
         residue=residue,
         origins=origins,
-        census=_census(plan, traffic, record, owner),
+        census=_census(plan, traffic, record, owner, origins),
         inside=inside,
         probes=probes,
         record=record,
@@ -263,10 +263,12 @@ def _earlier(target: Target | AsyncTarget, plan: Plan) -> Earlier | None:
     return target.earlier
 
 
-def _census(plan: Plan, traffic: Traffic, record: Record, owner: Owner) -> Census | None:
+def _census(
+    plan: Plan, traffic: Traffic, record: Record, owner: Owner, origins: Origins
+) -> Census | None:
     if plan.is_remote or not plan.retention:
         return None
-    return Census(plan, traffic, record, importing.resolve, owner)
+    return Census(plan, traffic, record, importing.resolve, owner, origins)
 
 
 def _listen(

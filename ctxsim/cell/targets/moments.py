@@ -106,9 +106,11 @@ class Moments:
         """Wrap what answers for an error: it takes that as its last argument."""
 
         def errors_then(*args: Any) -> Any:
+            answer = method(*args)
+            # Not of one that it raises again: who answers for that comes later.
             if not _refuses(args[-1]):
                 keep_reason(self._current, args[-1])
-            return method(*args)
+            return answer
 
         return errors_then
 

@@ -33,6 +33,8 @@ _ADDING = frozenset(
 _ITEM = frozenset({"get", "setdefault"})
 # What takes things away; what it gives back may be read.
 _TAKING = frozenset({"clear", "discard", "pop", "popitem", "popleft", "remove"})
+# To read so much takes about a third of a second, amid a load.
+_MOST_BYTES = 400_000
 _MADE_EMPTY = frozenset({"Counter", "OrderedDict", "defaultdict", "deque", "dict", "list", "set"})
 _OF_INSTANCE = frozenset({"self", "cls"})
 _NAMES = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -120,15 +122,21 @@ class _Variable:
         names = tuple(found[0].split("."))
         key = _FIRST_KEY.match(rest, found.end())
         constant = None if key is None else str(ast.literal_eval(key[1]))
-        return cls(module, names, tuple(_followed(vars(module), names)), constant)
+        made = cls(module, names, tuple(_followed(vars(module), names)), constant)
+        length = sum(len(_source(file)) for file, _ in made._sources())
+        return made if length <= _MOST_BYTES else None
 
     def uses(self) -> Iterator[tuple[str, dict[str, Any], _Use]]:
         """All uses in the sources that know one of the names, with the file and its variables."""
+        for file, names in self._sources():
+            yield from ((file, names, use) for use in _uses_of(file))
+
+    def _sources(self) -> Iterator[tuple[str, dict[str, Any]]]:
         words = [name.encode() for name in self.names]
         for module in application_modules():
             file = module_file(module)
             if file is not None and any(word in _source(file) for word in words):
-                yield from ((file, vars(module), use) for use in _uses_of(file))
+                yield file, vars(module)
 
     def is_written(self, use: _Use, level: int, names: dict[str, Any]) -> bool:
         """Whether a write may be one to what the name of that level leads to."""

@@ -16,7 +16,7 @@ EACH_S = 0.1
 
 
 def sent(duration_s: float) -> list[str]:
-    """The paths in the order in which they are sent, where each answer takes a tenth of a second."""
+    """The paths in the order of their requests, each of which takes a tenth of a second."""
     now_s = 0.0
     user = User(1, "cx" + 24 * "0", [1])
     trials = Trials(

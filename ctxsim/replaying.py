@@ -221,7 +221,9 @@ def _replayed(case: CaseFile, times: int, options: Options, *, tells_legs: bool 
 
 def search_of(case: CaseFile) -> plans.Search:
     """How the switch points of a case were chosen, as the search that it was found by."""
-    return plans.Search(**{**case.search, "select": tuple(case.search["select"])})
+    # Files that were kept before there was `atomic` have none.
+    atomic = tuple(case.search.get("atomic", ()))
+    return plans.Search(**{**case.search, "select": tuple(case.search["select"]), "atomic": atomic})
 
 
 def carried(case: CaseFile, search: plans.Search, options: Options) -> History:
@@ -274,6 +276,7 @@ def cases_of(
                             "kind": job.plan.search.kind,
                             "granularity": job.plan.search.granularity,
                             "select": list(job.plan.search.select),
+                            "atomic": list(job.plan.search.atomic),
                         },
                         environment=document.environment,
                         learnt=_learnt(job, cause),

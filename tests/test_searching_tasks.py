@@ -286,14 +286,13 @@ def test_what_leads_out_of_the_process_is_refused_with_its_place(scenario, where
     """
     source = textwrap.dedent(source)
     if where == "start":
-        with pytest.raises(TargetError, match=r"loop\.create_connection at served\.py:\d+"):
+        with pytest.raises(TargetError, match=r"loop\.create_connection, at served\.py:\d+"):
             searched(scenario(source))
     else:
         outcome = searched(scenario(source))
         assert (outcome.verdict, outcome.findings) == ("inconclusive", ())
-        assert re.search(
-            r"loop\.create_connection at served\.py:\d+ in who", "\n".join(outcome.document.reasons)
-        )
+        reasons = "\n".join(outcome.document.reasons)
+        assert re.search(r"loop\.create_connection, at served\.py:\d+ in who", reasons)
 
 
 @pytest.fixture
@@ -359,7 +358,7 @@ def test_who_waits_for_a_server_that_says_nothing_is_no_finding_and_not_clean(sc
     outcome = searched(scenario(silent))
     assert (outcome.verdict, outcome.findings) == ("inconclusive", ())
     reasons = "\n".join(outcome.document.reasons)
-    assert re.search(rf"waits for what localhost:{echoing} says at served\.py:\d+ in who", reasons)
+    assert re.search(rf"waits for what localhost:{echoing} says, at served\.py:\d+ in who", reasons)
 
 
 def test_a_thread_of_the_lifespan_s_is_refused(scenario):

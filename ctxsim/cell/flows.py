@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from types import MappingProxyType
 
 from ctxsim.cell.chance import weighted
@@ -29,6 +30,8 @@ class Flows:
         self._by_turns = plan.only_user is not None or plan.learning
         # Whether all are as frequent.
         self.are_level = False
+        # Steps before which a visit ends.
+        self.ends_before: frozenset[int] = frozenset()
         self._for_all = None
         if not any(of_user(step) for step in plan.steps):
             self._for_all = self._prepare(_NOTHING, "")
@@ -58,6 +61,8 @@ class Flows:
 
     def chosen(self, sendable: Sendable, nth: int, draw: Callable[[], int]) -> tuple[Prepared, ...]:
         """The steps of a lane's `nth` visit, counted from 1; `draw` gives chance, if it has to."""
+        if self.ends_before:
+            sendable = {name: self._cut(steps) for name, steps in sendable.items()}
         if self._one:
             return sendable[self._one]
         flows = [flow for flow in self._plan.flows if sendable[flow.name]]
@@ -68,6 +73,21 @@ class Flows:
         if self.are_level:
             return sendable[flows[draw() * len(flows) // DRAWN].name]
         return sendable[weighted(flows, draw() / DRAWN).name]
+
+    def has_any(self, sendable: Sendable) -> bool:
+        """Whether any visit has a step that is sent."""
+        return any(self._cut(steps) for steps in sendable.values())
+
+    def never_sent(self) -> frozenset[int]:
+        """Steps that no visit comes to, since each ends before them."""
+        sent: set[int] = set()
+        for flow in self._plan.flows:
+            numbers = (self._index[id(step)] for step in flow.steps)
+            sent.update(takewhile(lambda each: each not in self.ends_before, numbers))
+        return frozenset(self._index.values()) - sent
+
+    def _cut(self, steps: tuple[Prepared, ...]) -> tuple[Prepared, ...]:
+        return tuple(takewhile(lambda each: each.index not in self.ends_before, steps))
 
     def _prepare(self, values: Mapping[str, str], canary: str) -> Sendable:
         known = {**values, "canary": canary}

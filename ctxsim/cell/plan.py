@@ -273,6 +273,7 @@ class Search:
     It ends after so many `executions`, or after `duration_s`, whichever is given; `depth` is the
     strategy's (the changes of priority of pct). `select` names the modules whose lines, or opcodes,
     are switch points; empty for the application's own and then those of packages that it imports.
+    What modules of the names in `atomic` do outside of the process is carried for real.
     Without a `granularity` they are lines, and for the narrowest selection opcodes as well.
     `known` are causes of events that are no news. `script` is one that was found before to show
     `cause`, as JSON: it is replayed `times` times in place of a search, switching in the files of
@@ -285,6 +286,7 @@ class Search:
     depth: int | None = None
     granularity: Literal["line", "opcode"] | None = None
     select: tuple[str, ...] = ()
+    atomic: tuple[str, ...] = ()
     known: tuple[tuple[str, ...], ...] = ()
     script: dict[str, Json] | None = None
     cause: tuple[str, ...] = ()

@@ -205,15 +205,27 @@ class Traffic:
         """Count steps as sent that another process sent for this one."""
         self._unsent.difference_update(steps)
 
-    def vary(self, variation: int) -> None:
+    def vary(self, variation: int, ends_before: frozenset[int] = frozenset()) -> None:
         """Let all lanes go through other visits than they would; to be called before any request.
 
         `variation` counts from 0. The same one gives the same visits. In every other one all flows
         are as frequent, whatever their weights: two rare visits at the same time hardly come else.
+        A visit ends before a step of `ends_before`, as if the user had left there.
         """
+        self._flows.ends_before = ends_before
+        if not self._flows.has_any(self._flows.of_visitors):
+            self.lanes = tuple(each for each in self.lanes if each.user.number)
         self._flows.are_level = variation % 2 == 1
         for lane in self.lanes:
             lane.chance = scrambled(lane.chance, variation)
+
+    def never_sent(self, ends_before: frozenset[int]) -> frozenset[int]:
+        """Which steps are not sent where visits end before those; that may be all of them."""
+        self._flows.ends_before, before = ends_before, self._flows.ends_before
+        is_none = not (self.users or self._flows.has_any(self._flows.of_visitors))
+        never = frozenset(range(len(self._steps))) if is_none else self._flows.never_sent()
+        self._flows.ends_before = before
+        return never
 
     def next_step(self, lane: Lane) -> int:
         """Which step the lane's next request will be; its visit is begun, if it has to be."""

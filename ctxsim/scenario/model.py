@@ -265,6 +265,13 @@ class Schedule(Part):
         "application's own, and then those of the packages that it imports.",
         examples=["[shop]"],
     )
+    atomic: ModuleWords = Field(
+        default=(),
+        description="Modules and packages that may wait for others than the application, such as a "
+        "server elsewhere, or a process: that is done for real, and nobody goes on meanwhile. "
+        "Default: none.",
+        examples=["[requests, subprocess]"],
+    )
 
 
 class Expectation(Part):

@@ -317,6 +317,7 @@ def _search(scenario: Scenario) -> plans.Search | None:
         depth=schedule.depth,
         granularity=schedule.granularity,
         select=schedule.select,
+        atomic=schedule.atomic,
     )
 
 

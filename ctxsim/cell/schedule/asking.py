@@ -8,7 +8,6 @@ When it is heard is chosen then: at once, or after all who can go on until then 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import select
 import socket
@@ -24,16 +23,6 @@ Protocol = asyncio.BaseProtocol
 Call = Callable[..., object]
 # Which of two comes first: 0 what is heard, 1 all that goes on without.
 Draw = Callable[[int], int]
-
-
-def is_near(host: object) -> bool:
-    """Whether a host is this machine, as far as its name or number tells."""
-    if not isinstance(host, str):
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Connection(asyncio.Transport):

@@ -125,12 +125,16 @@ class UncontrolledBlock:
 class Escape:
     """A worker began to wait for `awaited`, which comes from outside and by no schedule.
 
-    `stack` is where it was, the innermost site first.
+    `stack` is where it was, the innermost site first; `module` is what was called, from there on,
+    if it may be declared atomic. `behind` is the worker that started it, or that one's, if it is
+    none of those that the execution is for.
     """
 
     worker: int
     awaited: str
     stack: tuple[Site, ...]
+    module: str = ""
+    behind: int | None = None
 
     def __str__(self) -> str:
         return f"worker {self.worker} waits for {self.awaited}, at {_told(self.stack[0])}"

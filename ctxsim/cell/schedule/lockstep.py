@@ -32,9 +32,11 @@ from ctxsim.cell.schedule.outside import Outside
 from ctxsim.cell.schedule.places import (
     Place,
     application_place,
+    called_from_own,
     called_in_library,
     frames_from,
     is_atomic,
+    own_place,
     site_of,
 )
 from ctxsim.cell.schedule.points import Site
@@ -136,7 +138,9 @@ class Run:
         """A worker that the application starts, as a thread."""
         if self.is_ending:
             raise CutOff
-        return self.roster.add(call, daemon=daemon)
+        worker = self.roster.add(call, daemon=daemon)
+        worker.starter = self.current
+        return worker
 
     def reach(self, place: Place) -> None:
         """A switch point: whoever is running may have to wait for another."""
@@ -169,14 +173,23 @@ class Run:
         if chosen != worker.number:
             _call_traced(self._switch, (worker, chosen))
 
-    def escape(self, awaited: str, frame: FrameType) -> None:
-        """End the execution, since whoever runs begins to wait for what no schedule controls."""
-        number = -1 if self.current is None else self.current.number
-        self.stop(Escape(number, awaited, self._stack(frame)))
+    def escape(self, awaited: str, frame: FrameType, module: str = "") -> None:
+        """End the execution, since whoever runs begins to wait for what no schedule controls.
+
+        Where that is what `module` does, it may be declared atomic.
+        """
+        name = module and called_from_own(frame, module)
+        self.stop(self._escape(awaited, self._stack(frame), name))
         raise CutOff
 
+    def _escape(self, awaited: str, stack: tuple[Site, ...], module: str = "") -> Escape:
+        worker = self.current
+        if worker is None:
+            return Escape(-1, awaited, stack, module)
+        return Escape(worker.number, awaited, stack, module, worker.behind.number)
+
     def _stack(self, frame: FrameType) -> tuple[Site, ...]:
-        return (site_of((application_place(frame),)),)
+        return (site_of((own_place(frame),)),)
 
     def stop(self, stopped: Stopped) -> None:
         """Cut the execution off: no worker switches any more."""

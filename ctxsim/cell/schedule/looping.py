@@ -23,9 +23,10 @@ from itertools import count, groupby
 from math import ceil, floor
 from typing import Any, NoReturn
 
-from ctxsim.cell.schedule.asking import Connection, Draw, is_near
+from ctxsim.cell.schedule.asking import Connection, Draw
+from ctxsim.cell.schedule.leaving import is_near, leaving
 from ctxsim.cell.schedule.lockstep import CutOff
-from ctxsim.cell.schedule.places import Place, application_place
+from ctxsim.cell.schedule.places import Place, application_place, called_from_own, own_place
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.states import TICKS_PER_S
 
@@ -53,10 +54,12 @@ _births = count(1)
 class EscapedError(Exception):
     """The application asked the loop for what no schedule controls."""
 
-    def __init__(self, called: str, place: Place) -> None:
+    def __init__(self, called: str, place: Place, module: str = "") -> None:
+        """Where what `module` does may be declared atomic."""
         super().__init__(f"loop.{called} leads out of the process, and no schedule controls that")
         self.called = called
         self.place = place
+        self.module = module
 
 
 class _Numbered:
@@ -106,9 +109,8 @@ class Loop(asyncio.BaseEventLoop):
         self._epoch_s: float | None = None
         self._thread = get_ident()
         self._has_given_executor = False
-        # Whether it may be connected with servers on this machine, and what was connected with.
+        # Whether it may be connected with servers on this machine, and those declared atomic.
         self.asks_near = False
-        self.asked: set[str] = set()
         self._connections: list[Connection] = []
 
     # What tasks and applications call.
@@ -131,22 +133,24 @@ class Loop(asyncio.BaseEventLoop):
         port: int | None = None,
         **how: Any,
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-        is_plain = not (how.get("ssl") or how.get("sock") or how.get("local_addr"))
-        if not (self.asks_near and is_plain and is_near(host)):
-            self._refuse("create_connection", application_place(sys._getframe()))
-        assert host is not None
-        assert port is not None
+        frame = sys._getframe()
+        is_special = any(how.get(each) for each in ("ssl", "sock", "local_addr"))
+        if not self.asks_near or is_special or host is None or port is None:
+            self._refuse("create_connection", own_place(frame))
+        if not (is_near(host) or leaving.allows(frame, "asyncio")):
+            module = called_from_own(frame, "asyncio")
+            self._refuse("create_connection", own_place(frame), module)
         protocol = protocol_factory()
         late = partial(self.call_later, _LATE_S)
         connection = Connection(host, int(port), protocol, self.call_soon, late)
-        self.asked.add(f"{host}:{port}")
+        leaving.ask(f"{host}:{port}", frame)
         self._connections.append(connection)
         self.call_soon(protocol.connection_made, connection)
         await asyncio.sleep(0)
         return connection, protocol
 
-    def _refuse(self, called: str, place: Place) -> NoReturn:
-        error = EscapedError(called, place)
+    def _refuse(self, called: str, place: Place, module: str = "") -> NoReturn:
+        error = EscapedError(called, place, module)
         self.on_escape(error)
         raise error
 
@@ -414,7 +418,7 @@ def _in_order(timers: list[asyncio.TimerHandle], draw: Draw) -> list[asyncio.Tim
 
 def _refusing(name: str) -> Callable[..., NoReturn]:
     def refuse(self: Loop, *args: object, **named: object) -> NoReturn:
-        self._refuse(name, application_place(sys._getframe(1)))
+        self._refuse(name, own_place(sys._getframe(1)))
 
     refuse.__name__ = name
     return refuse

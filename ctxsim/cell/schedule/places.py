@@ -60,6 +60,35 @@ def application_place(frame: FrameType) -> Place:
     return frame.f_code, frame.f_lineno
 
 
+def is_own_line(frame: FrameType) -> bool:
+    """Whether it is the application's own code that runs there, and no package's."""
+    file = frame.f_code.co_filename
+    return is_application_file(file) and not is_installed(file)
+
+
+def own_place(frame: FrameType) -> Place:
+    """The innermost line of the application's own; where there is none, `application_place`."""
+    own = next(filter(is_own_line, frames_from(frame)), None)
+    return application_place(frame) if own is None else (own.f_code, own.f_lineno)
+
+
+def called_from_own(frame: FrameType, module: str) -> str:
+    """What the application's own code has called there, if that leads to a call of `module`.
+
+    A package is told by its name, and a module of the standard library by its whole name.
+    """
+    name = module
+    for each in frames_from(frame):
+        if is_own_line(each):
+            break
+        file = each.f_code.co_filename
+        if is_installed(file):
+            name = str(each.f_globals.get("__name__", name)).partition(".")[0]
+        elif file.startswith((_STANDARD_LIBRARY, "<frozen ")):
+            name = str(each.f_globals.get("__name__", name))
+    return name
+
+
 def called_in_library(frame: FrameType) -> str | None:
     """What the application called of the standard library that waits here, as `Event.wait`."""
     name: str | None = None

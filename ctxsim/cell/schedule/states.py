@@ -53,6 +53,7 @@ class Worker:
         "greenlet",
         "kind",
         "number",
+        "starter",
         "trail",
         "waiting",
     )
@@ -62,6 +63,8 @@ class Worker:
         self.call = call
         self.daemon = daemon
         self.kind: Kind = "thread"
+        # The worker that started it, where that is known.
+        self.starter: Worker | None = None
         # What carries it on: its own greenlet, or one that the application started in it.
         self.greenlet: Any = None
         self.trail: list[Place] = []
@@ -69,6 +72,11 @@ class Worker:
         self.waiting: Waiting | None = None
         self.ended: Ended | None = None
         self.at_end: list[Callable[[], None]] = []
+
+    @property
+    def behind(self) -> Worker:
+        """Itself, or the first of those by whom it was started, one by the other."""
+        return self if self.starter is None else self.starter.behind
 
     @property
     def ident(self) -> int:

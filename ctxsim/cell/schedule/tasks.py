@@ -108,6 +108,8 @@ class TaskRun(Run):
         self._since[worker.number] = self._step
         if task is not None:
             self._bind(worker, task)
+        # Whoever took the last step has made it.
+        worker.starter = self.current
         return worker
 
     def _bind(self, worker: Worker, task: Task) -> None:
@@ -132,8 +134,7 @@ class TaskRun(Run):
         self._offer()
 
     def _escaped(self, error: EscapedError) -> None:
-        number = -1 if self.current is None else self.current.number
-        self.stop(Escape(number, f"loop.{error.called}", (site_of((error.place,)),)))
+        self.stop(self._escape(f"loop.{error.called}", (site_of((error.place,)),), error.module))
 
     def _offer(self) -> None:
         """Say who of the loop can go on: nobody else while one is on it."""
@@ -379,7 +380,9 @@ class TaskRun(Run):
         if peer and all(each.holder is None for each in waits.values()):
             # Perhaps they wait for what comes from there.
             first = waits[min(waits)]
-            self.stopped = Escape(first.worker, f"what {peer} says", (first.site,))
+            behind = self.worker(first.worker).behind.number
+            stack = (first.site,)
+            self.stopped = Escape(first.worker, f"what {peer} says", stack, behind=behind)
         else:
             self.stopped = Deadlock(tuple(waits[number] for number in sorted(waits)))
 

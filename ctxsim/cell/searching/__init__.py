@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -45,7 +45,7 @@ from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
 from ctxsim.cell.searching.native import prepare as prepare_native
-from ctxsim.cell.searching.outside import ASKED, outside, refuse_threads
+from ctxsim.cell.searching.outside import Outside, outside, refuse_threads
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.parting import nondeterminism, parting
 from ctxsim.cell.searching.plays import Asked, Plays, Say
@@ -60,6 +60,7 @@ from ctxsim.cell.searching.settling import (
     shows_one_by_one,
 )
 from ctxsim.cell.searching.stage import Stage
+from ctxsim.cell.searching.unended import Unended
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew, added_up
@@ -89,8 +90,6 @@ _SCOUTED_EACH = 10
 _MAY_BE_OUTSIDE = ("answer.otherwise", "expectation.broken")
 # After so many batches in which no request ended, none is going to.
 _MOST_IN_VAIN = 60
-# A request that was cut off after so many times the steps that any like it took to its end.
-_FAR_LONGER = 4
 # To see whether the same choices give the same, and where they do not.
 _REPLAYS, _COMPARED = 20, 6
 _THREADS = "a thread that an earlier request had started"
@@ -139,20 +138,15 @@ class Searching:
         if self._search.kind == "exhaustive":
             self._pairs = Pairs(len(self._traffic.plan.steps))
         self._scouting = Scouting()
-        # Servers that requests asked: no copy is made of a process that is connected with one.
-        self._asked: frozenset[str] = frozenset()
+        # Where requests asked servers, no copy is made of a process that is connected with one.
+        self._outside = Outside(self._traffic)
         # With each selection.
         self._steps = [0 for _ in self._selections]
         lines = self._selections[0].granularity
         others = (each.granularity == lines for each in self._selections[1:])
         self._begin_at = [_OWN_SHARE if same else _LINES_SHARE for same in others]
         self._is_seen = False
-        # Which steps came to their ends, and which were cut off because they took too many steps.
-        self._ended: set[int] = set()
-        self._cut_off: set[int] = set()
-        # By step, how many steps of a schedule requests took at most, and until they were cut off.
-        self._longest: dict[int, int] = {}
-        self._longest_cut_off: dict[int, int] = {}
+        self._unended = Unended(self._traffic.plan.steps)
 
     def _settle_process(self) -> None:
         """Before copies of this process are made."""
@@ -183,8 +177,8 @@ class Searching:
                 break
         if self._pairs is not None:
             self._remark(self._pairs.told(self._search.depth or _BOUND))
-        if self._asked:
-            self._remark(f"{', '.join(sorted(self._asked))} was asked for real, {ASKED}")
+        for remark in self._outside.remarks:
+            self._remark(remark)
         self._say_doubts()
 
     def _go_on(self, left: int | None) -> bool:
@@ -192,6 +186,7 @@ class Searching:
         if self._pairs is None:
             self._next(left)
             return True
+        self._pairs.leave_out(self._outside.ends_before)
         chosen = self._pairs.next()
         if chosen is None:
             return False
@@ -245,7 +240,7 @@ class Searching:
 
     def _next(self, left: int | None) -> None:
         wish = self._wish(left)
-        if wish.at_once > 1 and not self._asked and self._scouting.is_due(self._number):
+        if wish.at_once > 1 and not self._outside.asked and self._scouting.is_due(self._number):
             budget = math.inf if left is None else self._executions + left
             scouts = int(min(MOST_SCOUTED, _SCOUTED_EACH * budget))
             self._next_of(replace(wish, scouts=scouts), 0)
@@ -261,6 +256,7 @@ class Searching:
         for batch in batches:
             self._take(batch, at)
             self._settle_each(batch, at)
+            self._outside.leave_out(batch.refused)
         return batches[-1]
 
     def _settle_each(self, batch: Batch, at: int) -> None:
@@ -312,10 +308,11 @@ class Searching:
             orders_first=self._control.orders_first,
             executions=_EXECUTIONS if left is None else left,
             known=self._known.union(self._settled),
+            ends_before=self._outside.ends_before,
         )
 
     def _carry(self, wish: Wish, at: int) -> tuple[Batch, ...]:
-        self._traffic.vary(wish.number)
+        self._traffic.vary(wish.number, wish.ends_before)
         scenes = self._scenes[at]
         with Stage(self._crew, self._control, self._selections[at], Limits()) as stage:
             if wish.moment is not None:
@@ -345,17 +342,10 @@ class Searching:
         self._tally.faults, self._tally.failures = total.faults, total.failures
         self._crew.record.ended += batch.tally.requests
         self._traffic.sent_elsewhere(batch.sent)
-        self._ended |= batch.ended
-        self._cut_off |= batch.cut_off
-        for longest, more in (
-            (self._longest, batch.longest),
-            (self._longest_cut_off, batch.longest_cut_off),
-        ):
-            for step, took in more.items():
-                longest[step] = max(took, longest.get(step, 0))
+        self._unended.take(batch)
         self._waits_in_vain = self._waits_in_vain or batch.waits_in_vain
-        self._asked |= batch.asked
-        if not self._asked:
+        self._outside.were_asked(batch.asked)
+        if not self._outside.asked:
             self._scouting.noticed(batch.moments)
 
     def _settle(self, script: Script, cause: Cause, at: int) -> None:
@@ -375,7 +365,7 @@ class Searching:
         most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
         more_s = _MORE_TIME * (self._search.duration_s or 0.0)
         late = partial(self._is_late, more_s)
-        player = Player(play, play if self._asked else self._plays[at].shows_last)
+        player = Player(play, play if self._outside.asked else self._plays[at].shows_last)
         settled = self._settled[cause] = settle(script, cause, player, most, late)
         self._plays[at].end()
         if settled is None or settled.times < settled.of:
@@ -472,8 +462,8 @@ class Searching:
                 f"{route} was answered otherwise under a schedule, but {reason} is no part of it: "
                 "one who waits there for another would wait for ever"
             )
-        for route, text in sorted(self._too_long()):
-            self._doubt(f"{route} {text} within {Limits().steps:,} steps; narrow what is selected")
+        for doubt in (*self._outside.doubts, *self._unended.doubts):
+            self._doubt(doubt)
         for cause, settled in self._settled.items():
             if cause not in self._untried and (settled is None or settled.times < settled.of):
                 seen = "did not show again" if settled is None else "showed again in some replays"
@@ -483,15 +473,6 @@ class Searching:
                 self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}", is_sure=is_sure)
         if self._executions and not self._is_seen and self._crew.workers.in_flight > 1:
             self._doubt("no request came to a switch point; name modules in schedule.select")
-
-    def _too_long(self) -> Iterator[tuple[str, str]]:
-        """Routes of requests that may be without an end, and how they are."""
-        steps = self._traffic.plan.steps
-        for step in self._cut_off - self._ended:
-            yield steps[step].route, "never ended"
-        for step, took in self._longest_cut_off.items():
-            if step in self._longest and took > _FAR_LONGER * self._longest[step]:
-                yield steps[step].route, "did not end under some schedules"
 
     def _remark(self, text: str) -> None:
         self._say({"say": "remark", "text": text})

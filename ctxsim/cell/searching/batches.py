@@ -18,7 +18,7 @@ from typing import Any
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Strategy
-from ctxsim.cell.schedule.execution import Execution, Livelock, StepLimit
+from ctxsim.cell.schedule.execution import Escape, Execution, Livelock, StepLimit
 from ctxsim.cell.schedule.points import points_of
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.portfolio import Portfolio
@@ -106,7 +106,8 @@ class Wish:
     without a preemption are no likely ones.
     With a `pair` of steps it has one window, in which two users send these; what comes first is
     what brings the users there. A scout has as many requests first as it `scouts`. With a `moment`
-    all windows begin there, each in a copy of the process.
+    all windows begin there, each in a copy of the process. Visits end before the steps of
+    `ends_before`.
     """
 
     number: int
@@ -121,6 +122,7 @@ class Wish:
     pair: tuple[int, int] | None = None
     scouts: int = 0
     moment: Moment | None = None
+    ends_before: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ class Batch:
     # As the stage knows them.
     has_lost_threads: bool
     waits_in_vain: bool
-    asked: frozenset[str]
+    asked: dict[str, str]
+    refused: dict[int, Escape]
     scenes: Scenes
     # What a scout noticed.
     moments: tuple[Moment, ...] = ()
@@ -187,7 +190,11 @@ class _Batch:
         stage = self.stage
         return Batch(
             # To tell the switches and their sites takes as long as a short execution does.
-            Script(self.wish.number, tuple(starmap(_told, self.carried)) if self.is_new else ()),
+            Script(
+                self.wish.number,
+                tuple(starmap(_told, self.carried)) if self.is_new else (),
+                ends_before=self.wish.ends_before,
+            ),
             tuple(stage.events),
             self.executions,
             self.steps,
@@ -201,6 +208,7 @@ class _Batch:
             stage.has_lost_threads,
             stage.waits_in_vain,
             stage.asked,
+            stage.refused,
             self.scenes,
             moments,
         )

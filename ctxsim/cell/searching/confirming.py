@@ -20,10 +20,11 @@ from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.native import NativeThreads
+from ctxsim.cell.searching.outside import told_site
 from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.selecting import NOWHERE, selected
 from ctxsim.cell.searching.settling import Cause, one_by_one
-from ctxsim.cell.searching.stage import Carried, Stage, told_site
+from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew
 
@@ -50,7 +51,7 @@ def windows_legs(
     def carry() -> tuple[Legs, ...]:
         noted = Noted()
         traffic = _traffic_of(crew)
-        traffic.vary(script.variation)
+        traffic.vary(script.variation, script.ends_before)
         with Stage(crew, control, selection, Limits(), noted=noted) as stage:
             carried = [stage.carry(window) for window in _to_carry(stage, script)]
         # Greenlets that requests left are ended by one execution more.
@@ -172,7 +173,7 @@ class Confirming:
         return in_fork(partial(self._carried, script, cause), self._crew.record.lock)
 
     def _carried(self, script: Script, cause: Cause) -> _Trial:
-        _traffic_of(self._crew).vary(script.variation)
+        _traffic_of(self._crew).vary(script.variation, script.ends_before)
         stood_still = ""
         shown = False
         with Stage(self._crew, self._control, self._selection, Limits()) as stage:

@@ -46,10 +46,6 @@ class Control(Protocol):
     one_each: bool
     orders_first: bool
 
-    @property
-    def asked(self) -> frozenset[str]:
-        """Servers on this machine that requests were connected with: no schedule controls these."""
-
     def settle(self) -> None:
         """Before copies of the process are made; raises TargetError for what none can control."""
 
@@ -106,7 +102,6 @@ class Threads:
     started = "thread"
     at_lines = True
     orders_first = True
-    asked: frozenset[str] = frozenset()
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew

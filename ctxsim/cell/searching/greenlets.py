@@ -30,7 +30,6 @@ class Greenlets:
     at_lines = False
     one_each = True
     orders_first = True
-    asked: frozenset[str] = frozenset()
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew

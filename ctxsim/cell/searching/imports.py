@@ -11,7 +11,7 @@ import sys
 import threading
 from functools import partial
 
-from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.execution import Escape, Limits
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.scripts import Window
@@ -57,7 +57,9 @@ def _imported(crew: Crew, control: Control) -> list[str]:
     with Stage(crew, control, NOWHERE, Limits()) as stage:
         for number in range(count):
             lane = number % min(_LANES, stage.lanes)
-            if stage.carry(Window(((lane,),), number)).execution.stopped:
+            stopped = stage.carry(Window(((lane,),), number)).execution.stopped
+            # What waits for others there says nothing of other requests.
+            if stopped is not None and not isinstance(stopped, Escape):
                 break
     new = [name for name in sys.modules if name not in before]
     return list(filter(may_be_selected, new))

@@ -1,19 +1,25 @@
-"""What no schedule controls: libraries that wait by themselves, threads from before the search."""
+"""What no schedule controls: libraries that wait by themselves, threads from before the search.
+
+And what requests asked others for: of servers it is noted that they were, and where a request would
+wait for what is refused, visits end before its step from then on.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator, Mapping
 
-from ctxsim.errors import TargetError
+from ctxsim.cell.schedule.execution import Escape
+from ctxsim.cell.schedule.points import Site
+from ctxsim.cell.visits import Traffic
+from ctxsim.cell.witness.record import shown_file
+from ctxsim.errors import SearchEndedError, TargetError
 
 _OUTSIDE = (
     "sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pymongo", "redis",
     "memcache", "pymemcache",
 )  # fmt: skip
-
-# What is said of servers that were asked.
-ASKED = "and each answer waited for: what it keeps, or does by itself, is no part of a schedule"
 
 
 def outside() -> str:
@@ -29,3 +35,89 @@ def refuse_threads() -> None:
             "schedule controls these",
             "search an application that does not start them, or write schedule: {kind: os}",
         )
+
+
+def told_site(site: Site) -> str:
+    """The file, as stories show it, and the line."""
+    return f"{shown_file(site.file)}:{site.line}"
+
+
+def told_escape(escape: Escape) -> str:
+    """What was waited for and where, to be read behind whoever did."""
+    site = escape.stack[0]
+    does = "calls" if escape.awaited.startswith("loop.") else "waits for"
+    return f"{does} {escape.awaited}, at {told_site(site)} in {site.function}"
+
+
+def ended_by(escape: Escape) -> SearchEndedError:
+    """Nothing is left to be searched."""
+    return SearchEndedError(
+        "hang",
+        f"a request {told_escape(escape)}, which no schedule controls{_declared(escape)}; or "
+        "search without such requests, or write schedule: {kind: os}",
+    )
+
+
+def _declared(escape: Escape) -> str:
+    if not escape.module:
+        return ""
+    return f"; to have it carried for real, write schedule.atomic: [{escape.module}]"
+
+
+class Outside:
+    """What a search's requests wanted of others than the application.
+
+    `asked` are servers, with the line that was the first to do so.
+    """
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self.asked: dict[str, str] = {}
+        self._refused: dict[int, Escape] = {}
+
+    def were_asked(self, servers: Mapping[str, str]) -> None:
+        """Take note of servers that a batch has asked."""
+        self.asked = {**servers, **self.asked}
+
+    def leave_out(self, refused: Mapping[int, Escape]) -> None:
+        """End visits before these steps; raises SearchEndedError if nothing is left."""
+        if not refused:
+            return
+        self._refused = {**refused, **self._refused}
+        never = self._traffic.never_sent(self.ends_before)
+        # Nobody has to raise any budget for them.
+        self._traffic.sent_elsewhere(never)
+        if len(never) == len(self._traffic.plan.steps):
+            raise ended_by(self._refused[min(self._refused)])
+
+    @property
+    def ends_before(self) -> frozenset[int]:
+        """The steps before which visits end."""
+        return frozenset(self._refused)
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        if self.asked:
+            servers = sorted(self.asked)
+            yield (
+                f"{', '.join(servers)} was asked for real, and each answer waited for: what it "
+                "keeps, or does by itself, is no part of a schedule; first at "
+                f"{', '.join(dict.fromkeys(self.asked[each] for each in servers))}"
+            )
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        steps = self._traffic.plan.steps
+        for escape in sorted(set(self._refused.values()), key=told_escape):
+            # The same line may be that of many steps.
+            alike = {steps[step].route for step, each in self._refused.items() if each == escape}
+            routes = ", ".join(sorted(alike))
+            yield (
+                f"{routes} was not searched: it {told_escape(escape)}, which no schedule "
+                f"controls{_declared(escape)}"
+            )
+        never = self._traffic.never_sent(self.ends_before)
+        sent = {each.route for number, each in enumerate(steps) if number not in never}
+        behind = {steps[step].route for step in never - self.ends_before} - sent
+        if behind:
+            yield f"{', '.join(sorted(behind))} was not searched: it comes after that"

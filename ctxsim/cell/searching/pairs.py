@@ -7,7 +7,7 @@ bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 
@@ -49,6 +49,10 @@ class Pairs:
             self.finished.add(pair)
         if pair in self.finished or pair in self.unmet:
             self._variation = 0
+
+    def leave_out(self, steps: Collection[int]) -> None:
+        """Give up the pairs with these steps, which are not sent."""
+        self.unmet.update(pair for pair in self.all if not set(pair).isdisjoint(steps))
 
     def diverged(self, pair: Pair) -> None:
         """Give a pair up: its schedules do not begin from the same state."""

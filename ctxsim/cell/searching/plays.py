@@ -102,7 +102,7 @@ class Plays:
 
     def _until_last(self, script: Script) -> Callable[[_Last], Shown | str | None]:
         """Carry the windows before the last one; what carries that, in a copy of this copy."""
-        self._traffic.vary(script.variation)
+        self._traffic.vary(script.variation, script.ends_before)
         # It is left by the end of the process alone.
         stage = Stage(self._crew, self._control, self._selection, Limits()).__enter__()
         for number, window in enumerate(script.windows):
@@ -191,7 +191,7 @@ class Plays:
     ) -> Iterator[tuple[int, Carried, list[Event]]]:
         """Each window as it is carried in this copy: its number from 1, and all events so far."""
         script = asked.script
-        self._traffic.vary(script.variation)
+        self._traffic.vary(script.variation, script.ends_before)
         with Stage(self._crew, self._control, self._selection, Limits(), watch) as stage:
             for number, window in enumerate(script.windows, 1):
                 if watch is not None:

@@ -79,13 +79,15 @@ class Room:
 class Script:
     """Windows that one process carries, one after the other, from the state after the import.
 
-    `variation` says through which visits its users go. Of those in `passed_over`, counted from 0,
-    the requests are made, so that their users are where they would be, and not sent.
+    `variation` says through which visits its users go, and `ends_before` before which steps these
+    end. Of the windows in `passed_over`, counted from 0, the requests are made, so that their users
+    are where they would be, and not sent.
     """
 
     variation: int
     windows: tuple[Window, ...]
     passed_over: frozenset[int] = frozenset()
+    ends_before: frozenset[int] = frozenset()
     # Of the preemptions of the last window, where that was looked for: for the reader alone.
     rooms: tuple[Room, ...] = field(default=(), compare=False)
 
@@ -95,6 +97,7 @@ class Script:
             "variation": self.variation,
             "windows": [_window_json(each) for each in self.windows],
             "passed_over": sorted(self.passed_over),
+            "ends_before": sorted(self.ends_before),
             "rooms": [each.as_json() for each in self.rooms],
         }
 
@@ -102,9 +105,11 @@ class Script:
     def from_json(cls, value: dict[str, Any]) -> Script:
         """Read what `as_json` gave."""
         windows = tuple(map(_window_of, value["windows"]))
-        # Files that were kept before switches had rooms have none.
+        passed_over = frozenset(value["passed_over"])
+        # Files that were kept before scripts had these have none.
+        ends_before = frozenset(value.get("ends_before", ()))
         rooms = tuple(map(Room.from_json, value.get("rooms", ())))
-        return cls(value["variation"], windows, frozenset(value["passed_over"]), rooms)
+        return cls(value["variation"], windows, passed_over, ends_before, rooms)
 
 
 def _window_json(window: Window) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ctxsim.cell.schedule.execution import (
     UncontrolledBlock,
     Wait,
 )
+from ctxsim.cell.schedule.leaving import leaving
 from ctxsim.cell.schedule.legs import Noted
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.points import Points, Site, Switch
@@ -28,6 +29,7 @@ from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
 from ctxsim.cell.searching.circles import loop_told
 from ctxsim.cell.searching.controls import Control
+from ctxsim.cell.searching.outside import ended_by, told_site
 from ctxsim.cell.searching.scripts import Window
 from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.visits import Request, Traffic
@@ -83,6 +85,7 @@ class Stage:
             watch.request_of = self._request_of
         self._watchdog = Watchdog(_PATIENCE_S)
         self._entered = ExitStack()
+        self._atomic = () if crew.plan.search is None else crew.plan.search.atomic
         self._carried: list[list[Request]] = []
         # The steps of requests that came to their ends, and of those that were cut off.
         self.ended: set[int] = set()
@@ -95,11 +98,14 @@ class Stage:
         # afterwards until none could go on.
         self.has_lost_threads = False
         self.waits_in_vain = False
+        # By step, what a request for it began to wait for, that comes by no schedule.
+        self.refused: dict[int, Escape] = {}
 
     def __enter__(self) -> Stage:
         self._crew.tallies.clear()
         self._carrier = self._crew.carrier()
         self._crew.record.hand_to(self._hear)
+        self._entered.enter_context(leaving.only(self._atomic))
         self._run = self._entered.enter_context(self._conductor).run
         self._entered.enter_context(self._watchdog)
         return self
@@ -112,13 +118,16 @@ class Stage:
         self._watchdog.go_on()
         self._carrier.tally = Tally()
         self.events.clear()
-        for each in (self.ended, self.cut_off, self.longest, self.longest_cut_off):
+        for each in (self.ended, self.cut_off, self.longest, self.longest_cut_off, self.refused):
             each.clear()
 
     @property
-    def asked(self) -> frozenset[str]:
-        """Servers on this machine that requests were connected with."""
-        return self._control.asked
+    def asked(self) -> dict[str, str]:
+        """Servers that requests were connected with for real, and where first."""
+        return {
+            server: told_site(Site(code.co_filename, line, code.co_qualname))
+            for server, (code, line) in leaving.asked.items()
+        }
 
     @property
     def has_fault(self) -> bool:
@@ -227,7 +236,14 @@ class Stage:
         if isinstance(execution.stopped, UncontrolledBlock):
             raise _uncontrolled(execution.stopped)
         if isinstance(execution.stopped, Escape):
-            raise _escaped(execution.stopped)
+            self._refuse(execution.stopped)
+
+    def _refuse(self, escape: Escape) -> None:
+        behind = escape.behind
+        if behind is None or behind >= len(self._carried) or not self._carried[behind]:
+            # Nobody knows for which request.
+            raise ended_by(escape)
+        self.refused.setdefault(self._carried[behind][-1].prepared.index, escape)
 
     def _clear_up(self, execution: Execution) -> None:
         stopped = execution.stopped
@@ -236,7 +252,7 @@ class Stage:
         if stopped is None:
             self.ended.update(steps)
             self._measure(execution, self.longest)
-        elif not isinstance(stopped, Livelock):
+        elif not isinstance(stopped, Livelock | Escape):
             self.cut_off.update(steps)
             self._measure(execution, self.longest_cut_off)
         if isinstance(stopped, Deadlock):
@@ -375,11 +391,6 @@ def _where(site: Site) -> Where:
     return Where(shown_file(site.file), site.line, site.function)
 
 
-def told_site(site: Site) -> str:
-    """The file, as stories show it, and the line."""
-    return f"{shown_file(site.file)}:{site.line}"
-
-
 def told_loop(spin: Spin) -> str:
     """The lines that are gone round, as a cause tells them."""
     last = f"-{spin.last.line}" if spin.last.line != spin.first.line else ""
@@ -392,12 +403,4 @@ def _uncontrolled(stopped: UncontrolledBlock) -> SearchEndedError:
         f"a request came to no switch point for {stopped.waited_s:g} s, at "
         f"{told_site(stopped.stack[0])}: it waits for what no schedule controls, or runs in "
         "circles",
-    )
-
-
-def _escaped(stopped: Escape) -> SearchEndedError:
-    return SearchEndedError(
-        "hang",
-        f"a request waits for {stopped.awaited}, at {told_site(stopped.stack[0])}, and no schedule "
-        "controls that: search without such requests, or write schedule: {kind: os}",
     )

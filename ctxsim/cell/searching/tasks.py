@@ -12,7 +12,7 @@ from typing import Any
 from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Chooser
-from ctxsim.cell.schedule.execution import Escape, Execution, Limits, Stopped
+from ctxsim.cell.schedule.execution import Escape, Execution, Limits
 from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.looping import Loop
 from ctxsim.cell.schedule.points import Points
@@ -21,10 +21,10 @@ from ctxsim.cell.schedule.tasks import Tasks as Loops
 from ctxsim.cell.schedule.tasks import Work
 from ctxsim.cell.schedule.tracing import Selection, Tracers
 from ctxsim.cell.schedule.watching import Watcher
+from ctxsim.cell.searching.outside import told_escape
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous
 from ctxsim.cell.visits import Request
-from ctxsim.cell.witness.record import shown_file
 from ctxsim.cell.workers.carry import Carrier, Crew, new_baseline
 from ctxsim.errors import SearchEndedError, TargetError
 
@@ -47,11 +47,6 @@ class Tasks:
         self._is_asynchronous = is_asynchronous(crew.target)
         self._baseline: Context | None = None
         self._reused: Context | None = None
-
-    @property
-    def asked(self) -> frozenset[str]:
-        loop = _loop_of(self._crew)
-        return frozenset(() if loop is None else loop.asked)
 
     def settle(self) -> None:
         """The lifespan has run under a schedule: what cannot be controlled was refused there."""
@@ -97,17 +92,15 @@ class Tasks:
 
 
 class _Windows(Loops):
-    """What ends the process, or leaves it, ends the search."""
+    """What ends the process ends the search."""
 
     def run(self, calls: Iterable[Any], chooser: Chooser, seed: int = 0) -> Execution:
         try:
-            execution = super().run(calls, chooser, seed)
+            return super().run(calls, chooser, seed)
         except SystemExit as error:
             raise SearchEndedError(
                 "exit", f"the application ended its process amid the run: {error!r}"
             ) from error
-        raise_escape(execution.stopped)
-        return execution
 
 
 class Runner:
@@ -134,7 +127,13 @@ class Runner:
 
 
 def _refuse(start: Execution) -> None:
-    raise_escape(start.stopped)
+    if isinstance(start.stopped, Escape):
+        told = told_escape(start.stopped)
+        is_near = start.stopped.awaited.endswith(".create_connection")
+        raise TargetError(
+            f"it {told}: what goes on outside of the process is controlled by no schedule",
+            _NEAR_HINT if is_near else _HINT,
+        )
     if start.stopped is not None:
         raise TargetError(f"its lifespan did not come to its start: {start.stopped}", _HINT)
     if any(each.cut_off for each in start.workers):
@@ -148,19 +147,6 @@ _NEAR_HINT = (
     "connect in a request, not at the start, and with a server on this machine, by 127.0.0.1 and "
     "without TLS; or write schedule: {kind: os}"
 )
-
-
-def raise_escape(stopped: Stopped | None) -> None:
-    """Raise TargetError where the application has asked for what no schedule controls."""
-    if isinstance(stopped, Escape):
-        site = stopped.stack[0]
-        at = f"{shown_file(site.file)}:{site.line} in {site.function}"
-        does = "calls" if stopped.awaited.startswith("loop.") else "waits for"
-        raise TargetError(
-            f"it {does} {stopped.awaited} at {at}: what goes on outside of the process is "
-            "controlled by no schedule",
-            _NEAR_HINT if stopped.awaited.endswith(".create_connection") else _HINT,
-        )
 
 
 def _loop_of(crew: Crew) -> Loop | None:

@@ -7,7 +7,8 @@ from collections import deque
 
 import pytest
 
-from ctxsim.cell.schedule.asking import Connection, is_near
+from ctxsim.cell.schedule.asking import Connection
+from ctxsim.cell.schedule.leaving import is_near
 from ctxsim.cell.searching.forks import in_fork
 
 

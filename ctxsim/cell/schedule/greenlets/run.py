@@ -285,7 +285,8 @@ class HubRun(Run):
             frame = worker.greenlet.gr_frame
             worker.trail.append(stood.place_of(frame))
             if self._loop.real.activecnt > self._real_before:
-                self.stop(Escape(worker.number, _OF_IMPORT, stood.stack_of(frame)))
+                behind, stack = worker.behind.number, stood.stack_of(frame)
+                self.stop(Escape(worker.number, _OF_IMPORT, stack, behind=behind))
 
     def _stand_still(self, worker: Worker) -> None:
         """It was chosen, and did not go on: it was killed before, or others took what it awaits."""
@@ -305,6 +306,8 @@ class HubRun(Run):
     def _welcome(self, base: Any) -> Worker:
         """A greenlet that a request has started: a worker too, numbered by its birth."""
         worker = self.roster.add(_nothing, daemon=True)
+        spawner = getattr(base, "spawning_greenlet", None)
+        worker.starter = None if spawner is None else self._worker_of.get(spawner())
         self._take_up(worker, base)
         return worker
 

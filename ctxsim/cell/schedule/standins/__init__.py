@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from ctxsim.cell.schedule.lockstep import Surrounding, surroundings
-from ctxsim.cell.schedule.standins import births, chance, clocks, loops, threads
+from ctxsim.cell.schedule.standins import births, chance, clocks, loops, outward, threads
 from ctxsim.cell.schedule.standins.locks import LOCK_TYPE, Lock, RLock
 from ctxsim.cell.schedule.standins.queues import SimpleQueue
 from ctxsim.cell.schedule.standins.thread_locals import Elders, Local, elder
@@ -59,6 +59,7 @@ class StandIns:
             names[name] = _stand_in(real, found, around)
         births.install()
         loops.install()
+        outward.install()
         self._added = [births.anew]
         if self._threads:
             self._added += [threads.own_threads, elders.exchange]
@@ -75,6 +76,7 @@ class StandIns:
             surroundings.remove(each)
         births.remove()
         loops.remove()
+        outward.remove()
         if self._random:
             random.setstate(self._random)
         self._bound, self._added = [], []
@@ -87,7 +89,7 @@ class StandIns:
         self.remove()
 
     def _found(self) -> dict[int, tuple[object, object]]:
-        found = dict(self._more)
+        found = {**outward.stand_ins(), **self._more}
         if self._threads:
             found.update({**_of_threading(), **threads.stand_ins()})
         if self._clock:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from math import floor
+from types import FrameType
 
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.places import application_place
@@ -23,7 +24,7 @@ _sleep = time.sleep  # noqa: TID251 - what it is outside of an execution
 
 def sleep(seconds: float) -> None:
     run = here()
-    if run is None or seconds < 0:
+    if run is None or seconds < 0 or _is_of_process(sys._getframe(1)):
         _sleep(seconds)
         return
     if seconds == 0:
@@ -33,6 +34,11 @@ def sleep(seconds: float) -> None:
     # Who is cut off may sleep while it cleans up: it takes no time, and nobody is switched to.
     while run.now_s < deadline_s and not run.is_ending:
         run.wait(None, "time.sleep", deadline_s)
+
+
+def _is_of_process(frame: FrameType) -> bool:
+    """Whether it is slept between looks at a process, for which no time would be left else."""
+    return frame.f_globals.get("__name__") == "subprocess"
 
 
 def stand_ins() -> dict[object, object]:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 
 from ctxsim.cell.schedule.execution import Escape
+from ctxsim.cell.schedule.places import is_application_file, is_installed
 from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.record import shown_file
@@ -42,9 +43,13 @@ def told_site(site: Site) -> str:
     return f"{shown_file(site.file)}:{site.line}"
 
 
+def _is_own(site: Site) -> bool:
+    return is_application_file(site.file) and not is_installed(site.file)
+
+
 def told_escape(escape: Escape) -> str:
     """What was waited for and where, to be read behind whoever did."""
-    site = escape.stack[0]
+    site = next(filter(_is_own, escape.stack), escape.stack[0])
     does = "calls" if escape.awaited.startswith("loop.") else "waits for"
     return f"{does} {escape.awaited}, at {told_site(site)} in {site.function}"
 
@@ -108,16 +113,16 @@ class Outside:
     @property
     def doubts(self) -> Iterator[str]:
         steps = self._traffic.plan.steps
-        for escape in sorted(set(self._refused.values()), key=told_escape):
-            # The same line may be that of many steps.
-            alike = {steps[step].route for step, each in self._refused.items() if each == escape}
-            routes = ", ".join(sorted(alike))
-            yield (
-                f"{routes} was not searched: it {told_escape(escape)}, which no schedule "
-                f"controls{_declared(escape)}"
-            )
+        # The same line may be that of many steps, and a step may have several.
+        told: dict[str, set[str]] = {}
+        for step, escape in self._refused.items():
+            why = f"it {told_escape(escape)}, which no schedule controls{_declared(escape)}"
+            told.setdefault(why, set()).add(steps[step].route)
+        for why, routes in sorted(told.items()):
+            yield f"{', '.join(sorted(routes))} was not searched: {why}"
         never = self._traffic.never_sent(self.ends_before)
         sent = {each.route for number, each in enumerate(steps) if number not in never}
-        behind = {steps[step].route for step in never - self.ends_before} - sent
+        refused = {steps[step].route for step in self._refused}
+        behind = {steps[step].route for step in never} - sent - refused
         if behind:
             yield f"{', '.join(sorted(behind))} was not searched: it comes after that"

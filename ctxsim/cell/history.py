@@ -224,6 +224,14 @@ class Ending:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Where workers could be made to wait: modules of the application's own, and packages."""
+
+    modules: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class History:
     """The events in the order of their first occurrence, the count of each cause, the tally.
@@ -243,6 +251,8 @@ class History:
     # Those of the doubts that tell what a search saw for certain, and could not have at its will.
     seen: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    # In whose lines a search has switched, where these are switch points.
+    selected: Selected | None = None
 
     def add(self, event: Event) -> None:
         """Take up an event that was reported whole, the first of its cause."""

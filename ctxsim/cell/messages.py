@@ -13,6 +13,8 @@
                        {"say": "doubt", "text": "..."}          why it is not to be called clean;
                                                                 "is_sure" of what a search saw
                        {"say": "remark", "text": "..."}         what else is to be known of it
+                       {"say": "selected", "modules": [...], "packages": [...]}
+                                                                in whose lines a search switched
                        {"say": "tally", "tally": {...}, "counts": [[cause, n], ...]}
                                                                 from time to time, and last
                        {"say": "requests", "rows": [[step, us, why it failed], ...]}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import ctxsim.cell
-from ctxsim.cell.history import Case, Ending, Event, History, Origin, Tally
+from ctxsim.cell.history import Case, Ending, Event, History, Origin, Selected, Tally
 from ctxsim.cell.learnt import Lesson
 from ctxsim.cell.messages import Lines, Message, encode
 from ctxsim.cells.job import CellOutcome, Job, Limits, Progress, Tell
@@ -197,6 +197,8 @@ class Process:
                 self._history.origins[tuple(cause)] = Origin.from_json(origin)
             case {"say": "case", "cause": list() as cause, "case": dict() as found}:
                 self._history.cases[tuple(cause)] = Case.from_json(found)
+            case {"say": "selected", "modules": list() as modules, "packages": list() as packages}:
+                self._history.selected = Selected(tuple(modules), tuple(packages))
             case {"say": "doubt", "text": str() as text}:
                 self._history.doubts.append(text)
                 if message.get("is_sure"):

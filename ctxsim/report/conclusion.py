@@ -232,6 +232,7 @@ def _cell_result(case: Case, cell: JudgedCell) -> CellResult:
         faults=dict(sorted(tally.faults.items())),
         failures=dict(sorted(tally.failures.items())),
         ending=cell.history.ending,
+        selected=cell.history.selected,
         timing=Timing(cell.elapsed_s, rate, Latency.of(tally.latency_us)),
     )
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from hdrh.histogram import HdrHistogram
 
-from ctxsim.cell.history import Ending, Where, Who
+from ctxsim.cell.history import Ending, Selected, Where, Who
 from ctxsim.cell.plan import rebuilt
 from ctxsim.errors import UsageError
 from ctxsim.report.kept import LAST
@@ -93,6 +93,8 @@ class CellResult:
     faults: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     ending: Ending | None = None
+    # In whose lines a search has switched, where these are switch points.
+    selected: Selected | None = None
     timing: Timing = Timing(0.0)
 
     @property

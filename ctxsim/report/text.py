@@ -18,6 +18,7 @@ from ctxsim.report.lines import WIDTH, Page, Tone
 from ctxsim.report.stacks import innermost
 
 MOST_FINDINGS = 20
+MOST_SELECTED = 4
 KEPT = ".ctxsim/last.json"
 
 _RESULT_COLUMNS = 18
@@ -178,6 +179,8 @@ def summary(page: Page, document: Document, without: Container[str] = ()) -> Non
     Notes that are in `without` are not repeated.
     """
     page.add(_compared(document.cells))
+    for line in _selected(document.cells):
+        page.add(line, hanging=2)
     for line in _expectation(document):
         page.add(line, hanging=2)
     told = {early_end(cell.name, cell.ending) for cell in _ended_early(document.cells)}
@@ -202,6 +205,24 @@ def _compared(cells: tuple[CellResult, ...]) -> str:
         f"{requests:,} requests, {visitors:,} of them of visitors; of {compared:,} the answer was "
         f"compared with the request's own values; {mix}."
     )
+
+
+def _selected(cells: tuple[CellResult, ...]) -> Iterator[str]:
+    """In whose lines searches have switched; what many have in common is told once."""
+    names: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.selected is not None:
+            parts = [
+                _some(each) for each in (cell.selected.modules, cell.selected.packages) if each
+            ]
+            names.setdefault(", then of ".join(parts), []).append(cell.name)
+    for told, where in names.items():
+        yield f"{', '.join(where)} switched at lines of {told}."
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - MOST_SELECTED
+    return ", ".join(names[:MOST_SELECTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _expectation(document: Document) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule import legs
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.searching import selecting
 from ctxsim.cell.searching.batches import (
     MOST_SCOUTED,
     MOST_SCOUTED_S,
@@ -59,7 +60,7 @@ from ctxsim.cell.searching.settling import (
     settle,
     shows_one_by_one,
 )
-from ctxsim.cell.searching.stage import Stage
+from ctxsim.cell.searching.stage import ANY, Stage
 from ctxsim.cell.searching.unended import Unended
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
@@ -145,7 +146,8 @@ class Searching:
         lines = self._selections[0].granularity
         others = (each.granularity == lines for each in self._selections[1:])
         self._begin_at = [_OWN_SHARE if same else _LINES_SHARE for same in others]
-        self._is_seen = False
+        # The steps of requests that came to a switch point.
+        self._seen: set[int] = set()
         self._unended = Unended(self._traffic.plan.steps)
 
     def _settle_process(self) -> None:
@@ -177,6 +179,7 @@ class Searching:
                 break
         if self._pairs is not None:
             self._remark(self._pairs.told(self._search.depth or _BOUND))
+        self._say_selected()
         for remark in self._outside.remarks:
             self._remark(remark)
         self._say_doubts()
@@ -334,7 +337,7 @@ class Searching:
         self._scenes[at] = batch.scenes
         self._executions += batch.executions
         self._steps[at] += batch.steps
-        self._is_seen = self._is_seen or batch.is_seen
+        self._seen |= batch.seen
         total = added_up([self._tally, batch.tally])
         for name in ("requests", "compared", "failed", "visitors", "in_flight_peak"):
             setattr(self._tally, name, getattr(total, name))
@@ -471,8 +474,23 @@ class Searching:
                 is_sure = bool(settled and settled.times) and not is_difference(cause)
                 is_sure = is_sure or cause[0] == "answer.foreign"
                 self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}", is_sure=is_sure)
-        if self._executions and not self._is_seen and self._crew.workers.in_flight > 1:
+        if self._executions and self._crew.workers.in_flight > 1:
+            self._say_unseen()
+
+    def _say_unseen(self) -> None:
+        """Which requests were carried in one piece, since none of their lines is selected."""
+        if not self._seen:
             self._doubt("no request came to a switch point; name modules in schedule.select")
+            return
+        steps = self._traffic.plan.steps
+        routes = {steps[each].route for each in self._unended.ended - self._seen}
+        if unseen := sorted(routes - {steps[each].route for each in self._seen - {ANY}}):
+            self._remark(f"{', '.join(unseen)} came to no switch point: carried in one piece")
+
+    def _say_selected(self) -> None:
+        used = [each for each, steps in zip(self._selections, self._steps, strict=True) if steps]
+        if self._control.at_lines and any(each.files for each in used):
+            self._say({"say": "selected", **asdict(selecting.told(used))})
 
     def _remark(self, text: str) -> None:
         self._say({"say": "remark", "text": text})

@@ -130,7 +130,7 @@ class Batch:
     """What came of one batch: what it carried, and the events of its last window.
 
     `script` has no windows where none of these events is of a cause that is new. `executions`
-    counts the windows that had a schedule; `is_seen` tells whether any request came to a switch
+    counts the windows that had a schedule; `seen` are the steps of requests that came to a switch
     point in the selected files.
     """
 
@@ -138,7 +138,7 @@ class Batch:
     events: tuple[Event, ...]
     executions: int
     steps: int
-    is_seen: bool
+    seen: frozenset[int]
     tally: Tally
     sent: frozenset[int]
     # The steps of requests that came to their ends, and of those that were cut off.
@@ -166,7 +166,6 @@ class _Batch:
     carried: list[tuple[Window, Execution | None]] = field(default_factory=list)
     executions: int = 0
     steps: int = 0
-    is_seen: bool = False
 
     @property
     def is_new(self) -> bool:
@@ -177,7 +176,7 @@ class _Batch:
         self.carried.append((window, replace(execution, workers=())))
         self.executions += not is_first
         self.steps += len(execution.schedule.steps)
-        self.is_seen = self.is_seen or self.stage.is_seen(execution)
+        self.stage.look_at(execution)
 
     def before(self, window: Window) -> Carried:
         """Carry one of those that come before all schedules; how it goes, follows from them."""
@@ -198,7 +197,7 @@ class _Batch:
             tuple(stage.events),
             self.executions,
             self.steps,
-            self.is_seen,
+            frozenset(stage.seen),
             stage.tally,
             stage.sent,
             frozenset(stage.ended),

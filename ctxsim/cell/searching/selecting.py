@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from ctxsim.cell.history import Selected
 from ctxsim.cell.plan import Search, Workers
 from ctxsim.cell.schedule.tracing import Granularity, Selection
 from ctxsim.cell.witness.record import is_application_file, is_own_file, module_file
@@ -13,6 +14,8 @@ from ctxsim.errors import TargetError
 _INSTALLED = ("site-packages", "dist-packages")
 # What watches and drives has to go on with what is real; a switch within a lock of theirs hangs.
 _NEVER = ("gevent", "greenlet", "pip", "setuptools", "_distutils_hack")
+# By which a package that is worked on is found; it does nothing in requests.
+_FINDER = "__editable__"
 
 NOWHERE = Selection(frozenset())
 
@@ -36,6 +39,21 @@ def _by_themselves() -> list[frozenset[str]]:
     own = frozenset(_files(is_application_file))
     more = own | frozenset(_of_packages())
     return [own] if own == more else [own, more]
+
+
+def told(selections: Iterable[Selection]) -> Selected:
+    """In which modules and packages a worker could be made to wait at lines."""
+    files = frozenset().union(*(each.files for each in selections))
+    modules: set[str] = set()
+    packages: set[str] = set()
+    for name, module in list(sys.modules.items()):
+        file = module_file(module)
+        if file in files:
+            if _is_of_package(name, file):
+                packages.add(name.partition(".")[0])
+            else:
+                modules.add(name)
+    return Selected(tuple(sorted(modules)), tuple(sorted(packages)))
 
 
 def of_lines(workers: Workers, search: Search) -> list[Selection]:
@@ -85,4 +103,5 @@ def _of_packages() -> Iterator[str]:
 
 def _is_of_package(name: str, file: str) -> bool:
     is_installed = any(part in file for part in _INSTALLED) and not is_own_file(file)
-    return is_installed and name.partition(".")[0] not in _NEVER
+    is_known = name.partition(".")[0] in _NEVER or name.startswith(_FINDER)
+    return is_installed and not is_known

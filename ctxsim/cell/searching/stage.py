@@ -42,6 +42,8 @@ _PATIENCE_S = 10.0
 # Who is sent besides a request that does not end: how many users through how many visits.
 _WHOLE_VISITS, _VISITS = 3, 2
 _MOST_ON_THE_WAY = 60
+# Of requests, where it is not known which one it was: no step has that number.
+ANY = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class Stage:
         # afterwards until none could go on.
         self.has_lost_threads = False
         self.waits_in_vain = False
+        # The steps of requests that came to a switch point; with ANY where it was one of several.
+        self.seen: set[int] = set()
         # By step, what a request for it began to wait for, that comes by no schedule.
         self.refused: dict[int, Escape] = {}
 
@@ -148,11 +152,16 @@ class Stage:
         """The first lane of each user."""
         return tuple(n for n, lane in enumerate(self._traffic.lanes) if lane.place == 0)
 
-    def is_seen(self, execution: Execution) -> bool:
-        """Whether a request came to a switch point in the selected files, where lines are some."""
-        return not self._control.at_lines or any(
-            code.co_filename in self._files for trail in execution.trails for code, _ in trail
-        )
+    def look_at(self, execution: Execution) -> None:
+        """Note which requests came to a switch point: in the selected files, where lines are."""
+        for carried, trail in zip(self._carried, execution.trails, strict=False):
+            # Of several that one worker has carried, nobody knows which one it was.
+            steps = {carried[0].prepared.index if len(carried) == 1 else ANY}
+            if not steps <= self.seen and (
+                not self._control.at_lines
+                or any(code.co_filename in self._files for code, _ in trail)
+            ):
+                self.seen |= steps
 
     def next_steps(self, lanes: tuple[int, ...]) -> tuple[int, ...]:
         """Which steps these lanes are about to send."""

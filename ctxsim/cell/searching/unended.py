@@ -35,6 +35,11 @@ class Unended:
                 longest[step] = max(took, longest.get(step, 0))
 
     @property
+    def ended(self) -> frozenset[int]:
+        """The steps of requests that came to their ends."""
+        return frozenset(self._ended)
+
+    @property
     def doubts(self) -> Iterator[str]:
         for route, text in sorted(self._too_long()):
             yield f"{route} {text} within {Limits().steps:,} steps; narrow what is selected"

@@ -238,7 +238,7 @@ def answer(tag, v=""):
 """
 WAITS = {
     "a socket or a pipe": "pair = socket.socketpair(); pair[0].recv(1)",
-    "a name of the network": "socket.getaddrinfo('localhost', 80)",
+    "a name of the network": "socket.getaddrinfo('shop.invalid', 80)",
     "a process": "subprocess.run(['true'])",
     "threadpool": "FileObjectThread(open(__file__, 'rb')).read(1)",
 }

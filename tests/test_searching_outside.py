@@ -240,22 +240,38 @@ views = {"/plain": plain, "/asks": asks}
 """
 
 
-def test_a_server_on_this_machine_is_asked_for_real_and_named_with_the_line(searched, echoing):
+@pytest.mark.parametrize("workers", ["threads:4", "greenlets:8", "greenlets:8:unpatched"])
+def test_a_server_on_this_machine_is_asked_for_real_and_named(workers, searched, echoing):
     source = POOLED.replace("PORT", str(echoing)).replace("EARLY", "")
-    outcome = searched(source.replace("LATE", "pool.append(connection)"), "/plain", "/asks")
+    source = source.replace("LATE", "pool.append(connection)")
+    outcome = searched(source, "/plain", "/asks", workers=workers)
     assert (outcome.verdict, outcome.exit_code) == ("clean", 0)
     asked = f"127.0.0.1:{echoing} was asked for real, and each answer waited for"
     [note] = [each for each in outcome.document.notes if asked in each]
     assert re.search(r"first at served\.py:\d+$", note)
 
 
-def test_an_answer_that_another_request_hears_is_found(searched, echoing):
+@pytest.mark.parametrize("workers", ["threads:4", "greenlets:8"])
+def test_an_answer_that_another_request_hears_is_found(workers, searched, echoing):
     """The connection is given back before its answer was read."""
     source = POOLED.replace("PORT", str(echoing)).replace("LATE", "")
     source = source.replace("EARLY", "pool.append(connection)")
-    outcome = searched(source, "/asks", budget=100)
+    outcome = searched(source, "/asks", workers=workers, budget=100)
     [finding] = [each for each in outcome.findings if each.code == "CTX201"]
     assert (finding.confirmed.times, finding.confirmed.of) == (20, 20)
+
+
+@pytest.mark.parametrize("workers", ["threads:4", "greenlets:8"])
+def test_who_hears_nothing_for_a_while_is_left_out(workers, searched, echoing):
+    """A server that waits for another request would never be told of it."""
+    source = POOLED.replace("PORT", str(echoing)).replace("EARLY", "").replace("LATE", "")
+    outcome = searched(source.replace("\\n", ""), "/plain", "/asks", workers=workers)
+    assert (outcome.verdict, outcome.findings) == ("inconclusive", ())
+    assert re.search(
+        rf"GET /asks was not searched: it waits for what 127\.0\.0\.1:{echoing} says, "
+        r"at served\.py:\d+ in asks",
+        told(outcome),
+    )
 
 
 def test_a_check_tells_it_as_not_covered_and_is_no_worse_for_it(checked):

@@ -82,8 +82,12 @@ def called_from_own(frame: FrameType, module: str) -> str:
         if is_own_line(each):
             break
         file = each.f_code.co_filename
+        if file.startswith(_CELL):
+            continue
         if is_installed(file):
-            name = str(each.f_globals.get("__name__", name)).partition(".")[0]
+            package = str(each.f_globals.get("__name__", name)).partition(".")[0]
+            # What gevent has put in the place of the standard library's goes by that name.
+            name = name if package == "gevent" else package
         elif file.startswith((_STANDARD_LIBRARY, "<frozen ")):
             name = str(each.f_globals.get("__name__", name))
     return name

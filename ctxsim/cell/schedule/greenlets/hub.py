@@ -13,6 +13,7 @@ from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Limits, StepLimit
 from ctxsim.cell.schedule.greenlets.loop import Loop
+from ctxsim.cell.schedule.greenlets.near import Names
 from ctxsim.cell.schedule.greenlets.outside import RefusedPool
 from ctxsim.cell.schedule.greenlets.run import HubRun, Spawn
 from ctxsim.cell.schedule.lockstep import CutOff, Lockstep, Run
@@ -87,7 +88,7 @@ class Greenlets(Lockstep):
         self._hub: Any = gevent.get_hub()
         self._loop = Loop(Roster())
         self._pool = RefusedPool(self._loop, _POOL)
-        self._names = RefusedPool(self._loop, _NAMES)
+        self._names = Names(self._loop, _NAMES, "socket")
         self._left: list[Any] = []
         self._before: tuple[Any, ...] = ()
 

@@ -137,7 +137,7 @@ class Loop:
         # The hub's own loop, which does not run meanwhile.
         self.real: Any = None
         # Ends the execution that runs: given what is waited for, and where.
-        self.escape: Callable[[str, FrameType], None] | None = None
+        self.escape: Callable[[str, FrameType, str], None] | None = None
 
     def run(self, nowait: bool = False, once: bool = False) -> None:
         while self.work is not None:
@@ -205,10 +205,10 @@ class Loop:
     def handle_error(self, context: object, kind: Any, error: Any, traceback: Any) -> None:
         self.error_handler.handle_error(context, kind, error, traceback)
 
-    def refuse(self, awaited: str) -> None:
+    def refuse(self, awaited: str, module: str = "") -> None:
         if self.escape is None:
             raise RuntimeError(f"{awaited} is waited for, and no execution runs that it could end")
-        self.escape(awaited, sys._getframe(1))
+        self.escape(awaited, sys._getframe(1), module)
 
     # What comes from outside of the process comes by no schedule.
     def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Refused:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 class Refusing(Protocol):
     """A loop on which nothing from outside is waited for."""
 
-    def refuse(self, awaited: str) -> None:
+    def refuse(self, awaited: str, module: str = "") -> None:
         """End the execution, since somebody begins to wait for what nobody controls."""
 
 
@@ -65,9 +65,11 @@ class Refused(Ignored):
 class RefusedPool:
     """Stands where a hub has its pool of threads, or its resolver: each use of it is refused."""
 
-    def __init__(self, loop: Refusing, awaited: str) -> None:
+    def __init__(self, loop: Refusing, awaited: str, module: str = "") -> None:
+        """Where that is what `module` does, it may be declared atomic."""
         self._refusing = loop
         self._awaited = awaited
+        self._module = module
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         # What a hub calls of it by itself, as it is destroyed or after a fork.
@@ -76,4 +78,4 @@ class RefusedPool:
         return self._refuse
 
     def _refuse(self, *args: Any, **named: Any) -> None:
-        self._refusing.refuse(self._awaited)
+        self._refusing.refuse(self._awaited, self._module)

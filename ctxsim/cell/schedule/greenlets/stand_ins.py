@@ -15,8 +15,9 @@ from typing import Any
 import gevent
 import gevent.lock
 import gevent.thread
+from gevent._socketcommon import SocketMixin
 
-from ctxsim.cell.schedule.greenlets import stood
+from ctxsim.cell.schedule.greenlets import near, stood
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.standins import StandIns
 
@@ -40,6 +41,8 @@ class GreenletStandIns(StandIns):
         self._put(lock_type, "acquire", _noting(lock_type.acquire))
         for name in ("Semaphore", "BoundedSemaphore"):
             self._put(gevent.lock, name, _noting_kind(getattr(gevent.lock, name)))
+        for name, stand_in in near.stand_ins().items():
+            self._put(SocketMixin, name, stand_in)
 
     def remove(self) -> None:
         for owner, name, before in reversed(self._noted):

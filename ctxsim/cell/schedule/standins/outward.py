@@ -19,6 +19,8 @@ from ctxsim.cell.schedule.leaving import is_near, is_number, leave, leaving
 from ctxsim.cell.schedule.lockstep import CutOff, here
 
 _Call = Callable[..., Any]
+# The real one, which gevent patches.
+_poll = select.poll
 _socket_type: Any = socket.socket
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _STARTS = ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")
@@ -93,7 +95,7 @@ def _before_hearing(ours: socket.socket) -> None:
 
 
 def _has_come(ours: socket.socket) -> bool:
-    poll = select.poll()
+    poll = _poll()
     poll.register(ours, select.POLLIN)
     return bool(poll.poll(_PATIENCE_S * 1000))
 

@@ -46,7 +46,7 @@ from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
 from ctxsim.cell.searching.native import prepare as prepare_native
-from ctxsim.cell.searching.outside import Outside, outside, refuse_threads
+from ctxsim.cell.searching.outside import Outside, refuse_threads
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.parting import nondeterminism, parting
 from ctxsim.cell.searching.plays import Asked, Plays, Say
@@ -267,7 +267,7 @@ class Searching:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
             if self._is_known(event) or len(self._settled) >= _MOST_CAUSES:
                 continue
-            reason = _THREADS if batch.has_lost_threads else outside()
+            reason = _THREADS if batch.has_lost_threads else self._outside.reason
             if event.kind in _MAY_BE_OUTSIDE and reason:
                 self._settled[event.cause] = None
                 self._untried.add(event.cause)

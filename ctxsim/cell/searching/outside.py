@@ -23,11 +23,6 @@ _OUTSIDE = (
 )  # fmt: skip
 
 
-def outside() -> str:
-    """What the application has imported that waits outside of any schedule; '' for nothing."""
-    return next((name for name in _OUTSIDE if name in sys.modules), "")
-
-
 def refuse_threads() -> None:
     others = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
     if others:
@@ -94,6 +89,15 @@ class Outside:
         self._traffic.sent_elsewhere(never)
         if len(never) == len(self._traffic.plan.steps):
             raise ended_by(self._refused[min(self._refused)])
+
+    @property
+    def reason(self) -> str:
+        """What may be why an answer is otherwise, and is no part of a schedule; '' for nothing.
+
+        A library that was imported and waits by itself, or a server, which keeps what it was told.
+        """
+        imported = (name for name in _OUTSIDE if name in sys.modules)
+        return next(imported, min(self.asked, default=""))
 
     @property
     def ends_before(self) -> frozenset[int]:

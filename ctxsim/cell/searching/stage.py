@@ -24,6 +24,7 @@ from ctxsim.cell.schedule.leaving import leaving
 from ctxsim.cell.schedule.legs import Noted
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.points import Points, Site, Switch
+from ctxsim.cell.schedule.standins import drivers
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
@@ -110,6 +111,7 @@ class Stage:
         self._carrier = self._crew.carrier()
         self._crew.record.hand_to(self._hear)
         self._entered.enter_context(leaving.only(self._atomic))
+        self._entered.enter_context(drivers.watched())
         self._run = self._entered.enter_context(self._conductor).run
         self._entered.enter_context(self._watchdog)
         return self

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import types
 import urllib.request
 
 import pytest
@@ -15,7 +16,7 @@ from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.execution import Escape
 from ctxsim.cell.schedule.leaving import leaving
 from ctxsim.cell.schedule.lockstep import Lockstep
-from ctxsim.cell.schedule.standins import StandIns
+from ctxsim.cell.schedule.standins import StandIns, drivers
 from ctxsim.cell.schedule.strategies import strategy
 
 # Of a block that is kept for documents: nobody answers there.
@@ -164,6 +165,37 @@ def test_a_timeout_of_the_application_s_own_is_its_own_matter(stopped, listening
             client.recv(1)
 
     assert stopped(hears_nothing_for_a_moment) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "named", "host"),
+    [
+        ("psycopg2", ("dbname=shop host=192.0.2.1",), {}, "192.0.2.1"),
+        ("psycopg2", (), {"host": "192.0.2.1"}, "192.0.2.1"),
+        ("psycopg", ("postgresql://me:secret@192.0.2.1:5433/shop",), {}, "192.0.2.1"),
+        ("MySQLdb", ("192.0.2.1", "me"), {}, "192.0.2.1"),
+        ("psycopg2", ("dbname=shop host=localhost",), {}, None),
+        ("psycopg2", ("dbname=shop",), {}, None),
+        ("psycopg", (), {"host": "/var/run/postgresql"}, None),
+        ("MySQLdb", (), {}, None),
+    ],
+)
+def test_a_driver_in_c_is_refused_by_the_host_that_it_is_told(
+    name, args, named, host, stopped, monkeypatch
+):
+    monkeypatch.delenv("PGHOST", raising=False)
+    connected = []
+    driver = types.ModuleType(name)
+    driver.connect = lambda *args, **named: connected.append((args, named))
+    monkeypatch.setitem(sys.modules, name, driver)
+    with drivers.watched():
+        escape = stopped(lambda: driver.connect(*args, **named))
+    if host is None:
+        assert (escape, connected) == (None, [(args, named)])
+        assert len(leaving.asked) == 1
+    else:
+        assert escape.awaited == f"a connection to {name}'s server {host}"
+        assert (escape.module, connected) == (name, [])
 
 
 def test_what_waits_for_nobody_is_let_go(stopped, tmp_path):

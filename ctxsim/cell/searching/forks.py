@@ -42,7 +42,8 @@ def in_fork(work: Callable[[], Result], lock: Any = None) -> Result:
         _carry_out(work, writing)
     close(writing)
     try:
-        data = _all_of(reading)
+        # By its length: a process that the application has started may keep the other end open.
+        data = _received(reading)
     finally:
         close(reading)
         _, status = waitpid(child, 0)
@@ -122,7 +123,10 @@ def _answer_all(
 
 
 def _send(writing: int, value: object) -> None:
-    data = pickle.dumps(value)
+    _write(writing, pickle.dumps(value))
+
+
+def _write(writing: int, data: bytes) -> None:
     with open(writing, "wb", closefd=False) as end:
         end.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
 
@@ -156,19 +160,11 @@ def _carry_out(work: Callable[[], object], writing: int) -> None:
             told = pickle.dumps((True, work()))
         except BaseException as error:  # noqa: BLE001 - the process that forked has to hear of it
             told = pickle.dumps((False, _told(error)))
-        with open(writing, "wb", closefd=False) as end:
-            end.write(told)
+        _write(writing, told)
         for output in (sys.stdout, sys.stderr):
             output.flush()
     finally:
         leave(0)
-
-
-def _all_of(reading: int) -> bytes:
-    parts = []
-    while part := read(reading, _CHUNK_BYTES):
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _told(error: BaseException) -> CtxsimError:

@@ -104,3 +104,18 @@ def test_a_copy_that_ends_where_it_begins_is_told_with_its_end():
     with pytest.raises(SearchEndedError, match="exited with code 4"):
         standing.ask(1)
     standing.end()
+
+
+def test_a_process_that_a_copy_has_left_behind_is_not_waited_for():
+    """It has the pipe open by which the copy tells what came of it."""
+
+    def leaves():
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+            os._exit(0)
+        return child
+
+    left = in_fork(leaves)
+    # It is there.
+    os.kill(left, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -149,7 +150,12 @@ def _fork() -> int:
     # The ticker's thread is nothing that the copy needs; Python 3.12 warns of any.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return fork()
+        child = fork()
+    if child == 0:
+        # Executions collect what they leave. Any other collection comes when the origin has made
+        # so many objects, and looks at all of its memory, which is copied for that.
+        gc.disable()
+    return child
 
 
 def _carry_out(work: Callable[[], object], writing: int) -> None:

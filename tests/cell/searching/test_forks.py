@@ -1,5 +1,6 @@
 """A function in a copy of the process: what it gives, and what is known where it gives nothing."""
 
+import gc
 import os
 import signal
 import threading
@@ -21,6 +22,13 @@ def test_what_it_returns_comes_back_and_nothing_stays_behind():
     assert given["pid"] != os.getpid()
     assert len(given["large"]) == 3_000_000
     assert seen == []
+
+
+def test_no_collection_comes_by_itself_in_a_copy():
+    """When it came would be a matter of what its origin had made before."""
+    assert gc.isenabled()
+    assert not in_fork(gc.isenabled)
+    assert gc.isenabled()
 
 
 def test_what_it_raises_is_told_with_its_place():

@@ -241,8 +241,17 @@ class Entrances:
                 self._changed.append(ref(function))
 
     def take_out(self) -> None:
-        changed = [function for each in self._changed if (function := each()) is not None]
-        for function in (*changed, *_functions()):
+        self._take_out_of((*self._living(), *_functions()))
+
+    def take_out_found(self) -> None:
+        """Where no function was defined since by one that `put_found` has changed."""
+        self._take_out_of(self._living())
+
+    def _living(self) -> list[FunctionType]:
+        return [function for each in self._changed if (function := each()) is not None]
+
+    def _take_out_of(self, functions: Iterable[FunctionType]) -> None:
+        for function in functions:
             if (original := self._original.get(id(function.__code__))) is not None:
                 function.__code__ = original
         self._changed = []

@@ -96,6 +96,8 @@ class Tracers:
 
     def __init__(self) -> None:
         self._ahead: dict[Selection, Tracer] = {}
+        # Whose calls are in the code of the process that is copied.
+        self._put_in: SettraceWithin | None = None
 
     def look_ahead(self, selection: Selection) -> None:
         """To be called before copies are made in which that is selected."""
@@ -105,10 +107,33 @@ class Tracers:
         if isinstance(tracer, SettraceWithin):
             tracer.look_ahead()
 
+    def put_ahead(self, selection: Selection) -> None:
+        """Look ahead, and leave what was found as it is to be in copies.
+
+        It does nothing outside of an execution. In a copy, to change it takes longer than a short
+        execution does, since each page that is written to is copied first.
+        """
+        if self._put_in is not None and self._put_in is self._ahead.get(selection):
+            return
+        # Before it is looked: what another one left is not what is to be put back.
+        self._take_out()
+        self.look_ahead(selection)
+        tracer = self._ahead[selection]
+        if isinstance(tracer, SettraceWithin):
+            tracer.put_ahead()
+            self._put_in = tracer
+
     def of(self, selection: Selection, watcher: Watcher | None = None) -> Tracer:
         """To be called in a copy, as `tracing` is."""
         ahead = self._ahead.get(selection) if watcher is None else None
+        if ahead is not self._put_in:
+            self._take_out()
         return tracing(selection, watcher) if ahead is None else ahead
+
+    def _take_out(self) -> None:
+        if self._put_in is not None:
+            self._put_in.take_out()
+            self._put_in = None
 
 
 class Untraced:
@@ -175,6 +200,7 @@ class SettraceWithin(Settrace):
         # How many modules there were when all functions were looked at.
         self._modules = 0
         self._is_in_copies = False
+        self._is_put_in = False
         self._thread = 0
         self._outermost: Callable[..., Any] | None = None
         # The greenlets of workers. Who switches to others takes along what is traced.
@@ -187,11 +213,21 @@ class SettraceWithin(Settrace):
         self._modules = len(sys.modules)
         self._is_in_copies = True
 
+    def put_ahead(self) -> None:
+        """Put in there what was found, so that copies have it."""
+        self._entrances.put_found()
+        self._is_put_in = True
+
+    def take_out(self) -> None:
+        """Before anything is carried: nothing has been defined since by what was found."""
+        self._entrances.take_out_found()
+        self._is_put_in = False
+
     def __enter__(self) -> Self:
-        if self._is_in_copies:
-            self._entrances.put_found()
-        else:
+        if not self._is_in_copies:
             self._look()
+        elif not self._is_put_in:
+            self._entrances.put_found()
         return self
 
     def __exit__(self, *raised: object) -> None:

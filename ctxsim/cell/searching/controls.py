@@ -115,7 +115,7 @@ class Threads:
         return of_lines(self._crew.workers, search)
 
     def look_ahead(self, selection: Selection) -> None:
-        self._tracers.look_ahead(selection)
+        self._tracers.put_ahead(selection)
 
     @contextmanager
     def conductor(

@@ -57,7 +57,7 @@ class Tasks:
         return of_lines(self._crew.workers, lines)
 
     def look_ahead(self, selection: Selection) -> None:
-        self._tracers.look_ahead(selection)
+        self._tracers.put_ahead(selection)
 
     @contextmanager
     def conductor(

@@ -263,6 +263,29 @@ def test_a_copy_switches_at_the_same_lines_where_its_origin_has_looked_ahead():
     assert plain.__code__ is before
 
 
+def test_a_copy_switches_at_the_same_lines_where_its_origin_calls_already():
+    """And at none but those of what is selected in that copy; the origin runs as it did."""
+    works = [through_library(WORKS[name]) for name in ("functions", "a generator")]
+    wider = frozenset({__file__, dis.__file__})
+    lines, opcodes, none = Selection(OWN), Selection(OWN, "opcode"), Selection(frozenset())
+    selections = [lines, Selection(wider), opcodes, none]
+    expected = [came_through(tracing(each), works) for each in selections]
+    before = plain.__code__
+    tracers = Tracers()
+    for _ in range(2):
+        for ahead in selections:
+            tracers.put_ahead(ahead)
+            assert (plain.__code__ is before) == (ahead not in selections[:2])
+            assert [work() for work in works] == expected[0][0][0]
+            assert sys.gettrace() is None
+            for each, whole in zip(selections, expected, strict=True):
+                assert in_fork(partial(copied, tracers, each, works)) == whole
+
+
+def copied(tracers, selection, works):
+    return came_through(tracers.of(selection), works)
+
+
 def test_a_function_that_looking_ahead_found_can_be_freed():
     tracers = Tracers()
     made = FunctionType(plain.__code__, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -184,11 +185,28 @@ class Execution:
     def points(self) -> Points:
         """The switches of the schedule, as far as they are decisive, with their sites."""
         points = points_of(self.decisive)
+        sites = dict(self._sites(points))
+
+        def placed(switches: Sequence[Switch]) -> tuple[Switch, ...]:
+            return tuple(replace(each, site=sites.get(each.key)) for each in switches)
+
         return replace(
-            points,
-            preemptions=tuple(replace(each, site=self.site(each)) for each in points.preemptions),
-            handovers=tuple(replace(each, site=self.site(each)) for each in points.handovers),
+            points, preemptions=placed(points.preemptions), handovers=placed(points.handovers)
         )
+
+    def _sites(self, points: Points) -> Iterator[tuple[tuple[int, int], Site]]:
+        """Where workers stood at these switches, each trail gone once: there may be thousands."""
+        stops: dict[int, set[int]] = {}
+        for each in points.switches:
+            stops.setdefault(each.worker, set()).add(each.step)
+        for worker, steps in stops.items():
+            # By the address of its code, since to compare code takes long.
+            visits: dict[tuple[int, int], int] = {}
+            for step, (code, line) in enumerate(self.trails[worker], 1):
+                place = id(code), line
+                visits[place] = visit = visits.get(place, 0) + 1
+                if step in steps:
+                    yield (worker, step), Site(code.co_filename, line, code.co_qualname, visit)
 
 
 def _told(site: Site) -> str:

@@ -76,7 +76,7 @@ def test_eight_requests_shrink_to_two_with_one_preemption_at_a_line_that_is_told
         left = Trial(lockstep, trial.calls, counted_wrong(len(candidate.requests)))
         return left.remains(candidate)
 
-    shrunk = shrink(execution.schedule, 8, remains)
+    shrunk = shrink(execution.schedule, (1,) * 8, remains)
     assert len(shrunk.candidate.requests) == 2
     (switch,) = shrunk.candidate.points.preemptions
     window = shrunk.windows[0]
@@ -98,6 +98,7 @@ def test_each_switch_tells_its_site_and_which_visit_it_was():
     assert all(each.site.file == __file__ for each in switches)
     assert {each.site.function.rpartition(".")[2] for each in switches} == {"loop"}
     assert {each.site.visit for each in switches} > {1}
+    assert [each.site for each in switches] == list(map(execution.site, switches))
 
 
 def test_a_worker_tells_what_it_returned_or_raised():

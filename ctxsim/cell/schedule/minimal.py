@@ -16,12 +16,13 @@ def fewest(items: tuple[Item, ...], keep: Callable[[tuple[Item, ...]], bool]) ->
     """
     if items and keep(()):
         return ()
-    size = max(1, len(items) // 2)
+    # The greater half first: nothing but that can then be left of the other one.
+    size = (len(items) + 1) // 2
     while items:
         left = _without_pieces(items, size, keep)
         if left == items and size == 1:
             break
-        size = max(1, min(size if left != items else size // 2, len(left) // 2))
+        size = max(1, min(size if left != items else size // 2, (len(left) + 1) // 2))
         items = left
     return items
 

@@ -8,13 +8,13 @@ so many; a schedule that was judged is not judged again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from ctxsim.cell.schedule.choices import Schedule, counts_of, of_workers
 from ctxsim.cell.schedule.minimal import fewest, find_most
-from ctxsim.cell.schedule.points import Points, Switch, points_of, renamed, renumbered
+from ctxsim.cell.schedule.points import Points, Switch, points_of, renamed
 
 _EXECUTIONS = 500
 # How far switches can be moved is for the reader alone, who has enough with some steps of many: of
@@ -26,11 +26,16 @@ _FOR_WINDOWS = 60
 class Candidate:
     """The requests to carry, by their places among those of the first execution, and the switches.
 
-    Where each worker carried one request, workers are numbered by the requests that are kept.
+    Each stays with its worker. Workers that have none left are gone, and the others are numbered
+    anew, in their old order; those that requests have started follow.
     """
 
     requests: tuple[int, ...]
     points: Points
+
+
+# Carries out a candidate: how it went where the same finding shows, else None.
+Remains = Callable[[Candidate], Schedule | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +63,20 @@ class Shrunk:
 
 def shrink(
     schedule: Schedule,
-    requests: int,
-    remains: Callable[[Candidate], bool],
+    carried: Sequence[int],
+    remains: Remains,
     most_executions: int = _EXECUTIONS,
 ) -> Shrunk:
-    """Shrink an execution that carried so many requests and showed what `remains` looks for.
+    """Shrink an execution that shows a finding, whose workers `carried` so many requests each.
 
-    `remains` carries out a candidate and says whether the same finding shows. Raises ValueError if
-    it does not for the whole execution told by its switches: then there is nothing to shrink.
+    Requests are counted worker by worker. Raises ValueError if the finding does not show in the
+    whole execution told by its switches: then there is nothing to shrink.
     """
     judge = _Judge(remains, most_executions)
-    whole = Candidate(tuple(range(requests)), points_of(schedule))
-    if not judge(whole):
+    whole = Candidate(tuple(range(sum(carried))), points_of(schedule))
+    if (shown := judge(whole)) is None:
         raise ValueError("the finding does not show when the schedule is followed by its switches")
-    shrinking = _Shrinking(judge, whole, schedule)
+    shrinking = _Shrinking(judge, whole, shown, carried)
     shrinking.until_nothing_helps()
     windows = shrinking.windows()
     return Shrunk(shrinking.best, windows, judge.executions, shrinking.is_complete)
@@ -92,38 +97,41 @@ class _OutOfExecutionsError(Exception):
 class _Judge:
     """Counts executions, and remembers what they showed."""
 
-    def __init__(self, remains: Callable[[Candidate], bool], most: int) -> None:
+    def __init__(self, remains: Remains, most: int) -> None:
         self.executions = 0
         self._remains = remains
         self._most = most
-        self._seen: dict[Candidate, bool] = {}
+        self._seen: dict[Candidate, Schedule | None] = {}
 
     def allow(self, most: int) -> None:
         """Judge so many more at most."""
         self._most = min(self._most, self.executions + most)
 
-    def __call__(self, candidate: Candidate) -> bool:
-        known = self._seen.get(candidate)
-        if known is None:
+    def __call__(self, candidate: Candidate) -> Schedule | None:
+        if candidate not in self._seen:
             if self.executions >= self._most:
                 raise _OutOfExecutionsError
             self.executions += 1
-            known = self._seen[candidate] = self._remains(candidate)
-        return known
+            self._seen[candidate] = self._remains(candidate)
+        return self._seen[candidate]
 
 
 class _Shrinking:
     """`best` always showed the finding; each pass puts a smaller one in its place, or leaves it."""
 
-    def __init__(self, judge: _Judge, whole: Candidate, schedule: Schedule) -> None:
+    def __init__(
+        self, judge: _Judge, whole: Candidate, shown: Schedule, carried: Sequence[int]
+    ) -> None:
         self.best = whole
         self.is_complete = False
         self._judge = judge
-        self._first = whole
-        self._schedule = schedule
-        self._counts = counts_of(schedule.steps)
-        # Where each worker carried one request, it goes with it; else who carried it is not known.
-        self._is_one_each = len(whole.requests) == len(self._counts)
+        # How the best one went.
+        self._shown = shown
+        # Who carried each request in the first execution.
+        self._carrier = [worker for worker, count in enumerate(carried) for _ in range(count)]
+        # By who it was in the first execution: how many steps it took at most.
+        self._longest: dict[int, int] = {}
+        self._measure()
 
     def until_nothing_helps(self) -> None:
         passes = (
@@ -148,33 +156,51 @@ class _Shrinking:
         self.is_complete = True
 
     def _keep(self, candidate: Candidate) -> bool:
-        if self._judge(candidate):
-            self.best = candidate
-            return True
-        return False
+        shown = self._judge(candidate)
+        if shown is None:
+            return False
+        self.best, self._shown = candidate, shown
+        self._measure()
+        return True
+
+    def _measure(self) -> None:
+        for worker, count in enumerate(counts_of(self._shown.steps)):
+            who = self._who(worker)
+            self._longest[who] = max(count, self._longest.get(who, 0))
+
+    def _carriers(self, requests: Iterable[int]) -> list[int]:
+        """Who carried these in the first execution, in order: the workers there are now."""
+        return list(dict.fromkeys(self._carrier[each] for each in requests))
+
+    def _who(self, worker: int) -> int:
+        """Which worker it was in the first execution; those that requests start come below 0."""
+        carriers = self._carriers(self.best.requests)
+        return carriers[worker] if worker < len(carriers) else len(carriers) - worker - 1
 
     def _keep_points(self, points: Points) -> bool:
         return self._keep(replace(self.best, points=points))
 
     def _fewer_requests(self) -> None:
-        before = self.best
-        places = tuple(range(len(before.requests)))
-        fewest(places, lambda kept: bool(kept) and self._keep(self._of_requests(before, kept)))
+        requests = self.best.requests
+        fewest(requests, lambda kept: bool(kept) and self._keep(self._of_requests(kept)))
 
-    def _of_requests(self, before: Candidate, kept: tuple[int, ...]) -> Candidate:
-        requests = tuple(before.requests[place] for place in kept)
-        if not self._is_one_each:
-            return Candidate(requests, before.points)
-        if before is self._first:
-            # The steps of the others still tell who went on once those that left are gone.
-            return Candidate(requests, points_of(of_workers(self._schedule, kept)))
-        return Candidate(requests, renumbered(before.points, kept))
+    def _of_requests(self, requests: tuple[int, ...]) -> Candidate:
+        """The steps of the others still tell who went on once those that left are gone."""
+        left = set(self._carriers(requests))
+        before = self._carriers(self.best.requests)
+        kept = [number for number, who in enumerate(before) if who in left]
+        # How many of them it has started is not known of any request.
+        started = range(len(before), len(counts_of(self._shown.steps)))
+        return Candidate(requests, points_of(of_workers(self._shown, (*kept, *started))))
 
     def _count(self, worker: int) -> int:
-        """How many steps a worker took in the first execution."""
-        requests = self.best.requests
-        first = requests[worker] if self._is_one_each and worker < len(requests) else worker
-        return self._counts[first] if first < len(self._counts) else 0
+        """How many steps a worker took."""
+        counts = counts_of(self._shown.steps)
+        return counts[worker] if worker < len(counts) else 0
+
+    def _most(self, worker: int) -> int:
+        """How many steps it took at most, of what was kept: now it may stop in their midst."""
+        return self._longest.get(self._who(worker), 0)
 
     def _fewer_preemptions(self) -> None:
         points = self.best.points
@@ -268,7 +294,7 @@ class _Shrinking:
 
     def _move_later(self, at: int) -> None:
         switch = self.best.points.preemptions[at]
-        room = self._count(switch.worker) - switch.step
+        room = self._most(switch.worker) - switch.step
         find_most(room, lambda by: self._move(at, switch.step + by))
 
     def _move(self, at: int, step: int) -> bool:
@@ -276,14 +302,14 @@ class _Shrinking:
 
     def windows(self) -> tuple[Window, ...]:
         preemptions = self.best.points.preemptions
-        counts = {each.worker: self._count(each.worker) for each in preemptions}
+        counts = {each.worker: self._most(each.worker) for each in preemptions}
         return tuple(_windows(self._judge, self.best, counts))
 
 
 def windows(
     candidate: Candidate,
     counts: Mapping[int, int],
-    remains: Callable[[Candidate], bool],
+    remains: Remains,
     most_executions: int = _EXECUTIONS,
 ) -> tuple[Window, ...]:
     """For each preemption, how far it can be moved either way, step by step.
@@ -306,7 +332,7 @@ def _reach(judge: _Judge, candidate: Candidate, at: int, steps: range) -> tuple[
     reached = candidate.points.preemptions[at].step
     for step in steps:
         try:
-            if _is_taken(candidate, at, step) or not judge(moved(candidate, at, step)):
+            if _is_taken(candidate, at, step) or judge(moved(candidate, at, step)) is None:
                 return reached, True
         except _OutOfExecutionsError:
             return reached, False

@@ -33,16 +33,13 @@ class Window:
                 yield Window(((lane,),), self.seed)
 
     def of(self, kept: tuple[int, ...], points: Points) -> Window:
-        """The window with only these of its requests, counted worker by worker."""
+        """The window with only these of its requests, counted worker by worker.
+
+        Workers that have none left are gone; `points` number the others anew.
+        """
         numbered = iter(range(self.requests))
         left = [tuple(lane for lane in each if next(numbered) in kept) for each in self.lanes]
-        # Workers are numbered by requests where each has one: then one without goes with it.
-        lanes = tuple(each for each in left if each or self.has_shared_workers)
-        return replace(self, lanes=lanes, points=points)
-
-    @property
-    def has_shared_workers(self) -> bool:
-        return any(len(each) != 1 for each in self.lanes)
+        return replace(self, lanes=tuple(filter(None, left)), points=points)
 
 
 @dataclass(frozen=True, slots=True)

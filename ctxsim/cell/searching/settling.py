@@ -292,18 +292,19 @@ class _Settling:
 
         seen: dict[Candidate, Shown] = {}
 
-        def remains(candidate: Candidate) -> bool:
+        def remains(candidate: Candidate) -> Schedule | None:
             if self._is_late() or not self.shows_last(of(candidate)) or self._last is None:
-                return False
+                return None
             seen[candidate] = self._last
-            return True
+            return self._last.schedule
 
         if self._is_late() or not self.shows(script):
             return script
         assert self._last is not None
         try:
+            carried = tuple(map(len, last.lanes))
             shrunk = shrink(
-                self._last.schedule, last.requests, remains, max(_LEAST_FOR_WINDOW, self._left)
+                self._last.schedule, carried, remains, max(_LEAST_FOR_WINDOW, self._left)
             )
         except ValueError:
             # Its switches alone do not lead there: it stays as it is.

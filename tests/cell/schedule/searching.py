@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ctxsim.cell.schedule.choices import Lengths
+from ctxsim.cell.schedule.choices import Lengths, Schedule
 from ctxsim.cell.schedule.execution import Execution
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.shrink import Candidate
@@ -46,9 +46,10 @@ class Trial:
         replay.ended(execution.schedule)
         return execution, self.shows(execution)
 
-    def remains(self, candidate: Candidate) -> bool:
-        """The predicate of shrinking: each worker carries one request."""
+    def remains(self, candidate: Candidate) -> Schedule | None:
+        """What shrinking asks: each worker carries one request."""
         calls = self.calls()
         kept = [calls[request] for request in candidate.requests]
         chooser = ByPoints(candidate.points).begin(0, 0, Lengths())
-        return self.shows(self.lockstep.run(kept, chooser))
+        execution = self.lockstep.run(kept, chooser)
+        return execution.schedule if self.shows(execution) else None

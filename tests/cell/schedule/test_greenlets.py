@@ -51,7 +51,7 @@ def test_six_requests_shrink_to_two_with_one_switch_at_a_line_that_is_told(locks
         left = Trial(lockstep, fresh(*workers), lambda _: fresh.shared.count != count)
         return left.remains(candidate)
 
-    shrunk = shrink(execution.schedule, 6, remains)
+    shrunk = shrink(execution.schedule, (1,) * 6, remains)
     assert len(shrunk.candidate.requests) == 2
     (switch,) = shrunk.candidate.points.preemptions
     site = execution.site(switch)

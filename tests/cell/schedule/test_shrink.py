@@ -24,13 +24,36 @@ MODELS = st.one_of(
 
 
 def shows(model):
-    """A predicate: the model's workers for the requests that are kept, switched as told."""
+    """The model's workers for the requests that are kept, switched as told, where the bug shows."""
+    return in_workers([(each,) for each in model])
+
+
+def in_workers(carried):
+    """The same where each worker carries several requests, one after the other."""
+    carriers = [number for number, each in enumerate(carried) for _ in each]
+    steps = [step for each in carried for step in each]
 
     def remains(candidate):
-        kept = [model[request] for request in candidate.requests]
-        return execute(kept, ByPoints(candidate.points).begin(0, 0, Lengths())).failed
+        left = {}
+        for request in candidate.requests:
+            left.setdefault(carriers[request], []).append(steps[request])
+        workers = [one_after_the_other(each) for each in left.values()]
+        execution = execute(workers, ByPoints(candidate.points).begin(0, 0, Lengths()))
+        return execution.schedule if execution.failed else None
 
     return remains
+
+
+def one_after_the_other(requests):
+    def worker(shared, chooser):
+        for each in requests:
+            yield from each(shared, chooser)
+
+    return worker
+
+
+def of_one_each(model):
+    return (1,) * len(model)
 
 
 def first_failing(model, seed, name="random"):
@@ -62,7 +85,7 @@ def smaller(shrunk):
 @given(MODELS, st.integers(0, 1000))
 def test_what_is_left_shows_the_bug_and_nothing_less_does(model, seed):
     remains = shows(model)
-    shrunk = shrink(first_failing(model, seed), len(model), remains)
+    shrunk = shrink(first_failing(model, seed), of_one_each(model), remains)
     assert shrunk.complete
     assert remains(shrunk.candidate)
     assert not [each for each in smaller(shrunk) if each.requests and remains(each)]
@@ -72,7 +95,7 @@ def test_what_is_left_shows_the_bug_and_nothing_less_does(model, seed):
 @given(MODELS, st.integers(0, 1000), st.integers(1, 30))
 def test_the_bug_is_not_lost_where_executions_run_out(model, seed, most):
     remains = shows(model)
-    shrunk = shrink(first_failing(model, seed), len(model), remains, most)
+    shrunk = shrink(first_failing(model, seed), of_one_each(model), remains, most)
     assert shrunk.executions <= most
     assert remains(shrunk.candidate)
     assert shrunk.complete or shrunk.executions == most
@@ -82,7 +105,7 @@ def test_the_bug_is_not_lost_where_executions_run_out(model, seed, most):
 @given(MODELS, st.integers(0, 1000))
 def test_the_bug_shows_at_every_step_of_a_window_and_at_none_beside_it(model, seed):
     remains = shows(model)
-    shrunk = shrink(first_failing(model, seed), len(model), remains)
+    shrunk = shrink(first_failing(model, seed), of_one_each(model), remains)
     points = shrunk.candidate.points
     for at, window in enumerate(shrunk.windows):
         assert window.whole
@@ -92,14 +115,15 @@ def test_the_bug_shows_at_every_step_of_a_window_and_at_none_beside_it(model, se
             candidate = replace(shrunk.candidate, points=replace(points, preemptions=switches))
             is_free = len({each.key for each in switches}) == len(switches)
             if is_free and step > 0:
-                assert remains(candidate) == (window.first <= step <= window.last)
+                is_shown = remains(candidate) is not None
+                assert is_shown == (window.first <= step <= window.last)
 
 
 def test_eight_requests_become_two_with_one_preemption():
     """The figures of the story: a write, a switch as late as can be, a read."""
     model = one_current(8)
     schedule = first_failing(model, 1)
-    shrunk = shrink(schedule, 8, shows(model))
+    shrunk = shrink(schedule, of_one_each(model), shows(model))
     switch = Switch(0, 6, 1)
     assert len(points_of(schedule).preemptions) > 30
     assert len(shrunk.candidate.requests) == 2
@@ -112,7 +136,7 @@ def test_a_worker_that_has_ended_needs_no_preemption():
     """Of three parties the first alone has to be stopped, whatever the search did."""
     for noise in range(5):
         model = chain(noise)
-        shrunk = shrink(first_failing(model, noise), len(model), shows(model))
+        shrunk = shrink(first_failing(model, noise), of_one_each(model), shows(model))
         assert shrunk.candidate.requests == (0, 1, 2)
         assert shrunk.candidate.points.preemptions == (Switch(0, 4, 1),)
         assert shrunk.candidate.points.handovers == (Switch(1, 7, 2),)
@@ -125,22 +149,24 @@ def test_a_handover_is_kept_where_the_bug_needs_it():
     def remains(candidate):
         chooser = ByPoints(candidate.points).begin(0, 0, Lengths())
         kept = [model[request] for request in candidate.requests]
-        keys = list(execute(kept, chooser).shared)
-        return "b" in keys and "c" in keys and keys.index("c") < keys.index("b")
+        execution = execute(kept, chooser)
+        keys = list(execution.shared)
+        is_shown = "b" in keys and "c" in keys and keys.index("c") < keys.index("b")
+        return execution.schedule if is_shown else None
 
     for seed in range(50):
         schedule = execute(model, strategy("random").begin(seed, 1, Lengths())).schedule
-        if remains_whole(schedule, remains, 4):
-            shrunk = shrink(schedule, 4, remains)
+        if remains_whole(schedule, remains):
+            shrunk = shrink(schedule, of_one_each(model), remains)
             assert len(shrunk.candidate.requests) == 3
             assert not shrunk.candidate.points.preemptions
             return
     raise AssertionError("the bug did not show")
 
 
-def remains_whole(schedule, remains, requests):
+def remains_whole(schedule, remains):
     try:
-        shrink(schedule, requests, remains, most_executions=1)
+        shrink(schedule, (1, 1, 1, 1), remains, most_executions=1)
     except ValueError:
         return False
     return True
@@ -149,27 +175,53 @@ def remains_whole(schedule, remains, requests):
 def test_draws_become_the_first_alternative_where_the_bug_allows():
     draws = tuple(Choice("deadline", taken, 3, 0) for taken in (2, 1, 2, 1))
 
-    def remains(candidate):
-        return [each.taken for each in candidate.points.draws][2:3] == [2]
+    schedule = Schedule((0,), (1,), (), draws)
 
-    shrunk = shrink(Schedule((0,), (1,), (), draws), 1, remains)
+    def remains(candidate):
+        is_shown = [each.taken for each in candidate.points.draws][2:3] == [2]
+        return replace(schedule, draws=candidate.points.draws) if is_shown else None
+
+    shrunk = shrink(schedule, (1,), remains)
     assert [each.taken for each in shrunk.candidate.points.draws] == [0, 0, 2]
 
 
-def test_switches_stay_where_it_is_not_known_who_carried_which_request():
-    schedule = Schedule((0, 1, 0), (2, 2, 1), (1,))
+@UNHURRIED
+@given(
+    st.lists(st.integers(1, 3), min_size=2, max_size=5),
+    st.integers(1, 3),
+    st.integers(0, 1000),
+)
+def test_of_workers_that_carry_several_two_are_left_with_one_preemption(counts, length, seed):
+    """Two of all their requests meet; whoever carries nothing any more is gone."""
+    requests = iter(one_current(sum(counts), length))
+    carried = [tuple(next(requests) for _ in range(count)) for count in counts]
+    remains = in_workers(carried)
+    schedule = first_failing(list(map(one_after_the_other, carried)), seed)
+    shrunk = shrink(schedule, counts, remains)
+    assert shrunk.complete
+    assert remains(shrunk.candidate)
+    assert len(shrunk.candidate.points.order) == 2
+    assert len(shrunk.candidate.points.preemptions) == 1
+
+
+def test_workers_that_requests_started_follow_those_that_are_left():
+    """Three workers have two requests each; the fourth one was started, nobody knows by which."""
+    whole = Schedule((0, 1, 2, 3, 2), (4, 4, 3, 2, 1), (1, 3))
 
     def remains(candidate):
-        return candidate.points.preemptions != () and 4 in candidate.requests
+        if 4 not in candidate.requests or not candidate.points.preemptions:
+            return None
+        left = {request // 2 for request in candidate.requests}
+        return of_workers(whole, (*sorted(left), 3))
 
-    shrunk = shrink(schedule, 6, remains)
+    shrunk = shrink(whole, (2, 2, 2), remains)
     assert shrunk.candidate.requests == (4,)
     assert shrunk.candidate.points.preemptions == (Switch(0, 2, 1),)
 
 
 def test_what_does_not_show_the_finding_cannot_be_shrunk():
     with pytest.raises(ValueError, match="the finding does not show"):
-        shrink(Schedule((0,), (1,)), 1, lambda _: False)
+        shrink(Schedule((0,), (1,)), (1,), lambda _: None)
 
 
 def test_workers_that_are_left_out_leave_the_order_of_the_others():

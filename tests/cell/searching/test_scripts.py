@@ -46,8 +46,9 @@ def test_in_turn_each_request_has_a_window_of_its_own(window):
     ]
 
 
-def test_workers_that_carry_nothing_more_keep_their_numbers_where_others_carry_two():
-    """Then a point names a worker, not a request."""
+def test_workers_that_carry_nothing_more_are_gone():
+    """A point names a worker among those that are left."""
     window = Window(((1, 2), (3,)), 0)
-    assert window.of((0, 1), Points(())).lanes == ((1, 2), ())
+    assert window.of((0, 1), Points(())).lanes == ((1, 2),)
+    assert window.of((1, 2), Points(())).lanes == ((2,), (3,))
     assert Window(((1,), (3,)), 0).of((1,), Points(())).lanes == ((3,),)

@@ -29,7 +29,7 @@ Likeness = tuple[object, ...]
 # What was told of a value to some depth, by its identity, and the value, so that it stays whose.
 _Told = dict[tuple[int, int], tuple[Any, object]]
 
-_PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
+_PLAIN: Final = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _CODE: Final = (FunctionType, MethodType, ModuleType)
 _IN_ORDER: Final = (list, tuple, deque)
 _CONTAINERS: Final = (dict, *_IN_ORDER, set, frozenset, bytearray)
@@ -56,46 +56,61 @@ def likeness(frames: Iterable[FrameType]) -> Likeness:
 def _of_frame(frame: FrameType, told: _Told) -> Likeness:
     code = frame.f_code
     counted = _only_counted(code)
-    held = [(name, value) for name, value in frame.f_locals.items() if name not in counted]
-    locals_told = [(name, _shape(value, _DEPTH, told)) for name, value in held]
+    held = [each for each in frame.f_locals.items() if each[0] not in counted]
+    found = [(name, _shape(value, _DEPTH, told)) for name, value in held]
     for _, value in held:
-        locals_told += _behind(value, code.co_names, _HOPS, told)
-    named = _named(code, frame.f_globals, told, followed=True)
-    return code.co_filename, code.co_qualname, frame.f_lasti, tuple(locals_told), tuple(named)
+        _add_behind(found, value, code.co_names, _HOPS, told)
+    named: list[tuple[str, object]] = []
+    _add_named(named, code, frame.f_globals, told, followed=True)
+    return code.co_filename, code.co_qualname, frame.f_lasti, tuple(found), tuple(named)
 
 
-def _named(
-    code: CodeType, values: dict[str, Any], told: _Told, *, followed: bool
-) -> Iterator[object]:
+# Both add to a list, because generators that go through each other take twice as long.
+def _add_named(
+    found: list[tuple[str, object]],
+    code: CodeType,
+    values: dict[str, Any],
+    told: _Told,
+    *,
+    followed: bool,
+) -> None:
     """The variables of its module that a code names, and those of functions that it names."""
     names = code.co_names
     for name in names:
-        value: Any = values.get(name)
+        if name not in values:
+            continue
+        value: Any = values[name]
         if issubclass(type(value), FunctionType):
             if followed and _is_own(value.__code__):
-                yield from _named(value.__code__, value.__globals__, told, followed=False)
-        elif name in values:
-            yield name, _shape(value, _DEPTH, told)
-            yield from _behind(value, names, _HOPS, told)
+                _add_named(found, value.__code__, value.__globals__, told, followed=False)
+        else:
+            found.append((name, _shape(value, _DEPTH, told)))
+            _add_behind(found, value, names, _HOPS, told)
 
 
-def _behind(
-    value: Any, names: Sequence[str], hops: int, told: _Told
-) -> Iterator[tuple[str, object]]:
+def _add_behind(
+    found: list[tuple[str, object]], value: Any, names: Sequence[str], hops: int, told: _Told
+) -> None:
     """What a path of these names, such as `shop.stock.count`, leads to, however deep it is."""
-    own = _own(value) if hops else None
-    for name in names if own else ():
-        if own is not None and name in own:
-            yield name, _shape(own[name], 1, told)
-            yield from _behind(own[name], names, hops - 1, told)
+    if own := _own(value):
+        for name in names:
+            if name in own:
+                inner = own[name]
+                found.append((name, _shape(inner, 1, told)))
+                if hops > 1:
+                    _add_behind(found, inner, names, hops - 1, told)
 
 
 def _own(value: Any) -> Any:
     """The variables of an instance, class or module; None where it has none of the usual kind."""
-    if type(value) in _PLAIN:
+    kind: Any = type(value)
+    if kind in _PLAIN:
         return None
-    if issubclass(type(value), type):
+    known_kind = _kinds.get(id(kind)) or _kind_of(kind)
+    if known_kind.is_class:
         return type.__dict__["__dict__"].__get__(value)
+    if not known_kind.may_own:
+        return None
     try:
         own = object.__getattribute__(value, "__dict__")
     except (AttributeError, TypeError):
@@ -140,6 +155,8 @@ class _Kind:
     is_ours: bool
     locked: Any
     is_class: bool
+    # Whether there is any way to variables of its own.
+    may_own: bool
     slots: tuple[tuple[str, Any], ...]
 
 
@@ -156,6 +173,7 @@ def _kind_of(kind: Any) -> _Kind:
         is_ours=type(module) is str and module.startswith(_OURS),
         locked=vars(kind).get("locked"),
         is_class=issubclass(kind, type),
+        may_own=any("__dict__" in vars(each) for each in kind.__mro__),
         slots=tuple(_slots_of(kind)),
     )
     _kinds[id(kind)] = found
@@ -180,14 +198,25 @@ def _shape_of(kind: _Kind, value: Any, depth: int, told: _Told) -> object:
     return kind.name, _inside(kind, value, depth, told)
 
 
-# Lists that become tuples, because generators take much longer for a few items.
+# Lists that become tuples, because generators take much longer for a few items; what is plain is
+# told in place, because most is.
 def _items(container: Any, value: Any, depth: int, told: _Told) -> Likeness:
     if container is dict:
         items = islice(dict.items(value), _MOST_ITEMS)
-        return tuple([(_shape(key, 1, told), _shape(each, depth, told)) for key, each in items])
+        return tuple(
+            [
+                (
+                    key if type(key) in _PLAIN else _shape(key, 1, told),
+                    each if type(each) in _PLAIN else _shape(each, depth, told),
+                )
+                for key, each in items
+            ]
+        )
     if container in _IN_ORDER:
         found = islice(container.__iter__(value), _MOST_ITEMS)
-        return tuple([_shape(each, depth, told) for each in found])
+        return tuple(
+            [each if type(each) in _PLAIN else _shape(each, depth, told) for each in found]
+        )
     return ()
 
 
@@ -197,7 +226,10 @@ def _inside(kind: _Kind, value: Any, depth: int, told: _Told) -> Likeness:
     if kind.is_class:
         return tuple([(name, each) for name, each in own.items() if type(each) in _PLAIN])
     first = islice(own.items(), _MOST_ITEMS)
-    attributes = [(name, _shape(each, depth - 1, told)) for name, each in first]
+    attributes = [
+        (name, each if type(each) in _PLAIN else _shape(each, depth - 1, told))
+        for name, each in first
+    ]
     slots = [(name, _shape(_slot(found, value), depth - 1, told)) for name, found in kind.slots]
     return (*attributes, *slots)
 

@@ -37,6 +37,18 @@ def who():
             if slot is not for_all:
                 pool.append(slot)
 """
+# Three are served at the same time; nobody sees another's value.
+TURNED_AWAY = """
+chairs = ["one", "two", "three"]
+
+@app.get("/who")
+def who():
+    chair = chairs.pop() if chairs else ""
+    time.sleep(0.01)
+    if chair:
+        chairs.append(chair)
+    return f"{request.args['tag']} was {'served' if chair else 'turned away'}"
+"""
 # Four requests that have one each wait for the second one.
 TWICE = """
 pool = threading.Semaphore(COUNT)
@@ -67,7 +79,7 @@ def sent_at_once(case):
 
 @pytest.fixture
 def searched(tmp_path):
-    def search(source, workers):
+    def search(source, workers, *, compare_alone=False):
         (tmp_path / "served.py").write_text(textwrap.dedent(source), encoding="utf-8")
         path = tmp_path / "crowds.yaml"
         path.write_text(
@@ -76,7 +88,7 @@ def searched(tmp_path):
             "schedule: {kind: auto, budget: 120}\nseed: 7\n",
             encoding="utf-8",
         )
-        return simulate(Scenario.load(path), options=Options(compare_alone=False))
+        return simulate(Scenario.load(path), options=Options(compare_alone=compare_alone))
 
     return search
 
@@ -94,6 +106,18 @@ def test_what_is_left_when_a_pool_is_empty_is_found_and_made_small(searched, wor
 @pytest.mark.parametrize("workers", ["threads:8", "greenlets:100"])
 def test_a_pool_that_makes_more_where_it_is_empty_is_clean(searched, workers):
     assert searched(HEAD + POOL.replace("SPARE", "{}"), workers).verdict == "clean"
+
+
+@pytest.mark.parametrize("workers", ["threads:8", "greenlets:100"])
+def test_an_answer_that_is_otherwise_where_four_come_at_once_is_found_and_made_small(
+    searched, workers
+):
+    outcome = searched(HEAD + TURNED_AWAY, workers, compare_alone=True)
+    [finding] = outcome.findings
+    assert finding.code == "CTX208"
+    [case] = outcome.cases
+    assert sent_at_once(case) == 4
+    assert replay(case, 3).times == 3
 
 
 @pytest.mark.parametrize(

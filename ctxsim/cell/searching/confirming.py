@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, permutations
+from itertools import islice
 from typing import Any
 
 from ctxsim.cell.checks.alone import is_difference
@@ -23,7 +23,7 @@ from ctxsim.cell.searching.native import NativeThreads
 from ctxsim.cell.searching.outside import told_site
 from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.selecting import NOWHERE, selected
-from ctxsim.cell.searching.settling import Cause, one_by_one
+from ctxsim.cell.searching.settling import Cause, one_by_one, orders_of
 from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew
@@ -33,8 +33,6 @@ from ctxsim.cell.workers.carry import Crew
 _SAME, _NEAR, _MOST_S = 6, 40, 60.0
 # In so many executions at least, and in each, an answer has to be otherwise than alone.
 _LEAST_OF_DIFFERENCE = 3
-# More orders of requests one by one are too many to be tried.
-_MOST_ORDERED = 3
 # How long requests that wait for each other stand still; others may sleep for longer, and go on.
 STILL_S, STILL_OTHERWISE_S = 1.0, 8.0
 UNENDED = ("deadlock", "endless")
@@ -158,11 +156,8 @@ class Confirming:
         return _traffic_of(self._crew).is_over or self._crew.clock() >= self._until_s
 
     def _shows_one_by_one(self, script: Script, cause: Cause) -> bool:
-        workers = script.windows[-1].lanes
-        if not 1 < len(workers) <= _MOST_ORDERED:
-            return False
-        orders = (one_by_one(script, order) for order in permutations(workers))
-        return any(self._carry(each, cause, ()).shown for each in orders)
+        orders = orders_of(script.windows[-1].lanes) or ()
+        return any(self._carry(one_by_one(script, each), cause, ()).shown for each in orders)
 
     def _remark(self, text: str) -> None:
         self._say({"say": "remark", "text": text})

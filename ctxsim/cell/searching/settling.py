@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
+from math import factorial
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule, counts_of
@@ -20,12 +20,15 @@ from ctxsim.cell.schedule.shrink import Window as Reach
 from ctxsim.cell.searching.scripts import Room, Script, Window
 
 Cause = tuple[str, ...]
+# For each worker, whose requests it carries.
+Lanes = tuple[tuple[int, ...], ...]
 _CONFIRMATIONS = 20
 # However much was spent on what comes before: the window is what is told.
 _LEAST_FOR_WINDOW = 40
-# To tell whether chance is the reason, and in how many orders requests come one by one at most.
+# To tell whether chance is the reason.
 _DRAWS = 10
-_MOST_ORDERED = 3
+# In so many orders requests come one by one at most: four, or five of which four share two workers.
+_MOST_ORDERS = 30
 # Where a script sends so many windows before its last, a play counts for as many more.
 _LONG, _MORE_FOR_LONG = 100, 3
 _LINE = re.compile(r":\d+(-\d+)?\b")
@@ -107,16 +110,37 @@ def is_by_turns(script: Script, cause: Cause, play: Play) -> bool:
 
     They are where it shows whatever chance draws, and in no order of the same requests one by one.
     """
-    workers = script.windows[-1].lanes
-    # One worker alone took no turns; of many there are too many orders.
-    if not 1 < len(workers) <= _MOST_ORDERED:
-        return False
-    if any(play(one_by_one(script, order), cause) for order in permutations(workers)):
+    orders = orders_of(script.windows[-1].lanes)
+    # Where there are too many, it is not known.
+    if orders is None or any(play(one_by_one(script, each), cause) for each in orders):
         return False
     return all(play(_drawn(script, number), cause) for number in range(1, _DRAWS + 1))
 
 
-def one_by_one(script: Script, workers: tuple[tuple[int, ...], ...]) -> Script:
+def orders_of(workers: Lanes) -> Iterator[Lanes] | None:
+    """All orders of the requests one by one in which those of each worker stay in theirs.
+
+    None where one worker alone took no turns, or where these are too many to be carried; some of
+    them would leave it open whether another order shows it.
+    """
+    if len(workers) == 1:
+        return None
+    count = factorial(sum(map(len, workers)))
+    for worker in workers:
+        count //= factorial(len(worker))
+    return _orders(workers) if count <= _MOST_ORDERS else None
+
+
+def _orders(workers: Lanes) -> Iterator[Lanes]:
+    if not any(workers):
+        yield ()
+    for at, worker in enumerate(workers):
+        if worker:
+            left = (*workers[:at], worker[1:], *workers[at + 1 :])
+            yield from ((worker[:1], *rest) for rest in _orders(left))
+
+
+def one_by_one(script: Script, workers: Lanes) -> Script:
     """The script's requests one after the other, those of its last window in this order."""
     *before, last = script.windows
     alone: list[Window] = []

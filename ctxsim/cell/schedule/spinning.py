@@ -90,6 +90,11 @@ class _Standing:
         # The last step of all at which it went on.
         self.last = 0
 
+    @property
+    def is_through(self) -> bool:
+        """Whether it was looked at for long enough since the time was set."""
+        return self.steps > _NOTED and self.steps_now >= _EACH_TIME
+
     def is_passed_over(self, *, is_noted: bool) -> bool:
         """Whether it is not looked how it stands after this step."""
         if is_noted:
@@ -123,7 +128,7 @@ class Rounds:
         self.has_ended = worker.ended is not None
         if self.has_ended or not self._is_as_before(worker) or self._steps > _MOST_STEPS:
             self.is_over = False
-        elif self._are_all_through():
+        elif self._are_all_through(worker.number):
             self._set_time()
 
     @property
@@ -159,10 +164,13 @@ class Rounds:
         seen.stacks.add(tuple((each.f_code, each.f_lineno) for each in frames))
         return True
 
-    def _are_all_through(self) -> bool:
+    def _are_all_through(self, number: int) -> bool:
+        """Whether all are, of whom that one came last."""
+        if not self._seen[number].is_through:
+            return False
         ready = self._of.ready
         return all(number in self._seen for number in ready) and all(
-            seen.steps > _NOTED and seen.steps_now >= _EACH_TIME
+            seen.is_through
             for number, seen in self._seen.items()
             if number in ready or self._steps - seen.last < _STILL
         )

@@ -8,6 +8,7 @@ so many; a schedule that was judged is not judged again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -140,6 +141,7 @@ class _Shrinking:
             self._order_instead,
             self._end_instead,
             self._direct_instead,
+            self._on_from_there,
             self._fewer_handovers,
             self._fewer_draws,
             self._canonical_order,
@@ -272,6 +274,43 @@ class _Shrinking:
                 direct = replace(one, to=other.to)
                 switches = tuple(direct if each == one else each for each in now if each != other)
                 self._keep_points(replace(points, preemptions=switches))
+
+    def _on_from_there(self) -> None:
+        """One preemption in place of two of a worker that need not go on in between.
+
+        Where who was let in first cannot go on, the other one does.
+        """
+        found = self.best.points.preemptions
+        for one, other in product(found, found):
+            is_pair = one.worker == other.worker and one.step < other.step and one.to != other.to
+            if not is_pair or not {one, other} <= set(self.best.points.preemptions):
+                continue
+            handover = Switch(one.to, self._left_after(one), other.to)
+            rest = tuple(each for each in self.best.points.preemptions if each not in (one, other))
+            for kept in (replace(other, to=one.to), one):
+                if self._keep_with(rest, kept, handover):
+                    break
+
+    def _keep_with(self, rest: tuple[Switch, ...], kept: Switch, handover: Switch) -> bool:
+        points = self.best.points
+        left = tuple(each for each in points.handovers if each.key != handover.key)
+        if handover.key in {each.key for each in (*rest, kept)}:
+            return False
+        preemptions = tuple(sorted((*rest, kept), key=lambda each: each.key))
+        return self._keep_points(
+            replace(points, preemptions=preemptions, handovers=(*left, handover))
+        )
+
+    def _left_after(self, switch: Switch) -> int:
+        """How many steps who was let in had taken when somebody else went on."""
+        taken: Counter[int] = Counter()
+        is_let_in = False
+        for worker, count in self._shown.runs:
+            taken[worker] += count
+            if is_let_in and worker == switch.to:
+                break
+            is_let_in = (worker, taken[worker]) == switch.key
+        return taken[switch.to]
 
     def _canonical_order(self) -> None:
         """The lowest number first, wholly or as far as that goes."""

@@ -142,6 +142,32 @@ def test_a_worker_that_has_ended_needs_no_preemption():
         assert shrunk.candidate.points.handovers == (Switch(1, 7, 2),)
 
 
+def test_a_worker_that_went_on_in_between_for_no_reason_is_stopped_once():
+    """Two others follow each other; the one that they have to come after need not go on between."""
+
+    def first(shared, _):
+        shared["seen"] = 0
+        yield
+        yield
+        shared["bug"] = shared["seen"] == 2
+
+    def follows(after):
+        def worker(shared, _):
+            yield
+            if shared.get("seen") == after:
+                shared["seen"] += 1
+
+        return worker
+
+    model = [first, follows(0), follows(1)]
+    stopped_twice = Points((0, 1, 2), (Switch(0, 1, 1), Switch(0, 2, 2)))
+    schedule = execute(model, ByPoints(stopped_twice).begin(0, 0, Lengths())).schedule
+    assert points_of(schedule) == stopped_twice
+    shrunk = shrink(schedule, of_one_each(model), shows(model))
+    assert shrunk.candidate.points.preemptions == (Switch(0, 2, 1),)
+    assert shrunk.candidate.points.handovers == (Switch(1, 2, 2),)
+
+
 def test_a_handover_is_kept_where_the_bug_needs_it():
     """Three wait for the first to end; the bug shows where the last of them goes before another."""
     model = program([["set a"], ["wait a", "set b"], ["wait a", "step"], ["wait a", "set c"]])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from ctxsim.cell.checks import expectations
 from ctxsim.cell.checks.alone import (
     at_elapsed_s,
     confirmed,
@@ -110,7 +111,10 @@ class Alone:
             return None
         events = [*(one.events if one else ()), *(_differing(every) if every else ())]
         # Which differences could be confirmed follows from how far all users came.
-        return History(events=events, tally=every.tally if every else Tally())
+        tally = every.tally if every else Tally()
+        unsent = [set(each.tally.unsent) for each in (one, every) if each is not None]
+        tally = replace(tally, unsent=sorted(set.intersection(*unsent)))
+        return History(events=events, tally=tally)
 
     def unconfirmed(self, job: Job, history: History) -> tuple[list[str], list[str]]:
         """What a cell answered otherwise, and could not be confirmed: to be doubted, to be noted.
@@ -122,6 +126,14 @@ class Alone:
         left = list(unconfirmed(history, every))
         drawn = [event for event in left if _may_be_drawn(history, event)]
         return [_told(each) for each in left if each not in drawn], list(map(_told, drawn))
+
+    def left_open(self, job: Job, history: History) -> Iterator[str]:
+        """What a cell expected in vain, and nobody can tell whether it holds alone."""
+        beside = self.beside(job, history)
+        for event in () if beside is None else expectations.unconfirmed(history, beside):
+            is_unsent = event.victim.route in beside.tally.unsent if beside else False
+            why = "it was not reached alone" if is_unsent else "too seldom to rule chance out"
+            yield f"{event.victim.route}: {event.place} does not hold, got {event.seen}; {why}"
 
 
 def _may_be_drawn(history: History, event: Event) -> bool:
@@ -361,7 +373,7 @@ def _visits(
 
 
 def _differing(history: History) -> Iterator[Event]:
-    return (event for event in history.events if differs(event))
+    return (event for event in history.events if differs(event) or event.kind == _BROKEN)
 
 
 def _all_users(
@@ -412,6 +424,7 @@ def _worth_a_look(history: History) -> Iterator[Event]:
             _is_confirmable(history, event) or not _may_be_drawn(history, event)
         ):
             yield event
+    yield from expectations.worth_a_look(history)
 
 
 def _is_confirmable(history: History, event: Event) -> bool:

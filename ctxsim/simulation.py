@@ -50,6 +50,7 @@ from ctxsim.searches import Further, following
 
 _RUNTIME_STORAGE = "contextvar"
 _ALONE, _RETENTION = "CTX208", "CTX402"
+_OF_EXPECTATIONS = frozenset({"CTX207", "CTX208", "CTX209"})
 # What of the time that is left after loads goes to cases that were found before, at most.
 _SHARE_BEFORE = 0.3
 # What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
@@ -315,12 +316,13 @@ def _is_asgi(outcome: CellOutcome) -> bool:
 def _judge(scenario: Scenario, job: Job, outcome: CellOutcome, alone: Alone) -> JudgedCell:
     history = outcome.history
     unconfirmed, seldom = alone.unconfirmed(job, history)
+    left_open = alone.left_open(job, history) if codes(scenario) >= _OF_EXPECTATIONS else ()
     return JudgedCell(
         storage=outcome.cell.storage,
         workers=outcome.cell.workers.word,
         history=history,
         findings=tuple(judge(history, alone.beside(job, history), codes(scenario))),
-        unconfirmed=(*unconfirmed, *history.doubts),
+        unconfirmed=(*unconfirmed, *left_open, *history.doubts),
         seldom=tuple(seldom),
         expected=_expected(scenario, outcome.cell),
         ready=outcome.ready,

@@ -17,6 +17,8 @@ restarts    for a while, long after its start, it answers nobody
 loses_post  hangs up on a POST that is not the first request of its connection
 chunked     right, in chunks, after an interim response
 until_close right, the end of the connection being that of the body
+flaky       right, but that one answer in sixty, also alone, is an error
+patience    right at first; after forty requests it answers 429, also alone
 no_large    bodies of more than 100 kB are refused, and so are those in chunks
 loses_body  bodies in chunks seem to be empty
 """
@@ -94,6 +96,10 @@ class Connection:
         text = self.body_of(*request)
         if self.mode == "no_large" and len(request[2]) > 100_000:
             status, text = "413 Content Too Large", b"too large"
+        if self.mode == "flaky" and COUNT["answers"] % 60 == 59:
+            status, text = "500 Internal Server Error", b"oops"
+        if self.mode == "patience" and COUNT["answers"] > 40:
+            status, text = "429 Too Many Requests", b"slow down"
         if self.mode == "stale" and self.answered % 3 == 2:
             text = self.last
         self.last = text

@@ -143,6 +143,20 @@ def test_requests_that_no_server_answers_are_a_doubt_and_no_other_answer(run) ->
     assert any("got no answer (ClosedError" in each for each in outcome.document.reasons)
 
 
+def test_an_error_by_chance_is_no_matter_of_isolation(run) -> None:
+    """It comes alone as well, if as many requests are carried alone as under load."""
+    outcome = run("flaky")
+    assert codes(outcome) <= {"CTX209"}
+    assert outcome.cells[0].failed > 0
+
+
+def test_a_server_that_asks_for_patience_is_a_doubt(run) -> None:
+    """What users would have been answered is not known; what was never sent alone neither."""
+    outcome = run("patience")
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("inconclusive", 4, set())
+    assert any("send less at a time" in each for each in outcome.document.reasons)
+
+
 def started(tmp_path: Path, start: str, *lines: str, port: int = 0) -> Scenario:
     text = "\n".join(
         [

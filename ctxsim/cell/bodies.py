@@ -21,7 +21,9 @@ USUAL_TYPES = frozenset(
 _ANY_ZLIB_HEADER = 47  # zlib's own, or gzip's: zlib.decompressobj finds out which
 _NO_HEADER = -15
 # What is called deflate is in zlib's format (RFC 9110, 8.4.1.2); some servers leave that out.
-_FORMATS = {"gzip": (_ANY_ZLIB_HEADER,), "deflate": (_ANY_ZLIB_HEADER, _NO_HEADER)}
+_DEFLATE, _GZIP = (_ANY_ZLIB_HEADER, _NO_HEADER), (_ANY_ZLIB_HEADER,)
+_FORMATS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _DEFLATE}
+_PLAIN = ("", "identity")
 _OF_ZIP, _OF_GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _MOST_INFLATED = 64 * 1024 * 1024
 
@@ -35,12 +37,28 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
         if value in USUAL_TYPES:
             continue
         kind = name.lower()
-        if kind == "content-encoding" and value.lower() in ("gzip", "deflate"):
-            body = _inflated(body, *_FORMATS[value.lower()])
+        if kind == "content-encoding":
+            for coding in reversed(_codings(value)):
+                if coding not in _FORMATS:
+                    break
+                body = _inflated(body, *_FORMATS[coding])
         elif kind == "content-type" and not value.endswith(_USUAL_CHARSET):
             charset = _CHARSET.search(value)
             body = body if charset is None else _in_utf8(body, charset[1])
     return _unpacked(body)
+
+
+def unread_coding(headers: Iterable[tuple[str, str]]) -> str:
+    """The coding of a body that is not unpacked here, such as br; '' where there is none."""
+    for name, value in headers:
+        if name.lower() == "content-encoding":
+            return next((each for each in _codings(value) if each not in _FORMATS), "")
+    return ""
+
+
+def _codings(value: str) -> list[str]:
+    words = (each.strip().lower() for each in value.split(","))
+    return [each for each in words if each not in _PLAIN]
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -44,6 +44,10 @@ AS_ANOTHER = "body, as it is answered to another user alone"
 AS_TOLD = "what another user was told"
 
 
+# What is expected and does not hold, because the answer is an error as a whole.
+FAILED = "failed"
+
+
 # Where an answer differs from those alone in nothing but a number.
 A_NUMBER = "a number"
 
@@ -93,6 +97,7 @@ class Event:
     counted by.
     `relation` says how the two parties stand: "request" (another request's value), "user" (a text
     or canary by which another user is known), "visitor" (the same, shown to a visitor), or "".
+    Of an expectation: "own" (it names the request's own), FAILED (the answer is an error), or "".
     `coding` says how what was seen was coded there, as in "as base64"; "" where it was not.
     """
 

@@ -82,7 +82,7 @@ def _carry_out(
 
         plan = plan if plan.is_remote else looking.settled(plan)
     crew = _crew(plan, channel, native, model)
-    models.follow_live(crew)
+    models.follow(crew)
     carry = _search(crew, channel) if plan.search else partial(models.carry_all, crew, model)
     channel.say({"say": "ready", "target": crew.target.facts})
     looker = None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctxsim.cell.checks import GROUPS, SEVERITY, TITLES, alone, verdict
+from ctxsim.cell.checks import GROUPS, SEVERITY, TITLES, alone, expectations, verdict
 from ctxsim.cell.history import KINDS, Event, History, Tally, Who
 
 ANN, BEN, VISITOR = Who(1, 4, "GET /cart"), Who(2, 9, "GET /login"), Who(0, 3, "GET /cart")
@@ -134,6 +134,52 @@ def test_an_expectation_is_judged_beside_the_same_flow_alone(made, alone, code):
     """The same route and the same expectation failing alone is no matter of isolation."""
     [finding] = verdict.judge(history_of(made), alone)
     assert finding.code == code
+
+
+FAILING = event(
+    "expectation.broken", "status", source=None, seen="500", expected="200", relation="failed"
+)
+
+
+def carried_alone(requests, *events, unsent=()):
+    tally = Tally(requests=requests, elapsed_s=60.0, unsent=list(unsent))
+    return History(events=list(events), tally=tally)
+
+
+@pytest.mark.parametrize(
+    ("times", "beside", "codes"),
+    [
+        # One in a hundred fails by chance: a few requests alone would mostly show none.
+        (1, carried_alone(40), []),
+        (1, carried_alone(4_000), []),
+        (40, carried_alone(400), ["CTX208"]),
+        (1, carried_alone(40, FAILING), ["CTX209"]),
+        (40, carried_alone(400, FAILING), ["CTX209"]),
+        (40, carried_alone(400, unsent=["GET /cart"]), []),
+        (40, None, ["CTX208"]),
+    ],
+)
+def test_an_error_is_told_only_where_as_many_requests_alone_show_none(times, beside, codes):
+    """What is left open is not forgotten: it keeps the cell from being called clean."""
+    history = history_of(FAILING)
+    history.counts[FAILING.cause] = times
+    assert [each.code for each in verdict.judge(history, beside)] == codes
+    left_open = [] if beside is None else list(expectations.unconfirmed(history, beside))
+    assert bool(left_open) == (not codes)
+
+
+def test_a_lost_value_is_told_however_seldom_but_for_what_was_not_carried_alone():
+    """A text of its own that is missing in a good answer is no matter of chance."""
+    history = history_of(OWN)
+    assert [each.code for each in verdict.judge(history, carried_alone(40))] == ["CTX207"]
+    assert verdict.judge(history, carried_alone(40, unsent=["GET /cart"])) == []
+
+
+def test_an_error_beside_the_leak_that_explains_it_needs_no_confirmation():
+    """The same route gave away another's value: why it fails is told."""
+    history = history_of(FAILING, event("answer.foreign", relation="request"))
+    found = {each.code for each in verdict.judge(history, carried_alone(40))}
+    assert found == {"CTX201", "CTX208"}
 
 
 @given(st.permutations(CODES))

@@ -44,6 +44,12 @@ def is_difference(cause: tuple[str, ...]) -> bool:
     return kind == "answer.otherwise" or place == AS_ANOTHER
 
 
+def tells_more(event: Event) -> bool:
+    """Whether an event tells by itself why requests of its route are answered otherwise."""
+    is_telling = event.kind in _OF_ROUTE and event.kind != "expectation.broken"
+    return (is_telling or event.kind in _OF_ALL) and not differs(event)
+
+
 def at_elapsed_s(history: History, event: Event) -> float:
     """How long the load had lasted, about, when an event came first."""
     tally = history.tally

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ctxsim.cell.history import A_NUMBER, AS_ANOTHER, AS_TOLD, Event, Who, in_what
+from ctxsim.cell.history import A_NUMBER, AS_ANOTHER, AS_TOLD, Event, Who
 from ctxsim.cell.learnt import Answered, Learnt
 from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.counting import GivenTwice
+from ctxsim.cell.witness.expected import asks_for_patience
 from ctxsim.cell.witness.own_words import CANARY, OwnWords, head_of, told, way
 from ctxsim.cell.witness.reasons import reason_for
 from ctxsim.cell.witness.record import Record
@@ -28,7 +29,6 @@ _SHOWN = 160
 # it took, how many are served) takes many values, or begins beside the one that it had alone.
 _OFTEN = 5
 _REDIRECTIONS, _SERVER_ERRORS = 300, 500
-_TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
 
 
 class Examiner(Protocol):
@@ -62,14 +62,6 @@ class Settled:
 def _is_none(response: Response) -> bool:
     """Whether no answer came, as where a server restarts: that is none that differs."""
     return response.error is not None and not response.status
-
-
-def _asks_for_patience(response: Response) -> bool:
-    """Whether an application says that it is asked too much at once (RFC 6585, RFC 9110)."""
-    if response.status == _TOO_MANY_REQUESTS:
-        return True
-    later = any(name.lower() == "retry-after" for name, _ in response.headers)
-    return response.status == _UNAVAILABLE and later
 
 
 @dataclass(slots=True)
@@ -136,11 +128,8 @@ class Comparison:
         self._record = record
         self._users = users
         self._is_shared = is_shared
-        self._awaited = set(plan.awaited)
         self._one_by_one = plan.one_by_one
         self._is_parallel = plan.users.parallel > 1
-        # Called when the last of the answers that were awaited has come.
-        self.on_all_seen: Callable[[], object] = lambda: None
         learnt = plan.learnt or Learnt()
         # The steps of visitors say nothing of what is expected.
         self._expected = [step.expect.status for step in plan.steps]
@@ -275,7 +264,7 @@ class Comparison:
         alone = f"no two users are told the same, {known.answered.count} times"
         seen = _short(f"{met.seen} (as {met.other})")
         event = self._event(request, AS_TOLD, seen, alone)
-        self._tell(request.step.route, replace(event, victim=met.victim))
+        self._record.note(replace(event, victim=met.victim))
         return True
 
     def _sees_numbers(self, known: Known, request: Request, sample: tuple[str, ...]) -> bool:
@@ -288,7 +277,7 @@ class Comparison:
         shown = (excerpt(self._own_words.as_sent(request, each), at) for each in (sample, wanted))
         event = self._event(request, A_NUMBER, _short(next(shown)), _of(known, next(shown)))
         if self._one_by_one:
-            self._tell(request.step.route, event)
+            self._record.note(event)
         else:
             known.numbers.setdefault(at, {}).setdefault(sample[at], _Often(event)).times += 1
         return True
@@ -317,7 +306,7 @@ class Comparison:
             expected = response.status in self._expected[step]
             if expected and (not visitor or response.status >= _SERVER_ERRORS):
                 return
-            if _asks_for_patience(response):
+            if asks_for_patience(response):
                 return
             of_users = self._known.get((step, False, response.status))
             if visitor and of_users is not None and self._see_another(of_users, request, data):
@@ -364,7 +353,7 @@ class Comparison:
         self, request: Request, place: str, seen: str, wanted: str, source: Who | None = None
     ) -> None:
         if not self._is_shared(request):
-            self._tell(request.step.route, self._event(request, place, seen, wanted, source))
+            self._record.note(self._event(request, place, seen, wanted, source))
 
     def _event(
         self, request: Request, place: str, seen: str, wanted: str, source: Who | None = None
@@ -380,13 +369,6 @@ class Comparison:
             expected=wanted,
             at_request=self._record.ended + 1,
         )
-
-    def _tell(self, route: str, event: Event) -> None:
-        self._record.note(event)
-        if self._awaited:
-            self._awaited.discard((route, in_what(event.place)))
-            if not self._awaited:
-                self.on_all_seen()
 
 
 def _of(known: Known, wanted: str) -> str:

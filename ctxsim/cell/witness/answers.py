@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
-from ctxsim.cell.bodies import MISSING, USUAL_TYPES, member, member_of, plain_body
+from ctxsim.cell.bodies import USUAL_TYPES, plain_body, unread_coding
 from ctxsim.cell.history import Event, Tally, Who
 from ctxsim.cell.plan import Plan
-from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response, Traffic
 from ctxsim.cell.witness.again import Again
 from ctxsim.cell.witness.alone import Examiner
 from ctxsim.cell.witness.earlier import Earlier
+from ctxsim.cell.witness.expected import Expected, asks_for_patience, short
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.readings import coding_of, unbroken
 from ctxsim.cell.witness.reasons import reason_for
 from ctxsim.cell.witness.record import Record
-from ctxsim.cell.witness.unique import Unique, as_bytes
 from ctxsim.cell.witness.wire import Wire
 
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
 _REDIRECTION = 3
 _EXCERPT = 24
-_READ, _SHOWN = 400, 120
 # The words of a status line that a server has for its number say nothing of anyone.
 _USUAL_REASONS = frozenset(status.phrase for status in HTTPStatus)
 _REQUEST_ID = "header x-request-id"
@@ -147,7 +143,7 @@ class Answers:
         self._owner = owner
         self._record = record
         self._session_cookie = session_cookie
-        self._unique = Unique()
+        self.expected = Expected(record)
         # What was raised first of each kind of error, and by which route.
         self.reasons: dict[str, str] = {}
         # Knows, or learns, how requests are answered alone.
@@ -178,12 +174,15 @@ class Answers:
         It is so where nothing is to be told of an answer that counts as no failure.
         """
         body = plain_body(response.body, response.headers)
+        coding = unread_coding(response.headers) if body else ""
+        if coding:
+            self.expected.unread[coding] += 1
         if self._earlier is not None and not self._owner.is_shared_route(request):
             self._earlier.look(request, body)
         found = self._compare(request, response, body)
         compared, told = found.compared, found.told
         if self._wire is not None and self._wire.is_trial(request) and not request.faulted:
-            self._try(self._wire, request, response, has_own=found.has_own)
+            self._try(self._wire, request, response, body, has_own=found.has_own)
         kept = True
         # Whose client has left expects nothing; who got an error instead of an answer does, but not
         # who got nothing at all. Nor does anything follow from an answer that is another request's
@@ -191,11 +190,10 @@ class Answers:
         answered = response.complete or (response.error is not None and response.status > 0)
         expects = not request.faulted and not found.misplaced
         if expects and answered and request.user.number:
-            for event in self._broken(request, response):
-                self._record.note(event)
-                kept = False
-            compared = compared or (kept and _names_its_own(request))
+            kept, is_own = self.expected.examine(request, response, body, coding)
+            compared = compared or is_own
         # Of what belongs to others, or is not as expected, everything is told already.
+        told = told or bool(coding)
         if self._alone is not None and (request.faulted or (answered and kept and not told)):
             compared = self._alone.examine(request, response, body) or compared
         tally.compared += compared
@@ -207,12 +205,18 @@ class Answers:
                 self.reasons[failure] = f"{request.step.route} raised {reason}"
         return kept, compared, kept and not told and not failure
 
-    def _try(self, wire: Wire, request: Request, response: Response, *, has_own: bool) -> None:
+    def _try(
+        self, wire: Wire, request: Request, response: Response, body: bytes, *, has_own: bool
+    ) -> None:
         """See whether the server takes the body's shape, which is chosen here.
 
         What it makes of one that it does not take is no finding.
         """
-        kept = not (any(self._broken(request, response)) or failure_of(request, response))
+        if asks_for_patience(response):
+            return
+        coding = unread_coding(response.headers)
+        broken = any(self.expected.broken(request, response, body, coding))
+        kept = not (broken or failure_of(request, response))
         if not wire.tried(request, has_own=has_own, kept=kept):
             request.fault, request.faulted = "shape", True
 
@@ -329,77 +333,6 @@ class Answers:
             )
         )
 
-    def _broken(self, request: Request, response: Response) -> Iterator[Event]:
-        expect = request.prepared.step.expect
-        if expect.status and response.status not in expect.status:
-            wanted = " or ".join(map(str, expect.status))
-            yield self._unmet(request, "status", wanted, _status(request, response), own=False)
-        if expect.unique is not None and _is_answer(request, response):
-            yield from self._alike(request, response, expect.unique)
-        if not (expect.contains or expect.absent or expect.json):
-            return
-        text = response.body.decode(errors="replace")
-        for template, rendered in zip(
-            expect.contains, request.prepared.expect_contains, strict=True
-        ):
-            wanted = request.fill(rendered)
-            if wanted not in text:
-                yield self._unmet(
-                    request, f"contains {template!r}", wanted, _short(text), own="{" in template
-                )
-        for template, rendered in zip(expect.absent, request.prepared.expect_absent, strict=True):
-            unwanted = request.fill(rendered)
-            if unwanted in text:
-                place = f"absent {template!r}"
-                yield self._unmet(request, place, f"no {unwanted!r}", _short(text), own=False)
-        if expect.json:
-            yield from self._broken_members(request, text)
-
-    def _alike(self, request: Request, response: Response, member: str) -> Iterator[Event]:
-        body = response.body
-        place = f"unique member {member}" if member else "unique"
-        if member:
-            value = member_of(body, member)
-            if value is MISSING:
-                yield self._unmet(request, place, "such a member", "no such member", own=False)
-                return
-            body = as_bytes(value)
-        other = self._unique.other(request, body)
-        if other is not None:
-            shown = _short(body.decode(errors="replace"))
-            wanted = "what no other answer to this step has"
-            event = self._unmet(request, place, wanted, f"{shown} (as {other})", own=False)
-            yield replace(event, source=other)
-
-    def _broken_members(self, request: Request, text: str) -> Iterator[Event]:
-        try:
-            document = json.loads(text)
-        except ValueError:
-            yield self._unmet(request, "json", "a JSON document", _short(text), own=False)
-            return
-        templates = request.prepared.step.expect.json
-        for (path, template), (_, value) in zip(
-            templates, request.prepared.expect_json, strict=True
-        ):
-            wanted, got = fill_json(value, request.fill_value), member(document, path)
-            # JSON knows true from 1, which are equal in Python.
-            if got != wanted or (got is True) != (wanted is True):
-                own = "{" in json.dumps(template)
-                place = f"json member {path}"
-                shown = "no such member" if got is MISSING else _short(repr(got))
-                yield self._unmet(request, place, repr(wanted), shown, own=own)
-
-    def _unmet(self, request: Request, place: str, wanted: str, got: str, *, own: bool) -> Event:
-        return Event(
-            kind="expectation.broken",
-            place=place,
-            victim=request.who,
-            relation="own" if own else "",
-            seen=got,
-            expected=wanted,
-            at_request=self._record.ended + 1,
-        )
-
 
 def session_text(value: bytes) -> bytes:
     """The content of a signed session cookie (itsdangerous: base64, zlib after a dot), or b''."""
@@ -429,38 +362,9 @@ def failure_of(request: Request, response: Response) -> str:
     return str(status) if status >= limit else ""
 
 
-def _names_its_own(request: Request) -> bool:
-    """Whether an expectation that held says that a text of this very user or request is there."""
-    expect = request.prepared.step.expect
-    if any("{" in text for text in expect.contains):
-        return True
-    return any("{" in json.dumps(value) for _, value in expect.json)
-
-
-def _is_answer(request: Request, response: Response) -> bool:
-    """Whether it is an answer as the step expects one, and no page of an error."""
-    if not response.complete or response.error is not None:
-        return False
-    expected = request.prepared.step.expect.status
-    return response.status in expected if expected else response.status < _CLIENT_ERROR
-
-
-def _status(request: Request, response: Response) -> str:
-    reason = reason_for(request, response)
-    if response.error is not None:
-        return reason
-    return f"{response.status}, {reason}" if reason else str(response.status)
-
-
-def _short(text: str) -> str:
-    printable = "".join(c if c.isprintable() else " " for c in text[:_READ])
-    words = " ".join(printable.split())
-    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."
-
-
 def _excerpt(data: bytes, text: str) -> str:
     at = data.lower().find(text.lower().encode())
     if at < 0:
         return text
     part = data[max(0, at - _EXCERPT) : at + len(text) + _EXCERPT]
-    return _short(part.decode(errors="replace"))
+    return short(part.decode(errors="replace"))

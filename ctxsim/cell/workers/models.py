@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ctxsim import switchpoint
 from ctxsim.cell.crowd import Crowd
+from ctxsim.cell.history import Event, in_what
 from ctxsim.cell.messages import Channel
 from ctxsim.cell.open_load import OpenTraffic
 from ctxsim.cell.patching import Native, patched_time
@@ -109,7 +110,8 @@ def finish(crew: Crew) -> Iterator[str]:
 
 
 def doubts(crew: Crew) -> Iterator[str]:
-    """Why what was sent to a server tells too little."""
+    """Why what was sent tells too little."""
+    yield from crew.answers.expected.doubts()
     if not isinstance(crew.target, Http):
         return
     yield from crew.target.earlier.doubts()
@@ -217,14 +219,28 @@ def crew(plan: Plan, channel: Channel, native: Native, model: Model, pauses: Pau
     )
 
 
-def follow_live(crew: Crew) -> None:
-    """Of a live load, take up each request that ends, and the users who come unexpectedly."""
+def follow(crew: Crew) -> None:
+    """Take up what befalls a load whose end, or whose users, are not known beforehand."""
+    if crew.plan.awaited:
+        _end_when_seen(crew)
     if not isinstance(crew.traffic, Crowd):
         return
     crew.ended = Ended()
     crew.record.on_event = crew.ended.befell
     knowing = (crew.answers.marks, crew.comparison, crew.probes)
     crew.traffic.on_more = [each.expect for each in knowing if each is not None]
+
+
+def _end_when_seen(crew: Crew) -> None:
+    """End what is carried to see whether something shows alone, once all of that has."""
+    awaited = set(crew.plan.awaited)
+
+    def seen(event: Event) -> None:
+        awaited.discard((event.victim.route, in_what(event.place)))
+        if not awaited:
+            crew.traffic.stop()
+
+    crew.record.on_event = seen
 
 
 def _traffic(plan: Plan, sleep: Callable[[float], None], *, is_asgi: bool) -> Traffic:
@@ -293,9 +309,7 @@ def _of_answers(
         return Learner(own_words, plan.situations, lambda: record.ended), None
     if plan.learnt is None:
         return None, None
-    comparison = Comparison(plan, own_words, record, len(traffic.users), owner.is_shared_route)
-    comparison.on_all_seen = traffic.stop
-    return None, comparison
+    return None, Comparison(plan, own_words, record, len(traffic.users), owner.is_shared_route)
 
 
 def _again(plan: Plan, marks: Marks, comparison: Comparison | None) -> Again | None:

@@ -13,7 +13,6 @@ from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -26,7 +25,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from ctxsim.cell.messages import Message
 from ctxsim.errors import CtxsimError, ExitCode, UsageError
 from ctxsim.live.board import Board
-from ctxsim.live.ending import KINDS, shown, written
+from ctxsim.live.ending import reports, shown, written
 from ctxsim.live.master import Master
 from ctxsim.live.node import Node
 from ctxsim.live.orders import Order
@@ -91,6 +90,8 @@ class Carrying:
         self.worker: Worker | None = None
         self.users = 0
         self._has_finished = False
+        # Whether the run came to its end: its time is over, or nobody carries it any more.
+        self.has_ended = False
         # What the process ends with, once that is known.
         self.exit_code: int | None = None
         # Of a master that starts by itself: how long its run lasts, once its workers are ready.
@@ -108,7 +109,7 @@ class Carrying:
     def begin(self, order: Order) -> Run:
         """Begin a run, in place of one that has ended. Raises CtxsimError where it cannot be."""
         self.close()
-        self._has_finished = False
+        self._has_finished = self.has_ended = False
         if self.master is not None:
             run = self.master.begin(order)
             self.board = self.master.board
@@ -211,7 +212,7 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: object) -> 
         carrying.worker = Worker(runner, options.scenario, carrying.begin_part, carrying.finish)
         return
     try:
-        _reports(options)
+        reports(options.report)
         order = _order(options)
         scenario = order.scenario()
         order.options(scenario)
@@ -234,6 +235,7 @@ def _lead(runner: MasterRunner, options: Namespace) -> None:
     is_headless = options.headless
 
     def on_end() -> None:
+        carrying.has_ended = True
         if is_headless:
             gevent.spawn(runner.quit)
 
@@ -241,6 +243,8 @@ def _lead(runner: MasterRunner, options: Namespace) -> None:
     end_at_once = runner.quit
 
     def end_after_last_words() -> None:
+        # Whoever ends a master, Locust has it end its runner before anybody else hears of it.
+        _note_interruption(runner, options)
         _await_last_words(runner)
         end_at_once()
 
@@ -254,6 +258,7 @@ def _end_in_time(environment: Environment, run: Run) -> None:
     """The run time of a master that started by itself is over: what Locust does then."""
     runner, options = environment.runner, _options(environment)
     assert runner is not None
+    carrying.has_ended = True
     if options.headless:
         runner.quit()
         return
@@ -266,6 +271,15 @@ def _end_in_time(environment: Environment, run: Run) -> None:
         runner.quit()
         if environment.web_ui is not None:
             environment.web_ui.stop()
+
+
+def _note_interruption(runner: Any, options: Namespace) -> None:
+    """Take up whether the run is ended from outside, before its time."""
+    # Without a time limit, that is how a load ends.
+    limited = options.run_time or carrying.run_time_s
+    is_under_way = runner.state in ("spawning", "running") and not carrying.has_ended
+    if carrying.run is not None and limited and is_under_way:
+        carrying.run.is_interrupted = True
 
 
 def _await_last_words(runner: Any) -> None:
@@ -286,10 +300,6 @@ def _objection(form: Mapping[str, str]) -> str:
     asked = {name: form.get(name, getattr(options, name)) for name in _HINTS}
     count = form.get("user_count", "")
     users = int(count) if count.isdecimal() else 1
-    run = carrying.run
-    if run is not None and _is_carried(run):
-        # What else it asks for is for another run.
-        asked = {}
     try:
         order = replace(_order(options), users=max(1, users), **asked)
         order.options(order.scenario())
@@ -348,10 +358,8 @@ def on_quitting(environment: Environment, **_: object) -> None:
     run = carrying.run
     if run is None:
         return
-    # Without a time limit, to be ended from outside is how a load ends.
-    limited = _options(environment).run_time or carrying.run_time_s
     runner: Any = environment.runner
-    run.is_interrupted = bool(limited) and runner.state in ("spawning", "running")
+    _note_interruption(runner, _options(environment))
     _await_last_words(runner)
     if carrying.worker is None:
         environment.process_exit_code = _tell(run.document(), _options(environment))
@@ -384,7 +392,7 @@ def _tell(document: Document, options: Namespace) -> int:
         _complain(f"error: {document.error.message}\n{document.error.hint}".rstrip())
     sys.stdout.write(shown(document, options.format))
     sys.stdout.flush()
-    for line in written(document, _reports(options)):
+    for line in written(document, reports(options.report)):
         _complain(line)
     carrying.exit_code = document.exit_code
     return document.exit_code
@@ -403,18 +411,6 @@ def _order(options: Namespace) -> Order:
     chosen = {name: getattr(options, name) for name in _HINTS}
     users = options.num_users or 1
     return Order(file=options.scenario, python=options.python, users=users, **chosen)
-
-
-def _reports(options: Namespace) -> list[tuple[str, Path]]:
-    found = []
-    for word in options.report:
-        kind, _, path = word.partition("=")
-        if kind not in KINDS or not path:
-            raise UsageError(
-                f"--report '{word}' cannot be written\n  write html=PATH or junit=PATH"
-            )
-        found.append((kind, Path(path)))
-    return found
 
 
 def _tasks(scenario: Scenario) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ctxsim.errors import UsageError
 from ctxsim.report import junit, page, text
 from ctxsim.report.document import Document, as_text
 from ctxsim.report.kept import LAST, keep
@@ -13,7 +14,19 @@ _RENDERERS: Mapping[str, Callable[[Sequence[Document]], bytes]] = {
     "html": page.render,
     "junit": junit.render,
 }
-KINDS = tuple(_RENDERERS)
+
+
+def reports(words: Sequence[str]) -> list[tuple[str, Path]]:
+    """Which reports to write, and where, as KIND=PATH; raises UsageError."""
+    found = []
+    for word in words:
+        kind, _, path = word.partition("=")
+        if kind not in _RENDERERS or not path:
+            raise UsageError(
+                f"--report '{word}' cannot be written\n  write html=PATH or junit=PATH"
+            )
+        found.append((kind, Path(path)))
+    return found
 
 
 def shown(document: Document, form: str) -> str:
@@ -23,14 +36,14 @@ def shown(document: Document, form: str) -> str:
     return "" if document.error is not None else text.render(document, color=False, unicode=False)
 
 
-def written(document: Document, reports: Sequence[tuple[str, Path]]) -> list[str]:
+def written(document: Document, places: Sequence[tuple[str, Path]]) -> list[str]:
     """Keep the result, and write reports; what could not be written is told."""
     told = []
     try:
         keep(LAST, as_text([document], document.exit_code))
     except OSError as error:
         told.append(f"warning: the result was not kept in {LAST}: {error.strerror}")
-    for kind, path in reports:
+    for kind, path in places:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(_RENDERERS[kind]([document]))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import ctxsim
 from ctxsim.cell.checks import TITLES
 from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.messages import Message
@@ -119,19 +121,19 @@ class Run:
             return part.last
         # What it had sent counts, as if it had been interrupted there.
         found = tuple(_judged(each, codes(self.scenario)) for each in part.cells)
-        file = self.scenario.file
-        again = f"ctxsim run {file}"
+        scenario, seed = self.scenario, int(part.order.seed) if part.order.seed else 0
+        again = ["ctxsim", "run", scenario.file, "--seed", str(seed)]
         return Last(
             cells=found,
-            seed=int(part.order.seed) if part.order.seed else 0,
-            again=again,
-            again_as_it_was=again,
-            checks=tuple(code for code in TITLES if code in codes(self.scenario)),
+            seed=seed,
+            again=shlex.join(again),
+            again_as_it_was=shlex.join([*again, *part.order.options(scenario).again]),
+            checks=tuple(code for code in TITLES if code in codes(scenario)),
             unmatched=(),
             notes=(),
             not_covered=(),
             interrupted=False,
-            environment={},
+            environment={"ctxsim": ctxsim.__version__, "target": {"app": scenario.target.named}},
             elapsed_s=time.monotonic() - self.started_s,
         )
 

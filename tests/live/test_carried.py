@@ -68,6 +68,16 @@ def test_a_lost_part_is_named_and_what_it_had_sent_counts():
     assert any("worker 0: it went missing" in reason for reason in document.reasons)
 
 
+def test_a_run_of_which_all_parts_were_lost_says_what_was_tested_and_how_to_repeat_it():
+    run = run_of(cell(), lost="it went missing")
+    for part in run.parts.values():
+        part.order = Order("shop.yaml", seed="7", workers="threads:4")
+    document = run.document()
+    assert (document.seed, document.environment["target"]) == (7, {"app": "shop:app"})
+    assert document.environment["ctxsim"]
+    assert document.replay.endswith("--seed 7 --workers threads:4")
+
+
 def test_a_run_that_lost_a_part_is_not_clean():
     document = run_of(cell(), lost="it went missing").document()
     assert (document.verdict, document.exit_code) == ("inconclusive", 4)

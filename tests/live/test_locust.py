@@ -189,6 +189,8 @@ def test_more_users_may_come_while_a_load_runs(web: Web) -> None:
     web.until("/ctxsim", "CTX201")
     assert json.loads(web.ask("/swarm", {**form, "user_count": "40"})[1])["success"]
     web.until("/stats/requests", '"user_count": 40')
+    # What a form asks for, Locust keeps for later ones too.
+    assert not json.loads(web.ask("/swarm", {**form, "seed": "abc"})[1])["success"]
     # Two users and a visitor have three requests in flight at the most.
     web.until("/stats/requests", '"in_flight": 9')
     web.ask("/stop", {})

@@ -127,6 +127,20 @@ def test_what_a_killed_worker_had_found_is_told(folder: Path) -> None:
         assert len(document["reasons"]) == 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_whose_master_is_ended_before_its_time_was_interrupted(
+    folder: Path, number: signal.Signals
+) -> None:
+    """What is known so far is told; it is no clean run of the time that was asked for."""
+    with machines(folder, "keeping", "5m") as running:
+        running.until("All users spawned")
+        threading.Event().wait(2)
+        running.master.send_signal(number)
+        document = running.document()
+        assert document["exit_code"] == running.master.returncode == 130
+        assert document["cells"][0]["requests"] > 0
+
+
 def test_a_worker_that_stands_still_for_a_while_does_not_end_clean(folder: Path) -> None:
     with machines(folder, "keeping", "14s") as running:
         running.until("All users spawned")

@@ -23,7 +23,7 @@ from ctxsim.cell.checks.alone import (
     unconfirmed,
     unexplained,
 )
-from ctxsim.cell.history import Event, History, Tally, in_what
+from ctxsim.cell.history import FAILED, Event, History, Tally, in_what
 from ctxsim.cell.learnt import Learnt, together
 from ctxsim.cell.plan import Load, Plan, Workers
 from ctxsim.cell.population import user_count
@@ -50,7 +50,7 @@ _STALL_S = 10.0
 
 # Confirming: for longer than it took until the first difference, unless that would take too long.
 _MARGIN = 1.5
-_MOST_REQUESTS = 30_000
+_FEWEST_REQUESTS, _MOST_REQUESTS = 200, 30_000
 _LONGEST_S, _LONGEST_WAIT_S = 20.0, 10.0
 # However late it is: a cell that starts must be able to tell something.
 _LEAST_S, _LEAST_OTHER_S = 2.0, 1.0
@@ -435,8 +435,11 @@ def _requests(history: History, event: Event) -> int:
     """How many requests alone tell of an event.
 
     Alone, each user comes to what led to it after about as many as under load: what the user's own
-    past explains shows there, however seldom it is.
+    past explains shows there, however seldom it is. That chance may be the reason is asked of errors,
+    and of what no expectation tells.
     """
+    if event.kind == _BROKEN and event.relation != FAILED:
+        return min(_MOST_REQUESTS, math.ceil(_MARGIN * max(event.at_request, _FEWEST_REQUESTS)))
     if _is_confirmable(history, event):
         return requests_needed(history, event)
     return min(_MOST_REQUESTS, math.ceil(_MARGIN * history.tally.requests))

@@ -53,6 +53,8 @@ RIGHT = {
         b"x",
         True,
     ),
+    "line feeds alone": (b"HTTP/1.1 200 OK\nContent-Length: 6\n\n\r\n\r\nhi", b"\r\n\r\nhi", True),
+    "a header in two lines": (OK + b"X: a,\r\n\tb\r\nContent-Length: 1\r\n\r\nx", b"x", True),
     "interim responses": (
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n"
         + OK
@@ -97,8 +99,20 @@ def test_some_responses_have_no_body(status: bytes) -> None:
     assert [each.body for each in reading(headed + after, "HEAD", "GET")] == [b"", b"x"]
 
 
+def test_another_protocol_is_no_body() -> None:
+    """What follows a 101 that nobody asked for belongs to no response, and is not waited for."""
+    [found] = reading(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")
+    assert (found.status, found.body, found.stays) == (101, b"", False)
+
+
+def test_a_value_of_several_lines_is_one_value() -> None:
+    [found] = reading(RIGHT["a header in two lines"][0])
+    assert ("X", "a, b") in found.headers
+
+
 WRONG = {
     "no HTTP": b"SSH-2.0-x\r\n\r\n",
+    "no HTTP, and no end": b"\x00\xff",
     "no status": b"HTTP/1.1 ok\r\n\r\n",
     "a header without a colon": OK + b"nonsense\r\n\r\n",
     "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",

@@ -19,6 +19,7 @@ _LONGEST_HEAD = 256 * 1024
 _LONGEST_BODY = 256 * 1024**2
 _INFORMATIONAL, _SWITCHING = 1, 101
 _WITHOUT_BODY = frozenset({204, 304})
+_BEGINNING = b"HTTP/"
 _BAD_LINE = "what came is no HTTP response: {!r}"
 
 
@@ -109,6 +110,9 @@ class Reader:
         stays = head.stays
         if method == "HEAD" or head.status in _WITHOUT_BODY:
             body = b""
+        elif head.status == _SWITCHING:
+            # What follows is no HTTP any more.
+            body, stays = b"", False
         elif head.is_chunked:
             body = self._chunked(besides)
         elif head.length is not None:
@@ -143,11 +147,28 @@ class Reader:
 
     def _head(self) -> Head:
         while (end := self._kept.find(b"\r\n\r\n")) < 0:
+            if not self._kept.startswith(_BEGINNING[: len(self._kept)]):
+                # Whoever speaks something else may not hang up, and be waited for in vain.
+                raise NoResponseError(_BAD_LINE.format(bytes(self._kept[:60])))
+            if (head := self._head_by_lf()) is not None:
+                return head
             if len(self._kept) > _LONGEST_HEAD:
                 raise NoResponseError("the head of a response has no end")
             self._more()
+        if (head := self._head_by_lf(end)) is not None:
+            return head
         head = read_head(bytes(self._kept[:end]))
         del self._kept[: end + 4]
+        return head
+
+    def _head_by_lf(self, before: int | None = None) -> Head | None:
+        """A head whose lines end in a line feed alone, as they may (RFC 9112, 2.2)."""
+        end = self._kept.find(b"\n\n", 0, before)
+        if end < 0:
+            return None
+        lines = bytes(self._kept[:end]).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        head = read_head(lines)
+        del self._kept[: end + 2]
         return head
 
     def _line(self) -> bytes:
@@ -222,8 +243,13 @@ def read_head(data: bytes) -> Head:
     number, _, reason = rest.partition(" ")
     if not version.startswith("HTTP/1.") or not (number.isdigit() and len(number) == 3):  # noqa: PLR2004 - three digits, RFC 9112, 4
         raise NoResponseError(_BAD_LINE.format(first[:60]))
-    headers = []
+    headers: list[tuple[str, str]] = []
     for line in lines:
+        if line.startswith((" ", "\t")) and headers:
+            # A value that goes on in the next line (RFC 9112, 5.2).
+            name, value = headers.pop()
+            headers.append((name, f"{value} {line.strip()}"))
+            continue
         name, colon, value = line.partition(":")
         if not colon or not name:
             raise NoResponseError(_BAD_LINE.format(line[:60]))

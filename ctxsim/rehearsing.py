@@ -435,8 +435,8 @@ def _requests(history: History, event: Event) -> int:
     """How many requests alone tell of an event.
 
     Alone, each user comes to what led to it after about as many as under load: what the user's own
-    past explains shows there, however seldom it is. That chance may be the reason is asked of errors,
-    and of what no expectation tells.
+    past explains shows there, however seldom it is. That chance may be the reason is asked of
+    errors, and of what no expectation tells.
     """
     if event.kind == _BROKEN and event.relation != FAILED:
         return min(_MOST_REQUESTS, math.ceil(_MARGIN * max(event.at_request, _FEWEST_REQUESTS)))

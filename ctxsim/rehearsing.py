@@ -25,7 +25,7 @@ from ctxsim.cell.checks.alone import (
 )
 from ctxsim.cell.history import FAILED, Event, History, Tally, in_what
 from ctxsim.cell.learnt import Learnt, together
-from ctxsim.cell.plan import Load, Plan, Workers
+from ctxsim.cell.plan import Faults, Load, Plan, Workers
 from ctxsim.cell.population import user_count
 from ctxsim.cells import CellOutcome, Job, Pace
 from ctxsim.scenario import Cell, Scenario, alone_plan
@@ -50,7 +50,7 @@ _STALL_S = 10.0
 
 # Confirming: for longer than it took until the first difference, unless that would take too long.
 _MARGIN = 1.5
-_FEWEST_REQUESTS, _MOST_REQUESTS = 200, 30_000
+_MOST_REQUESTS = 30_000
 _LONGEST_S, _LONGEST_WAIT_S = 20.0, 10.0
 # However late it is: a cell that starts must be able to tell something.
 _LEAST_S, _LEAST_OTHER_S = 2.0, 1.0
@@ -95,26 +95,30 @@ def _place(event: Event) -> tuple[str, str]:
 class Alone:
     """What was carried alone after the load.
 
-    `visits`: one user, in the flows in turn, by storage and user. `all_users`: all of them, one by
-    one, by cell.
+    `visits`: one user, in the flows in turn, by storage and user. `lone`: the same for longer, and
+    without faults. `all_users`: all of them, one by one, by cell.
     """
 
     visits: dict[tuple[str, int], History] = field(default_factory=dict)
+    lone: dict[tuple[str, int], History] = field(default_factory=dict)
     all_users: dict[Cell, History] = field(default_factory=dict)
 
     def beside(self, job: Job, history: History) -> History | None:
         """What to hold against a cell's history; None where nothing was, or could be, carried."""
         key = _broken_by(job, history)
         one = None if key is None else self.visits.get(key)
+        lone = None if key is None else self.lone.get(key)
         every = self.all_users.get(job.cell)
-        if one is None and every is None:
+        heard = [each for each in (one, lone, every) if each is not None]
+        if not heard:
             return None
-        events = [*(one.events if one else ()), *(_differing(every) if every else ())]
+        of_one = [event for each in (one, lone) if each is not None for event in each.events]
+        events = [*of_one, *(_differing(every) if every else ())]
         # Which differences could be confirmed follows from how far all users came.
         tally = every.tally if every else Tally()
-        unsent = [set(each.tally.unsent) for each in (one, every) if each is not None]
-        tally = replace(tally, unsent=sorted(set.intersection(*unsent)))
-        return History(events=events, tally=tally)
+        unsent = set.intersection(*(set(each.tally.unsent) for each in heard))
+        tally = replace(tally, unsent=sorted(unsent))
+        return History(events=events, tally=tally, lone=lone.tally if lone else Tally())
 
     def unconfirmed(self, job: Job, history: History) -> tuple[list[str], list[str]]:
         """What a cell answered otherwise, and could not be confirmed: to be doubted, to be noted.
@@ -232,20 +236,25 @@ def rehearse(
     """
     first = _after(jobs)
     visits = _visits(scenario, jobs, carried, first)
+    lone = _lone(visits, jobs, carried, first + len(visits), pace)
+    next_one = first + len(visits) + len(lone)
     now, later = _in_two_rounds(_wanted(jobs, carried))
-    every = _all_users(now, first + len(visits), pace)
-    # Together, since both kinds are short.
-    histories = _histories(run([*visits.values(), *every.values()]))
-    of_visits = _known(zip(visits, histories[: len(visits)], strict=True))
-    all_users = _known(zip(every, histories[len(visits) :], strict=True))
+    every = _all_users(now, next_one, pace)
+    # Together, since all kinds are short.
+    told_alone = [*visits.items(), *lone.items()]
+    histories = _histories(run([*(job for _, job in told_alone), *every.values()]))
+    of_visits = _known(zip(visits, histories, strict=False))
+    of_lone = _known(zip(lone, histories[len(visits) :], strict=False))
+    all_users = _known(zip(every, histories[len(told_alone) :], strict=True))
     told = {each.job.cell: _shown_in_sync(each, all_users) for each in later}
     left = [each.without(told[each.job.cell]) for each in later]
-    more = _all_users(left, first + len(visits) + len(every), pace, least=0 if every else 1)
+    more = _all_users(left, next_one + len(every), pace, least=0 if every else 1)
     of_more = _known(zip(more, _histories(run([*more.values()])), strict=True))
     for cell, shown in told.items():
         history = of_more.get(cell, History())
         all_users[cell] = replace(history, events=[*shown.events, *history.events])
-    return Alone(of_visits, _with_other_processes(jobs, carried, all_users, run, pace))
+    every_one = _with_other_processes(jobs, carried, all_users, run, pace)
+    return Alone(of_visits, of_lone, every_one)
 
 
 def _histories(outcomes: Sequence[CellOutcome]) -> list[History | None]:
@@ -294,7 +303,7 @@ def _after(jobs: Sequence[Job]) -> int:
 
 def last_process(jobs: Sequence[Job]) -> int:
     """The highest number that a process has which confirms what these jobs came to."""
-    return _after(jobs) + (2 + _MOST_OTHER_PROCESSES) * len(jobs)
+    return _after(jobs) + (3 + _MOST_OTHER_PROCESSES) * len(jobs)
 
 
 def _with_other_processes(
@@ -305,8 +314,8 @@ def _with_other_processes(
     pace: Pace,
 ) -> dict[Cell, History]:
     """Add what a few more processes answer alone: at its start, each may have drawn its own lot."""
-    # Each storage has its first broken expectation, and each cell is carried once.
-    first = _after(jobs) + 2 * len(jobs)
+    # Each storage has its first broken expectation, twice, and each cell is carried once.
+    first = _after(jobs) + 3 * len(jobs)
     left: dict[str, tuple[Job, int]] = {}
     for job, outcome in zip(jobs, carried, strict=True):
         alone = all_users.get(job.cell, History())
@@ -372,8 +381,50 @@ def _visits(
     return wanted
 
 
+def _lone(
+    visits: Mapping[tuple[str, int], Job],
+    jobs: Sequence[Job],
+    carried: Sequence[CellOutcome],
+    first: int,
+    pace: Pace,
+) -> dict[tuple[str, int], Job]:
+    """One user for so long, and without faults, that chance and its own past show as under load.
+
+    Nobody else is there, whose requests could be the reason, and none of its own fails on purpose.
+    """
+    longest_s = min(_LONGEST_S, max(_LEAST_S, pace.left_s - pace.start_s))
+    found: dict[tuple[str, int], Job] = {}
+    for key, visit in visits.items():
+        broken = [
+            (outcome.history, event)
+            for job, outcome in zip(jobs, carried, strict=True)
+            if _broken_by(job, outcome.history) == key
+            for event in expectations.worth_a_look(outcome.history)
+        ]
+        if not broken:
+            continue
+        load = _load(visit.plan, max(_long_enough(*each) for each in broken), longest_s)
+        first_s = max(at_elapsed_s(*each) for each in broken)
+        plan = replace(
+            visit.plan,
+            process=first + len(found),
+            faults=Faults(),
+            load=replace(load, least_s=min(_LONGEST_WAIT_S, _MARGIN * first_s)),
+            awaited=tuple(dict.fromkeys(_place(event) for _, event in broken)),
+        )
+        found[key] = replace(visit, plan=plan)
+    return found
+
+
+def _long_enough(history: History, event: Event) -> int:
+    """How many requests of one user tell of a broken expectation: only errors come by chance."""
+    if event.relation == FAILED and _is_confirmable(history, event):
+        return requests_needed(history, event)
+    return min(_MOST_REQUESTS, math.ceil(_MARGIN * event.at_request))
+
+
 def _differing(history: History) -> Iterator[Event]:
-    return (event for event in history.events if differs(event) or event.kind == _BROKEN)
+    return (event for event in history.events if differs(event))
 
 
 def _all_users(
@@ -424,7 +475,6 @@ def _worth_a_look(history: History) -> Iterator[Event]:
             _is_confirmable(history, event) or not _may_be_drawn(history, event)
         ):
             yield event
-    yield from expectations.worth_a_look(history)
 
 
 def _is_confirmable(history: History, event: Event) -> bool:
@@ -435,11 +485,8 @@ def _requests(history: History, event: Event) -> int:
     """How many requests alone tell of an event.
 
     Alone, each user comes to what led to it after about as many as under load: what the user's own
-    past explains shows there, however seldom it is. That chance may be the reason is asked of
-    errors, and of what no expectation tells.
+    past explains shows there, however seldom it is.
     """
-    if event.kind == _BROKEN and event.relation != FAILED:
-        return min(_MOST_REQUESTS, math.ceil(_MARGIN * max(event.at_request, _FEWEST_REQUESTS)))
     if _is_confirmable(history, event):
         return requests_needed(history, event)
     return min(_MOST_REQUESTS, math.ceil(_MARGIN * history.tally.requests))

@@ -19,6 +19,7 @@ chunked     right, in chunks, after an interim response
 until_close right, the end of the connection being that of the body
 flaky       right, but that one answer in sixty, also alone, is an error
 patience    right at first; after forty requests it answers 429, also alone
+sold_out    right, but that only sixty notes can be written
 no_large    bodies of more than 100 kB are refused, and so are those in chunks
 loses_body  bodies in chunks seem to be empty
 """
@@ -98,6 +99,10 @@ class Connection:
             status, text = "413 Content Too Large", b"too large"
         if self.mode == "flaky" and COUNT["answers"] % 60 == 59:
             status, text = "500 Internal Server Error", b"oops"
+        if self.mode == "sold_out" and request[1]["method"] == "POST":
+            COUNT["written"] = COUNT.get("written", 0) + 1
+            if COUNT["written"] > 60:
+                status, text = "409 Conflict", b"sold out"
         if self.mode == "patience" and COUNT["answers"] > 40:
             status, text = "429 Too Many Requests", b"slow down"
         if self.mode == "stale" and self.answered % 3 == 2:

@@ -150,6 +150,12 @@ def test_an_error_by_chance_is_no_matter_of_isolation(run) -> None:
     assert outcome.cells[0].failed > 0
 
 
+def test_what_one_user_uses_up_alone_is_no_matter_of_isolation(run) -> None:
+    """It takes one user as many requests as all together sent."""
+    outcome = run("sold_out")
+    assert codes(outcome) == {"CTX209"}
+
+
 def test_a_server_that_asks_for_patience_is_a_doubt(run) -> None:
     """What users would have been answered is not known; what was never sent alone neither."""
     outcome = run("patience")

@@ -253,6 +253,8 @@ class History:
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
     cases: dict[tuple[str, ...], Case] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    # Of what was carried alone: what one user sent without faults, after whom nobody else came.
+    lone: Tally = field(default_factory=Tally)
     # Those of the doubts that tell what a search saw for certain, and could not have at its will.
     seen: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)

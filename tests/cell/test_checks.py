@@ -143,7 +143,7 @@ FAILING = event(
 
 def carried_alone(requests, *events, unsent=()):
     tally = Tally(requests=requests, elapsed_s=60.0, unsent=list(unsent))
-    return History(events=list(events), tally=tally)
+    return History(events=list(events), tally=tally, lone=tally)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 Which of the three it is shows only beside the same flows carried alone: what fails alone too is the
 scenario's or the application's own matter (CTX209). Under load only, a missing text that names its
 own user or request is a lost value (CTX207), anything else another answer than alone (CTX208). An
-error may come by chance: it is told only where as many requests alone show none.
+error may come by chance: it is told only where as many requests of one user alone show none.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def unconfirmed(history: History, alone: History) -> Iterator[Event]:
             continue
         may_be_chance = event.relation == FAILED and event.cause not in history.cases
         if route in alone.tally.unsent or (
-            may_be_chance and not is_far_enough(history, event, alone.tally)
+            may_be_chance and not is_far_enough(history, event, alone.lone)
         ):
             yield event
 
 
 def worth_a_look(history: History) -> Iterator[Event]:
-    """The expectations that all users alone may show to be broken, too."""
+    """The expectations of which one user alone, for longer, may tell that they do not hold."""
     explained = {each.victim.route for each in history.events if tells_more(each)}
     for event in history.events:
         is_known = event.cause in history.cases or event.victim.route in explained

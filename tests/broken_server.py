@@ -17,7 +17,7 @@ restarts    for a while, long after its start, it answers nobody
 loses_post  hangs up on a POST that is not the first request of its connection
 chunked     right, in chunks, after an interim response
 until_close right, the end of the connection being that of the body
-flaky       right, but that one answer in sixty, also alone, is an error
+flaky       right, but that about one answer in forty, also alone, is an error
 patience    right at first; after forty requests it answers 429, also alone
 sold_out    right, but that only sixty notes can be written
 no_large    bodies of more than 100 kB are refused, and so are those in chunks
@@ -27,6 +27,7 @@ loses_body  bodies in chunks seem to be empty
 from __future__ import annotations
 
 import contextlib
+import random
 import select
 import socket
 import sys
@@ -34,6 +35,7 @@ import threading
 
 LAST = {"asked": "nobody"}
 COUNT = {"answers": 0, "asked": 0, "behind": 0}
+CHANCE = random.Random(7)
 
 
 class Connection:
@@ -97,7 +99,7 @@ class Connection:
         text = self.body_of(*request)
         if self.mode == "no_large" and len(request[2]) > 100_000:
             status, text = "413 Content Too Large", b"too large"
-        if self.mode == "flaky" and COUNT["answers"] % 60 == 59:
+        if self.mode == "flaky" and CHANCE.random() < 1 / 40:
             status, text = "500 Internal Server Error", b"oops"
         if self.mode == "sold_out" and request[1]["method"] == "POST":
             COUNT["written"] = COUNT.get("written", 0) + 1

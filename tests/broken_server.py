@@ -19,6 +19,7 @@ chunked     right, in chunks, after an interim response
 until_close right, the end of the connection being that of the body
 flaky       right, but that about one answer in forty, also alone, is an error
 patience    right at first; after forty requests it answers 429, also alone
+left_behind what could not be sent, since the client has left, the next one on /cart is given
 sold_out    right, but that only sixty notes can be written
 no_large    bodies of more than 100 kB are refused, and so are those in chunks
 loses_body  bodies in chunks seem to be empty
@@ -32,8 +33,9 @@ import select
 import socket
 import sys
 import threading
+from typing import Any
 
-LAST = {"asked": "nobody"}
+LAST: dict[str, Any] = {"asked": "nobody"}
 COUNT = {"answers": 0, "asked": 0, "behind": 0}
 CHANCE = random.Random(7)
 
@@ -101,6 +103,8 @@ class Connection:
             status, text = "413 Content Too Large", b"too large"
         if self.mode == "flaky" and CHANCE.random() < 1 / 40:
             status, text = "500 Internal Server Error", b"oops"
+        if self.mode == "left_behind" and request[0].startswith("/cart"):
+            text = LAST.pop("left", text + b"." * 200_000)
         if self.mode == "sold_out" and request[1]["method"] == "POST":
             COUNT["written"] = COUNT.get("written", 0) + 1
             if COUNT["written"] > 60:
@@ -135,6 +139,14 @@ class Connection:
             return self.answered > 0
         return self.mode == "loses_post" and self.answered > 0 and bool(body)
 
+    def send(self, answer: bytes) -> None:
+        try:
+            self.sock.sendall(answer)
+        except ConnectionError:
+            if self.mode == "left_behind":
+                LAST["left"] = answer.partition(b"\r\n\r\n")[2]
+            raise
+
     def serve(self) -> None:
         before = b""
         while True:
@@ -154,7 +166,7 @@ class Connection:
                 if self.mode == "behind" and self.answered > 3:
                     sent = before
                 before = answer
-                self.sock.sendall(sent)
+                self.send(sent)
                 if self.mode == "extra" and self.answered % 4 == 3:
                     self.sock.sendall(sent)
             if self.mode in ("hangs_up", "until_close"):

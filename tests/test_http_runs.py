@@ -143,6 +143,14 @@ def test_requests_that_no_server_answers_are_a_doubt_and_no_other_answer(run) ->
     assert any("got no answer (ClosedError" in each for each in outcome.document.reasons)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="segments cannot be made small")
+def test_what_a_client_leaves_behind_within_a_response_is_found(run) -> None:
+    """A server notices only if not all was taken off its hands before the client has left."""
+    outcome = run("left_behind", "faults: {abort: 20%}", "load: {requests: 600}")
+    assert codes(outcome) >= {"CTX201"}
+    assert codes(run("left_behind", "faults: none")) == set()
+
+
 def test_an_error_by_chance_is_no_matter_of_isolation(run) -> None:
     """It comes alone as well, if as many requests are carried alone as under load."""
     outcome = run("flaky")

@@ -23,6 +23,12 @@ _MOST_PIPELINED = 4
 # A socket that is closed with this tells its peer by a reset, as a client that vanished does.
 _AT_ONCE = struct.pack("ii", 1, 0)
 _CONNECT_S = 10.0
+# On loopback a system takes up to 3 MB from a server before anybody reads, so that it would never
+# notice who reads slowly, or leaves. With segments as Ethernet has them, and little room, its
+# sending comes to a halt after some 30 kB, as it does in production.
+_ROOM_BYTES = 2048
+_SEGMENT_BYTES = 1460
+_MAX_SEGMENT: int | None = getattr(socket, "TCP_MAXSEG", None)
 # A server that writes head and body apart sends the body once the head is acknowledged (Nagle,
 # RFC 896), which systems put off by 40 ms. Only some have a name for leave not to wait.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -42,8 +48,9 @@ class Connection:
     nothing_yet: tuple[type[OSError], ...] = (BlockingIOError,)
     ended: tuple[type[OSError], ...] = ()
 
-    def __init__(self, sock: socket.socket, reader: Reader) -> None:
+    def __init__(self, sock: socket.socket, reader: Reader, *, narrow: bool = False) -> None:
         self.sock = sock
+        self.narrow = narrow
         self.reader = reader
         self.line = Line()
         self.users = 1
@@ -147,19 +154,21 @@ class Connections:
         # Is given what came on a connection while nothing was asked.
         self.on_unasked: Callable[[bytes], None] = lambda _data: None
 
-    def fresh(self) -> Connection:
-        """A connection of one's own; raises OSError."""
+    def fresh(self, *, narrow: bool = False) -> Connection:
+        """A connection of one's own; raises OSError. On a narrow one a server has to wait for its
+        client to read."""
         for place in self._places[:-1]:
             try:
-                sock = self._connected(*place)
+                sock = self._connected(*place, narrow=narrow)
             except ConnectionRefusedError:
                 # A name may mean an address of either version, of which the server has one.
                 self._places = [each for each in self._places if each != place] or [place]
             else:
                 break
         else:
-            sock = self._connected(*self._places[-1])
-        connection = Connection(sock, Reader(sock, self._timeout_s, self._pause))
+            sock = self._connected(*self._places[-1], narrow=narrow)
+        reader = Reader(sock, self._timeout_s, self._pause)
+        connection = Connection(sock, reader, narrow=narrow)
         if self._tls is not None:
             module, _ = self._tls
             connection.nothing_yet, connection.ended = module.NOTHING_YET, module.ENDED
@@ -178,9 +187,13 @@ class Connections:
             if (refused := self._tls[0].refused(error, self._told)) is not None:
                 raise refused from error
 
-    def _connected(self, family: socket.AddressFamily, place: Place) -> socket.socket:
+    def _connected(
+        self, family: socket.AddressFamily, place: Place, *, narrow: bool
+    ) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
+            if narrow:
+                _narrow(sock)
             sock.settimeout(min(_CONNECT_S, self._timeout_s))
             sock.connect(place)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -193,13 +206,9 @@ class Connections:
             raise
         return sock
 
-    def shared(self) -> Connection:
-        """The connection that was used last and is idle, or a fresh one."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    break
-                connection = self._idle.pop()
+    def shared(self, *, narrow: bool = False) -> Connection:
+        """The connection that was used last and is idle, or a fresh one; a narrow one, if asked."""
+        while (connection := self._idle_one(narrow=narrow)) is not None:
             unasked = connection.unasked()
             if unasked is None:
                 connection.users = 1
@@ -209,9 +218,18 @@ class Connections:
             connection.close()
             if unasked:
                 self.on_unasked(unasked)
-        connection = self.fresh()
+        connection = self.fresh(narrow=narrow)
         self._hold(connection)
         return connection
+
+    def _idle_one(self, *, narrow: bool) -> Connection | None:
+        with self._lock:
+            if not narrow:
+                return self._idle.pop() if self._idle else None
+            found = next((each for each in reversed(self._idle) if each.narrow), None)
+            if found is not None:
+                self._idle.remove(found)
+            return found
 
     def joined(self) -> Connection | None:
         """A connection on which a request waits for its answer, to send another one behind it."""
@@ -247,6 +265,15 @@ class Connections:
     def _hold(self, connection: Connection) -> None:
         with self._lock:
             self._busy[connection] = None
+
+
+def _narrow(sock: socket.socket) -> None:
+    """Leave little room for what is sent to it; only before it is connected can that be said."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM_BYTES)
+    if _MAX_SEGMENT is not None:
+        # Not all systems let it be said.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, _MAX_SEGMENT, _SEGMENT_BYTES)
 
 
 def _tls(address: Address, told: str) -> tuple[ModuleType, Any] | None:

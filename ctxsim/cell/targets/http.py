@@ -156,10 +156,11 @@ class Http:
             received = self._pipelined(request)
             if received is not None:
                 return _response(received)
+        slow = "slow" in self._ways and (drawn * _SPREAD >> 13) % _OF < _SLOW
         known = self.wire.knows(request)
         if self._shares and known and drawn & 255 >= _ALONE:
             try:
-                return self._by(request, self._connections.shared(), drawn)
+                return self._by(request, self._connections.shared(narrow=slow), slow=slow)
             except ClosedError as error:
                 # A server may close an idle connection at any time, also when a request is under
                 # way: then it is sent again, where sending it twice does no harm.
@@ -167,7 +168,7 @@ class Http:
                     raise
                 if request.prepared.step.method not in _IDEMPOTENT:
                     raise LostError from error
-        return self._alone(request, drawn)
+        return self._alone(request, slow=slow)
 
     def _choose(self, request: Request, drawn: int) -> None:
         """Choose the body's shape, and whether a header comes that the step does not name."""
@@ -180,21 +181,21 @@ class Http:
         named = any(name.lower() == _REQUEST_ID.lower() for name, _ in request.headers)
         request.tagged = "headers" in self._ways and not named and bool(drawn >> 7 & 1)
 
-    def _alone(self, request: Request, drawn: int) -> Response:
+    def _alone(self, request: Request, *, slow: bool) -> Response:
         """By a connection of its own, which ends with it."""
-        connection = self._connections.fresh()
+        connection = self._connections.fresh(narrow=slow)
         try:
             data = self._data(request, close=True)
-            return _response(self._exchanged(request, connection, data, drawn))
+            return _response(self._exchanged(request, connection, data, slow=slow))
         finally:
             connection.close()
 
-    def _by(self, request: Request, connection: Connection, drawn: int) -> Response:
+    def _by(self, request: Request, connection: Connection, *, slow: bool) -> Response:
         """By a connection that other requests have used, or will use."""
         connection.line.send(request)
         try:
             data = self._data(request, close=False)
-            received = self._exchanged(request, connection, data, drawn)
+            received = self._exchanged(request, connection, data, slow=slow)
         except ClosedError as error:
             connection.give_up()
             if connection.used == 1 and not request.shape:
@@ -211,9 +212,8 @@ class Http:
         return _response(received)
 
     def _exchanged(
-        self, request: Request, connection: Connection, data: bytes, drawn: int
+        self, request: Request, connection: Connection, data: bytes, *, slow: bool
     ) -> Received:
-        slow = "slow" in self._ways and (drawn * _SPREAD >> 13) % _OF < _SLOW
         try:
             place = connection.send(data)
         except ConnectionError as error:
@@ -267,7 +267,10 @@ class Http:
         request.faulted = True
         when = request.fault_draw & 3
         shares = self._shares and self.wire.knows(request) and when == _AFTER
-        connection = self._connections.shared() if shares else self._connections.fresh()
+        if shares:
+            connection = self._connections.shared()
+        else:
+            connection = self._connections.fresh(narrow=when == _WITHIN)
         data = self._data(request, close=False)
         received = None
         try:

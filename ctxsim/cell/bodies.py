@@ -33,6 +33,12 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
 
     What the headers name wrongly is left as it is.
     """
+    return unpacked(body, headers)[0]
+
+
+def unpacked(body: bytes, headers: Iterable[tuple[str, str]]) -> tuple[bytes, str]:
+    """The same, and the coding that is not unpacked here, such as br; '' where there is none."""
+    unread = ""
     for name, value in headers:
         if value in USUAL_TYPES:
             continue
@@ -40,20 +46,13 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
         if kind == "content-encoding":
             for coding in reversed(_codings(value)):
                 if coding not in _FORMATS:
+                    unread = coding
                     break
                 body = _inflated(body, *_FORMATS[coding])
         elif kind == "content-type" and not value.endswith(_USUAL_CHARSET):
             charset = _CHARSET.search(value)
             body = body if charset is None else _in_utf8(body, charset[1])
-    return _unpacked(body)
-
-
-def unread_coding(headers: Iterable[tuple[str, str]]) -> str:
-    """The coding of a body that is not unpacked here, such as br; '' where there is none."""
-    for name, value in headers:
-        if name.lower() == "content-encoding":
-            return next((each for each in _codings(value) if each not in _FORMATS), "")
-    return ""
+    return (body, unread) if unread and body else (_of_file(body), "")
 
 
 def _codings(value: str) -> list[str]:
@@ -61,7 +60,7 @@ def _codings(value: str) -> list[str]:
     return [each for each in words if each not in _PLAIN]
 
 
-def _unpacked(body: bytes) -> bytes:
+def _of_file(body: bytes) -> bytes:
     """What is inside of a file that is downloaded: of a zip (a sheet or a text, too), or gzip."""
     if body.startswith(_OF_GZIP):
         return _inflated(body, _ANY_ZLIB_HEADER)

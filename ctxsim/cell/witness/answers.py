@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
-from ctxsim.cell.bodies import USUAL_TYPES, plain_body, unread_coding
+from ctxsim.cell.bodies import USUAL_TYPES, unpacked
 from ctxsim.cell.history import Event, Tally, Who
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Response, Traffic
@@ -173,8 +173,7 @@ class Answers:
 
         It is so where nothing is to be told of an answer that counts as no failure.
         """
-        body = plain_body(response.body, response.headers)
-        coding = unread_coding(response.headers) if body else ""
+        body, coding = unpacked(response.body, response.headers)
         if coding:
             self.expected.unread[coding] += 1
         if self._earlier is not None and not self._owner.is_shared_route(request):
@@ -182,7 +181,7 @@ class Answers:
         found = self._compare(request, response, body)
         compared, told = found.compared, found.told
         if self._wire is not None and self._wire.is_trial(request) and not request.faulted:
-            self._try(self._wire, request, response, body, has_own=found.has_own)
+            self._try(self._wire, request, response, has_own=found.has_own)
         kept = True
         # Whose client has left expects nothing; who got an error instead of an answer does, but not
         # who got nothing at all. Nor does anything follow from an answer that is another request's
@@ -205,16 +204,14 @@ class Answers:
                 self.reasons[failure] = f"{request.step.route} raised {reason}"
         return kept, compared, kept and not told and not failure
 
-    def _try(
-        self, wire: Wire, request: Request, response: Response, body: bytes, *, has_own: bool
-    ) -> None:
+    def _try(self, wire: Wire, request: Request, response: Response, *, has_own: bool) -> None:
         """See whether the server takes the body's shape, which is chosen here.
 
         What it makes of one that it does not take is no finding.
         """
         if asks_for_patience(response):
             return
-        coding = unread_coding(response.headers)
+        body, coding = unpacked(response.body, response.headers)
         broken = any(self.expected.broken(request, response, body, coding))
         kept = not (broken or failure_of(request, response))
         if not wire.tried(request, has_own=has_own, kept=kept):

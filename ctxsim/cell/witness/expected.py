@@ -152,10 +152,9 @@ class Expected:
 
 def asks_for_patience(response: Response) -> bool:
     """Whether an application says that it is asked too much at once (RFC 6585, RFC 9110)."""
-    if response.status == _TOO_MANY_REQUESTS:
-        return True
-    later = any(name.lower() == "retry-after" for name, _ in response.headers)
-    return response.status == _UNAVAILABLE and later
+    if response.status != _UNAVAILABLE:
+        return response.status == _TOO_MANY_REQUESTS
+    return any(name.lower() == "retry-after" for name, _ in response.headers)
 
 
 def is_failure(response: Response) -> bool:

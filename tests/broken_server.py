@@ -20,6 +20,7 @@ until_close right, the end of the connection being that of the body
 flaky       right, but that about one answer in forty, also alone, is an error
 patience    right at first; after forty requests it answers 429, also alone
 left_behind what could not be sent, since the client has left, the next one on /cart is given
+remains     now and then an answer begins with the end of the one before, whoever got that
 sold_out    right, but that only sixty notes can be written
 no_large    bodies of more than 100 kB are refused, and so are those in chunks
 loses_body  bodies in chunks seem to be empty
@@ -96,21 +97,24 @@ class Connection:
         COUNT["answers"] += 1
         return asked.encode()
 
-    def answer(self, request: tuple[str, dict[str, str], bytes]) -> bytes:
-        status = "200 OK"
-        text = self.body_of(*request)
+    def refusal(self, request: tuple[str, dict[str, str], bytes]) -> tuple[str, bytes] | None:
+        """What is answered in place of what was asked."""
         if self.mode == "no_large" and len(request[2]) > 100_000:
-            status, text = "413 Content Too Large", b"too large"
+            return "413 Content Too Large", b"too large"
         if self.mode == "flaky" and CHANCE.random() < 1 / 40:
-            status, text = "500 Internal Server Error", b"oops"
-        if self.mode == "left_behind" and request[0].startswith("/cart"):
-            text = LAST.pop("left", text + b"." * 200_000)
+            return "500 Internal Server Error", b"oops"
+        if self.mode == "patience" and COUNT["asked"] > 40:
+            return "429 Too Many Requests", b"slow down"
         if self.mode == "sold_out" and request[1]["method"] == "POST":
             COUNT["written"] = COUNT.get("written", 0) + 1
             if COUNT["written"] > 60:
-                status, text = "409 Conflict", b"sold out"
-        if self.mode == "patience" and COUNT["answers"] > 40:
-            status, text = "429 Too Many Requests", b"slow down"
+                return "409 Conflict", b"sold out"
+        return None
+
+    def answer(self, request: tuple[str, dict[str, str], bytes]) -> bytes:
+        status, text = self.refusal(request) or ("200 OK", self.body_of(*request))
+        if self.mode == "left_behind" and request[0].startswith("/cart"):
+            text = LAST.pop("left", text + b"." * 200_000)
         if self.mode == "stale" and self.answered % 3 == 2:
             text = self.last
         self.last = text
@@ -123,6 +127,10 @@ class Connection:
         if self.mode == "until_close":
             return f"HTTP/1.0 {status}\r\n\r\n".encode() + text
         head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+        if self.mode == "remains":
+            head, LAST["text"] = LAST.get("text", b"") + head, b""
+            if COUNT["answers"] % 30 == 29:
+                LAST["text"] = text
         return head + text
 
     def is_more_there(self) -> bool:

@@ -103,6 +103,13 @@ def test_a_value_that_is_kept_is_told_of_the_application(run, mode: str) -> None
     assert "CTX503" not in codes(outcome)
 
 
+@pytest.mark.parametrize("connections", ["all", "none"])
+def test_what_is_no_response_is_searched_for_values_of_others(run, connections: str) -> None:
+    """A proxy may give the rest of an answer to whoever comes next."""
+    outcome = run("remains", f"connections: {connections}")
+    assert "CTX201" in codes(outcome)
+
+
 @pytest.mark.parametrize("mode", ["swapped", "behind", "extra", "stale"])
 def test_faults_of_connections_do_not_show_where_each_request_has_its_own(run, mode: str) -> None:
     outcome = run(mode, "connections: none")

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ctxsim.cell.plan import Address
-from ctxsim.cell.targets.wire import ClosedError, Reader, Received
+from ctxsim.cell.targets.wire import ClosedError, NoResponseError, Reader, Received
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.wire import Line
 from ctxsim.errors import TargetError
@@ -86,7 +86,10 @@ class Connection:
             self._wait_for(place)
         try:
             received = self.reader.response(method, slow=slow, timeout_s=timeout_s)
-        except BaseException:
+        except BaseException as error:
+            # What follows may be the answers of those who wait behind it.
+            if isinstance(error, NoResponseError) and self._sent == place + 1:
+                error.data = self.reader.unread
             self.give_up()
             raise
         self.broken = self.broken or not received.stays

@@ -146,7 +146,9 @@ class Http:
         except (NoResponseError, OSError) as error:
             self.wire.gone(request)
             self.unanswered[type(error).__name__] += 1
-            return Response(0, [], b"", complete=False, error=error)
+            # Whatever it is, it came to this client.
+            data = error.data if isinstance(error, NoResponseError) else b""
+            return Response(0, [], data, complete=False, error=error)
 
     def _sent(self, request: Request, drawn: int) -> Response:
         self._choose(request, drawn)

@@ -24,7 +24,12 @@ _BAD_LINE = "what came is no HTTP response: {!r}"
 
 
 class NoResponseError(Exception):
-    """What came back is no response, or not a whole one."""
+    """What came back is no response, or not a whole one.
+
+    `data` is what of it is known to be for the request that it came to.
+    """
+
+    data = b""
 
 
 class ClosedError(NoResponseError):

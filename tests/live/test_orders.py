@@ -3,7 +3,9 @@
 import pytest
 
 from ctxsim.errors import UsageError
+from ctxsim.jobs import jobs_of
 from ctxsim.live.orders import Order
+from ctxsim.rehearsing import last_process
 
 TEXT = """
 version: 1
@@ -30,6 +32,15 @@ def test_each_part_has_a_seed_and_numbers_of_its_own():
     firsts = [each.options(each.scenario()).first_process for each in orders]
     assert len(set(firsts)) == 3
     assert firsts == sorted(firsts)
+
+
+@pytest.mark.parametrize("words", ["sync", "sync,threads:2,threads:4,tasks:4,greenlets:9"])
+def test_no_process_of_a_part_has_a_number_of_the_next_part(words):
+    """Also those that carry requests alone, however many that are at the most."""
+    one, other = (order(part=part, workers=words, seed="3") for part in (1, 2))
+    scenario = one.scenario()
+    jobs = jobs_of(scenario, 3, one.options(scenario))
+    assert last_process(jobs) < other.options(scenario).first_process
 
 
 def test_what_is_said_comes_before_what_the_file_says():

@@ -241,11 +241,10 @@ def rehearse(
     now, later = _in_two_rounds(_wanted(jobs, carried))
     every = _all_users(now, next_one, pace)
     # Together, since all kinds are short.
-    told_alone = [*visits.items(), *lone.items()]
-    histories = _histories(run([*(job for _, job in told_alone), *every.values()]))
+    histories = iter(_histories(run([*visits.values(), *lone.values(), *every.values()])))
     of_visits = _known(zip(visits, histories, strict=False))
-    of_lone = _known(zip(lone, histories[len(visits) :], strict=False))
-    all_users = _known(zip(every, histories[len(told_alone) :], strict=True))
+    of_lone = _known(zip(lone, histories, strict=False))
+    all_users = _known(zip(every, histories, strict=False))
     told = {each.job.cell: _shown_in_sync(each, all_users) for each in later}
     left = [each.without(told[each.job.cell]) for each in later]
     more = _all_users(left, next_one + len(every), pace, least=0 if every else 1)
@@ -388,10 +387,7 @@ def _lone(
     first: int,
     pace: Pace,
 ) -> dict[tuple[str, int], Job]:
-    """One user for so long, and without faults, that chance and its own past show as under load.
-
-    Nobody else is there, whose requests could be the reason, and none of its own fails on purpose.
-    """
+    """One user for so long, and without faults, that chance and its own past show as under load."""
     longest_s = min(_LONGEST_S, max(_LEAST_S, pace.left_s - pace.start_s))
     found: dict[tuple[str, int], Job] = {}
     for key, visit in visits.items():
@@ -401,10 +397,9 @@ def _lone(
             if _broken_by(job, outcome.history) == key
             for event in expectations.worth_a_look(outcome.history)
         ]
-        if not broken:
-            continue
-        load = _load(visit.plan, max(_long_enough(*each) for each in broken), longest_s)
-        first_s = max(at_elapsed_s(*each) for each in broken)
+        enough = max((_long_enough(*each) for each in broken), default=0)
+        load = _load(visit.plan, enough, longest_s)
+        first_s = max((at_elapsed_s(*each) for each in broken), default=0.0)
         plan = replace(
             visit.plan,
             process=first + len(found),
@@ -412,7 +407,8 @@ def _lone(
             load=replace(load, least_s=min(_LONGEST_WAIT_S, _MARGIN * first_s)),
             awaited=tuple(dict.fromkeys(_place(event) for _, event in broken)),
         )
-        found[key] = replace(visit, plan=plan)
+        if broken:
+            found[key] = replace(visit, plan=plan)
     return found
 
 

@@ -153,6 +153,8 @@ def test_a_context_that_is_left_inside_the_view_is_popped_out_of_order(
     """Flask itself finds it as it pops the request's own, and raises that to the server."""
     ran = found(application, python, HEADER + LEFT)
     assert "CTX103" in ran.codes, ran.told()
+    # Where contexts lie in memory is another place in each run.
+    assert " at 0x" not in ran.told()
 
 
 LOOKED_AT = """

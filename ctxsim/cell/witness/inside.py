@@ -18,6 +18,7 @@ from ctxsim.cell.witness.answers import Owner
 from ctxsim.cell.witness.bindings import Bindings
 from ctxsim.cell.witness.claims import Claims, OwnersOfG
 from ctxsim.cell.witness.probes import Probes
+from ctxsim.cell.witness.reasons import without_addresses
 from ctxsim.cell.witness.receivers import Receivers
 from ctxsim.cell.witness.record import Current, Record, where_we_are
 
@@ -245,10 +246,10 @@ class Inside:
 
     def raised(self, request: Request, error: BaseException) -> None:
         """The application raised `error` to its server: it may be a framework's word on a pop."""
-        if isinstance(error, (AssertionError, ValueError, RuntimeError)) and _MISPOPPED.search(
-            str(error)
-        ):
-            self._note("context.mispop", request, "pop", seen=str(error)[:200])
+        is_such = isinstance(error, (AssertionError, ValueError, RuntimeError))
+        if is_such and _MISPOPPED.search(str(error)):
+            said = without_addresses(str(error))[:200]
+            self._note("context.mispop", request, "pop", seen=said)
 
     def after(self, request: Request) -> None:
         """The request and its response have ended: nothing of it may be on the stack."""

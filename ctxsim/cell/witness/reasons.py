@@ -11,6 +11,8 @@ from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.record import Current, is_application_file, shown_file
 
 _CANARY = re.compile(rf"cx[0-9a-f]{{{canaries.LENGTH - 2}}}")
+# Where an object lies tells nobody anything, and is another place in each run.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 _LONGEST = 200
 _SERVER_ERROR = 500
 
@@ -18,13 +20,18 @@ _SERVER_ERROR = 500
 def reason_of(error: BaseException) -> str:
     """What an error says, in one line, and where the application's own code raised it, or called
     what did: `KeyError: 'user' (shop/views.py:31)`. Canaries are told as what they are."""
-    said = " ".join(traceback.format_exception_only(error)[-1].split())
+    said = without_addresses(" ".join(traceback.format_exception_only(error)[-1].split()))
     said = "".join(each for each in said if each.isprintable())
     said = _CANARY.sub("{canary}", said)
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
     frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
     own = [f"{shown_file(file)}:{line}" for file, line in frames if is_application_file(file)]
     return f"{said} ({own[-1]})" if own else said
+
+
+def without_addresses(text: str) -> str:
+    """What an error says of objects, without where they lie in memory."""
+    return _ADDRESS.sub("", text)
 
 
 def keep_reason(current: Current, error: BaseException) -> None:

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +27,9 @@ JOIN_S = 2.0
 # How long an example takes is the machine's doing; speed is measured in benchmarks/.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

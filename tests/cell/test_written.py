@@ -9,6 +9,7 @@ import textwrap
 import pytest
 from driving import live, plan_of, step
 
+from ctxsim.cell.witness import written as written_of_module
 from ctxsim.cell.witness.stores import Store
 from ctxsim.cell.witness.written import is_read, writer_of
 
@@ -98,8 +99,13 @@ def sources(tmp_path, monkeypatch):
             monkeypatch.setitem(sys.modules, name, module)
         return text.splitlines()
 
+    def told():
+        # Beside them stand all modules of the tests, which are no part of any application.
+        return [each for name, each in sys.modules.items() if name in ("told_store", "told_shop")]
+
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(written_of_module, "application_modules", told)
     return write
 
 

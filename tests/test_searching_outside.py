@@ -1,11 +1,10 @@
 """What requests want of others than the application, in a search: refused, or carried for real."""
 
 import re
-import socketserver
 import textwrap
-import threading
 
 import pytest
+from echoes import echo
 
 from ctxsim.jobs import Options
 from ctxsim.replaying import replay
@@ -205,19 +204,8 @@ def test_a_task_that_leads_out_by_a_blocking_call_is_told(call, searched):
 @pytest.fixture
 def echoing():
     """The port of a server that sends each line back."""
-
-    class Echo(socketserver.StreamRequestHandler):
-        def handle(self):
-            for line in self.rfile:
-                self.wfile.write(line)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    with echo() as port:
+        yield port
 
 
 POOLED = """

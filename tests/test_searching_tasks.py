@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import socketserver
 import subprocess
 import sys
 import textwrap
-import threading
 from pathlib import Path
 
 import pytest
+from echoes import echo
 
 import ctxsim
 from ctxsim.errors import TargetError
@@ -298,20 +297,8 @@ def test_what_leads_out_of_the_process_is_refused_with_its_place(scenario, where
 @pytest.fixture
 def echoing():
     """The port of a server that sends each line back, but for those that say "silent"."""
-
-    class Echo(socketserver.StreamRequestHandler):
-        def handle(self):
-            for line in self.rfile:
-                if b"silent" not in line:
-                    self.wfile.write(line)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    with echo() as port:
+        yield port
 
 
 POOLED = """

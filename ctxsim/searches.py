@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from ctxsim.cell.plan import Search
 from ctxsim.cells import Job, Pace
+from ctxsim.cells.interpreter import equip
+from ctxsim.errors import TargetError
 from ctxsim.report.judged import JudgedCell
 
 # Where a load is bounded by time alone.
@@ -34,6 +36,9 @@ class Searches:
     # Why there are not more.
     left_out: tuple[str, ...] = ()
 
+    def and_also(self, job: Job, number: int) -> Searches:
+        return replace(self, jobs=(*self.jobs, job), after=(*self.after, number))
+
 
 def following(
     jobs: Sequence[Job],
@@ -56,11 +61,16 @@ def following(
         words = ", ".join(jobs[number].plan.workers.word for number in chosen)
         return Searches(left_out=(f"no time was left to search for unlucky orders in {words}",))
     no_news = (*_known(judged), *known)
-    searching = (
-        _search(jobs[number], process, each_s, no_news)
-        for process, number in enumerate(chosen, first)
-    )
-    return Searches(tuple(searching), tuple(chosen))
+    searches = Searches()
+    for process, number in enumerate(chosen, first):
+        search = _search(jobs[number], process, each_s, no_news)
+        try:
+            searches = searches.and_also(equip(search), number)
+        except TargetError as error:
+            why, _, _ = str(error).partition("\n")
+            told = f"unlucky orders in {search.plan.workers.word}: {why}"
+            searches = replace(searches, left_out=(*searches.left_out, told))
+    return searches
 
 
 def _search(job: Job, process: int, duration_s: float, known: tuple[tuple[str, ...], ...]) -> Job:

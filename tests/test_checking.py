@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from ctxsim import looks
 from ctxsim.errors import TargetError, UsageError
 
 GLOBAL = """
@@ -394,6 +395,26 @@ def test_of_an_import_that_hangs_it_is_said_where(checked):
     text = "import time\n\ndef slow():\n    time.sleep(100)\n\nslow()\n"
     with pytest.raises(TargetError, match=r"was not ready after 2 s\n(.*\n)*.*line 4 in slow"):
         checked(text, budget_s=2)
+
+
+SLOWLY_TOLD = """
+import flask, time
+app = flask.Flask(__name__)
+rules = app.url_map.iter_rules
+
+def slowly(*endpoint):
+    time.sleep(2)
+    return rules(*endpoint)
+
+app.url_map.iter_rules = slowly
+app.get("/")(lambda: "name: " + flask.request.args.get("name", ""))
+"""
+
+
+def test_to_read_a_large_application_is_not_taken_for_a_hang(checked, monkeypatch):
+    monkeypatch.setattr(looks, "_TRIAL_S", 0.5)
+    outcome = checked(SLOWLY_TOLD, requests=50, workers=["sync"])
+    assert outcome.exit_code == 0
 
 
 def test_advice_is_in_the_words_of_the_command(checked):

@@ -8,6 +8,8 @@ import pytest
 from ctxsim.cell import plan as plans
 from ctxsim.cell.history import History
 from ctxsim.cells import Job, Pace
+from ctxsim.cells import interpreter as interpreters
+from ctxsim.cells.interpreter import Interpreter
 from ctxsim.replaying import replay
 from ctxsim.report.judged import JudgedCell
 from ctxsim.scenario import Cell
@@ -83,17 +85,34 @@ def test_where_a_view_runs_a_loop_workers_that_have_no_place_for_it_are_left_out
     assert any("waits for an event loop" in each for each in outcome.document.not_covered)
 
 
-@pytest.mark.parametrize(("left_s", "searched"), [(0.5, 0), (60.0, 1)])
-def test_where_no_time_is_left_for_a_search_it_is_told(left_s, searched):
+def after_a_load(left_s):
+    """What searches follow a load by four threads, with so many seconds left."""
     workers = plans.Workers.parse("threads:4")
     target = plans.Target("checked:app")
     plan = plans.Plan("checked", "00000000", 1, 3, target, workers, flows=())
     job = Job(Cell("app", workers), plan, sys.executable)
     cell = JudgedCell("app", "threads:4", History(), ())
-    searches = following([job], [cell], 9, Pace(1, time.monotonic() + left_s))
+    return following([job], [cell], 9, Pace(1, time.monotonic() + left_s))
+
+
+@pytest.mark.parametrize(("left_s", "searched"), [(0.5, 0), (60.0, 1)])
+def test_where_no_time_is_left_for_a_search_it_is_told(left_s, searched):
+    searches = after_a_load(left_s)
     assert len(searches.jobs) == searched
     assert len(searches.left_out) == 1 - searched
     assert all("no time was left to search" in each for each in searches.left_out)
+
+
+def test_an_interpreter_that_cannot_be_lent_greenlet_is_only_not_searched(monkeypatch):
+    bare = Interpreter("3.99.0", "cpython-399", frozenset())
+    monkeypatch.setattr(interpreters, "interpreter", lambda _: bare)
+    searches = after_a_load(60.0)
+    assert searches.jobs == searches.after == ()
+    [told] = searches.left_out
+    assert told == (
+        "unlucky orders in threads:4: a controlled schedule needs greenlet, which "
+        f"{sys.executable} cannot import"
+    )
 
 
 def test_what_cannot_be_searched_is_told_and_no_doubt(checked):

@@ -84,12 +84,13 @@ def _carry_out(
     crew = _crew(plan, channel, native, model)
     models.follow(crew)
     carry = _search(crew, channel) if plan.search else partial(models.carry_all, crew, model)
-    channel.say({"say": "ready", "target": crew.target.facts})
     looker = None
     if plan.look is not None:
+        # Before it is ready: to read what a large application's source says takes its time.
         looker = looking.Looking(plan, crew, channel.say, model.pause(native))
         crew.traffic = looker.trials
         carry = partial(models.carry_all, crew, looking.model_for(crew))
+    channel.say({"say": "ready", "target": crew.target.facts})
     _leave_last_words(ticker)
     if not plan.is_remote:
         native.use_short_switches()

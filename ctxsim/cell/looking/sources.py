@@ -174,9 +174,7 @@ class Names:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return ()
         parameters = {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}
-        nodes = list(ast.walk(node))
-        compared = (p for inner in nodes for p in (*_comparisons(inner), *_chosen_from(inner)))
-        texts = (t for n, t in compared if isinstance(n, ast.Name) and n.id in parameters)
+        texts = (t for n, t in _pairs_of(node) if isinstance(n, ast.Name) and n.id in parameters)
         return tuple(dict.fromkeys(texts))
 
     def mentions(self, file: str, line: int, word: str) -> bool:
@@ -222,19 +220,27 @@ def _words(functions: Iterable[ast.AST], helpers: Iterable[ast.AST] = ()) -> Wor
     words: Words = defaultdict(dict)
     for function in functions:
         held: dict[str, list[Read]] = {}
-        nodes = list(ast.walk(function))
-        for target, value in (pair for node in nodes for pair in _assigned(node)):
+        for target, value in (pair for node in ast.walk(function) for pair in _assigned(node)):
             if isinstance(target, ast.Name):
                 held.setdefault(target.id, []).extend(_read_by(value))
-        for node in (*nodes, *(each for helper in helpers for each in ast.walk(helper))):
-            for compared, text in (*_comparisons(node), *_chosen_from(node)):
-                if isinstance(compared, ast.Attribute) and compared.attr == BEST:
-                    compared = compared.value
-                named = held.get(compared.id, []) if isinstance(compared, ast.Name) else ()
-                for read in (*named, *_read_by(compared)):
-                    if text and text.isprintable():
-                        words[read.place, read.name][text] = None
+        for compared, text in (pair for each in (function, *helpers) for pair in _pairs_of(each)):
+            named = held.get(compared.id, []) if isinstance(compared, ast.Name) else ()
+            for read in (*named, *_read_by(compared)):
+                words[read.place, read.name][text] = None
     return words
+
+
+@functools.cache
+def _pairs_of(function: ast.AST) -> tuple[tuple[ast.expr, str], ...]:
+    """What a function compares with texts, or chooses one by; many routes have the same helpers."""
+    pairs = []
+    for node in ast.walk(function):
+        for compared, text in (*_comparisons(node), *_chosen_from(node)):
+            if isinstance(compared, ast.Attribute) and compared.attr == BEST:
+                compared = compared.value
+            if text and text.isprintable():
+                pairs.append((compared, text))
+    return tuple(pairs)
 
 
 def _comparisons(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:

@@ -225,6 +225,30 @@ def data():
     tenant, kept[0] = kept[0], None
     return f"{tenant}: {number}"
 """
+LINKED = """
+from urllib.parse import parse_qs
+
+class Shop:
+    seen = ["nobody"]
+
+    def home(self, name):
+        return "<p>hello " + name + " <a href='part" + "s'>all</a>"
+
+    def parts(self, name):
+        return "<form action='%s/%s'><input name=q></form>" % ("sea", "rch")
+
+    def _search(self, name):
+        said, self.seen[0] = self.seen[0], name
+        return "after " + said + ": " + name
+
+def app(environ, start_response):
+    name = environ["PATH_INFO"].strip("/").replace("/", "_")
+    view = getattr(Shop(), {"": "home", "sea_rch": "_search"}.get(name, name), None)
+    q = parse_qs(environ["QUERY_STRING"]).get("q", [""])[0]
+    headers = [("Content-Type", "text/html")]
+    start_response("404 Not Found" if view is None else "200 OK", headers)
+    return [(view(q) if view else "no such page").encode()]
+"""
 LEAKY = {
     "no number": (POISONED, {}, {"CTX201"}),
     "accepted": (ACCEPTED, {"workers": ["threads:8"], "requests": 600}, {"CTX208"}),
@@ -242,6 +266,7 @@ LEAKY = {
     "runtime": (RUNTIME, {}, {"CTX201"}),
     "around": (AROUND, {"target": "checked:app"}, {"CTX201", "CTX401"}),
     "methods": (METHODS, {}, {"CTX201"}),
+    "linked": (LINKED, {}, {"CTX201"}),
     "language": (LANGUAGE, {"workers": ["threads:4"]}, {"CTX208"}),
 }
 CLEAN = {
@@ -263,6 +288,7 @@ CLEAN = {
     "nobody": NOBODY.replace("last[0] = ", "tenant = ").replace("{last[0]}", "{tenant}"),
     "around": AROUND.replace("local.name = ", "name = ").replace("{local.name}", "{name}"),
     "language": LANGUAGE.replace("{chosen[0]}", "{lang}"),
+    "linked": LINKED.replace("said, self.seen[0] = self.seen[0], name", "said = name"),
     "methods": METHODS.replace("self.last[:] = self.last or [item]", "self = Shop()").replace(
         "{self.last[0]}", "{item}"
     ),

@@ -80,6 +80,7 @@ class Looking:
             say=say,
             pace=None if rate_per_s is None else Evenly(rate_per_s, crew.clock, sleep),
             logged=logged.take,
+            follows=not self._seen.framework,
         )
 
     def sight(self) -> dict[str, Any]:

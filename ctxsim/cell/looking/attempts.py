@@ -29,7 +29,7 @@ _OF_USER = re.compile(
     re.IGNORECASE,
 )
 _TRACE = ("X-Request-Id", CANARY)
-_TAG = "tag"
+TAG = "tag"
 _SAME = (("same", "2", "two"), ("again", "3", "three"))
 _OF_PAGES = ("same", "again", "bare")
 _PASSWORD = re.compile(r"pass(word|wd|phrase)?|pwd|secret", re.IGNORECASE)
@@ -259,7 +259,7 @@ def _step(
     members = {read.name: words.get(read, value_of(read)) for read in inside}
     holds_canary = CANARY in path or any(value == CANARY for _, value in query)
     if not holds_canary and not any(value_of(read) == CANARY for read in inside):
-        query.append((_TAG, CANARY))
+        query.append((TAG, CANARY))
     return Step(
         name="",
         method=route.method,

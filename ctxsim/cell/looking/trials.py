@@ -11,6 +11,8 @@ from typing import Any
 from ctxsim.cell.clients import User
 from ctxsim.cell.likeness import without_digits
 from ctxsim.cell.looking.attempts import (
+    CANARY,
+    USER,
     VARS,
     Attempt,
     as_json,
@@ -21,11 +23,12 @@ from ctxsim.cell.looking.attempts import (
 )
 from ctxsim.cell.looking.carrying import Carrying, Taker, takes_in_path
 from ctxsim.cell.looking.guessing import Guess, Guesses, Maker
+from ctxsim.cell.looking.links import Links
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
 from ctxsim.cell.open_load import Evenly
-from ctxsim.cell.plan import Look
+from ctxsim.cell.plan import Look, Step
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Read, Route, Sight, Trial, Tried
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response
@@ -35,6 +38,8 @@ _MOST_ROUTES = 150
 _FIRST_FAULT = 500
 # In the last part of the time, all routes are sent once before any is sent in more ways.
 _IN_HURRY = 0.5
+# Sent for the links of the page alone, with nothing of the user's in it.
+_FOR_LINKS = "links"
 # How a body is refused that is not what was wanted.
 _NOT_UNDERSTOOD = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
@@ -83,22 +88,16 @@ class Trials:
         say: Callable[[Message], None],
         pace: Evenly | None = None,
         logged: Callable[[], str] = str,
+        follows: bool = False,
     ) -> None:
-        """`logged` gives what error the application logged last, '' where it logged none."""
-        self._common, self._session = tuple(common), (session := tuple(session))
+        """`logged` gives what error the application logged last, '' where it logged none.
+
+        With `follows`, what pages lead to is tried as well.
+        """
+        self._common, self._session = tuple(common), tuple(session)
         self._look = look
-        self._courses = [_Course(route) for route in routes]
-        for course in self._courses:
-            course.why = self._why_not(course.route)
-            if not course.why:
-                names = sendable(course.route, self._common, session=session)
-                asked = [each.name for each in names if is_asked_for(each)]
-                course.taker = Taker(course.route, names, asked)
-                ways = attempts(course.route, self._common, session=session)
-                course.left.extend(ways[:1] if course.route == NO_SUCH_PAGE else ways)
-                course.fullest = ways[0]
-                if not course.route.is_safe:
-                    course.as_json = as_json(course.route, self._common, session=session)
+        self._links = Links(routes) if follows else None
+        self._courses = [self._course(route) for route in routes]
         for course in [each for each in self._courses if not each.why][_MOST_ROUTES:]:
             course.why, course.left = "there are too many routes to try all of them", deque()
         # By their names, which no two have.
@@ -120,6 +119,22 @@ class Trials:
         self._say = say
         # The route, the way, and when it was sent.
         self._under_way: dict[int, tuple[_Course, Attempt, float]] = {}
+
+    def _course(self, route: Route) -> _Course:
+        course = _Course(route, why=self._why_not(route))
+        if not course.why:
+            names = sendable(route, self._common, session=self._session)
+            asked = [each.name for each in names if is_asked_for(each)]
+            course.taker = Taker(route, names, asked)
+            ways = attempts(route, self._common, session=self._session)
+            course.left.extend(ways[:1] if route == NO_SUCH_PAGE else ways)
+            course.fullest = ways[0]
+            if not route.is_safe:
+                course.as_json = as_json(route, self._common, session=self._session)
+            elif self._links is not None:
+                # A list that is asked for what nobody has named shows nothing, and leads nowhere.
+                course.left.append(Attempt(_FOR_LINKS, Step("", route.method, route.path)))
+        return course
 
     def _why_not(self, route: Route) -> str:
         if route.wants:
@@ -192,7 +207,8 @@ class Trials:
             if guess.is_right(response):
                 self._take_up(guess)
             return
-        if self._is_no_news(course, attempt, request, response):
+        self._follow(request, response)
+        if attempt.variant == _FOR_LINKS or self._is_no_news(course, attempt, request, response):
             return
         unmade = course.taker is not None and not takes_in_path(course.taker.uses)
         step, takers = self._carrying.heard(
@@ -210,6 +226,17 @@ class Trials:
             course.as_json = None
         if self._loops.run:
             self._looping = self._looping or course.route.name
+
+    def _follow(self, request: Request, response: Response) -> None:
+        """Try what a page leads to as well, where nobody else tells what there is."""
+        if self._links is None:
+            return
+        own = {request.canary: CANARY, request.user.canary: USER}
+        for route in self._links.followed(request.path, response, own, unsafe=self._look.unsafe):
+            course = self._course(route)
+            self._courses.append(course)
+            self._by_name[route.name] = course
+            self._order = _in_turn(self._courses)
 
     def _why_failed(self, request: Request, response: Response) -> str:
         reason = reason_for(request, response)

@@ -58,6 +58,8 @@ class Route:
         return self.method in SAFE
 
 
+# How long a route takes, in seconds, that is sent more seldom than others.
+LONG_S = 0.25
 # What every application is asked for: what it says where it has nothing to say is seen by all.
 NO_SUCH_PAGE = Route("GET", "/no-such-page")
 

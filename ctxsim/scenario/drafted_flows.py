@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,12 +11,18 @@ from typing import Any
 from ctxsim.cell.looking.attempts import NUMBER
 from ctxsim.cell.looking.ways_in import ends_stay
 from ctxsim.cell.plan import Step
-from ctxsim.cell.sights import Route, Trial, Tried
+from ctxsim.cell.sights import LONG_S, Route, Trial, Tried
 from ctxsim.cell.steps import OF_VISIT
 
 # Visits that each begin with a step as slow as this would hardly come to anything else.
 _SLOW_S = 0.025
 _FIRST_FAILURE = 400
+# A route that takes long has visits of its own where it takes so many times as long as others do.
+_TIMES_OTHERS = 10
+_MOST_OF_SLOW = 2
+# Of all visits, at least so many go to slow routes, or as many as take so many times as long as
+# all the others: several must be under way at once.
+_LEAST_SHARE, _TIMES_ALL = 0.03, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,42 @@ class Flow:
     name: str
     weight: float
     trials: tuple[tuple[Tried, Trial], ...]
+
+
+Way = tuple[Tried, Trial]
+
+
+def without_slow(ways: Sequence[Way], entry: Sequence[Way]) -> tuple[list[Way], list[list[Way]]]:
+    """What is answered quickly, and what is not, by its routes: a report, or what asks others.
+
+    A visit that waits for such a route as often as it asks for others does little else.
+    """
+    routes: dict[str, list[Way]] = {}
+    for each in ways:
+        if each not in entry:
+            routes.setdefault(each[0].route.name, []).append(each)
+    # The first request may be slow for what it loads; a single one tells nothing.
+    least_s = {name: min(t.lasted_s for t in of[0][0].trials) for name, of in routes.items()}
+    usual_s = statistics.median_low(least_s.values()) if least_s else 0.0
+    slow = {
+        name: of
+        for name, of in routes.items()
+        if least_s[name] >= max(LONG_S, _TIMES_OTHERS * usual_s) and len(of[0][0].trials) > 1
+    }
+    quick = [each for each in ways if each in entry or each[0].route.name not in slow]
+    return quick, [of[:_MOST_OF_SLOW] for of in slow.values()]
+
+
+def of_slow(
+    slow: Sequence[list[Way]], entry: Sequence[Way], others: Sequence[Flow], most: float
+) -> Iterator[Flow]:
+    """Visits to slow routes, the more seldom the slower they are."""
+    all_s = _TIMES_ALL * sum(f.weight * sum(t.lasted_s for _, t in f.trials) for f in others)
+    least = _LEAST_SHARE * sum(each.weight for each in others) / max(len(slow), 1)
+    for number, ways in enumerate(slow, 1):
+        lasts_s = sum(trial.lasted_s for _, trial in ways)
+        weight = min(max(all_s / (len(slow) * lasts_s), least), most)
+        yield Flow(f"slow{number}", round(weight, 2) or 0.01, (*entry, *ways))
 
 
 def own_things(trials: Sequence[Trial]) -> Sequence[Trial]:

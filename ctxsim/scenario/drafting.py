@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, ends_stay, lets_out, logins, registers
 from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Route, Sight, Trial, Tried
-from ctxsim.scenario.drafted_flows import Flow, complete, enter_once, own_things, without_those_in
+from ctxsim.scenario.drafted_flows import (
+    Flow,
+    complete,
+    enter_once,
+    of_slow,
+    own_things,
+    without_slow,
+    without_those_in,
+)
 
 WSGI_WORKERS = (
     "sync", "threads:8", "threads:8:fresh", "threads:8:copied", "greenlets:50", "tasks:20",
@@ -181,6 +189,7 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[F
     first = [each for each in ways_in if each in logging_in] or logging_in
     entry = _entry([*ways_in, *fine, *_refused(known)], first[:1])
     fine = [each for each in fine if each in entry or each not in logging_in]
+    fine, slow = without_slow(fine, entry)
     flows = [
         Flow(f"visit{number or ''}", _VISIT_WEIGHT, part)
         for number, part in enumerate(_visits(fine, entry))
@@ -190,6 +199,7 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[F
     for number, each in enumerate(single, 1):
         weight = round(max(_SINGLE_WEIGHT / len(single), 0.1), 2)
         flows.append(Flow(f"only{number}", weight, (*_entry_before(entry, each), each)))
+    flows.extend(of_slow(slow, entry, tuple(flows), _VISIT_WEIGHT))
     if odd := _all_odd(known)[:_MOST_ODD]:
         # How a request fails depends on whether its user is known.
         odd = [*entry, *(each for each in odd if each not in entry)]

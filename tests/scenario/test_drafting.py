@@ -134,6 +134,40 @@ def test_what_lets_users_in_is_sent_once_where_it_takes_long(seconds):
     assert all(flow.steps[0].route == "POST /login" for flow in drafted.flows)
 
 
+ASKED = (Read("query", "q"),)
+
+
+@pytest.mark.parametrize(("seconds", "apart"), [(2.0, True), (0.3, True), (0.03, False)])
+def test_what_takes_long_has_visits_of_its_own(seconds, apart):
+    """A visit that waits for a report as often as for pages comes to little else."""
+    pages = [slowly(tried(Route("GET", f"/{n}"), 200, 200), 0.02) for n in range(12)]
+    report = slowly(tried(Route("GET", "/report", ASKED), *[200] * 6), seconds)
+    scenario = Scenario.parse(draft(sight_of(*pages, report), FRAME).text)
+    flows = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1).flows
+    [of_report, *others] = [f for f in flows if any(s.route == "GET /report" for s in f.steps)]
+    assert (of_report.name == "slow1") is apart
+    if apart:
+        assert not others
+        assert {step.route for step in of_report.steps} == {"GET /report"}
+        each_s = {f.name: f.weight * sum("report" not in s.path for s in f.steps) for f in flows}
+        share = of_report.weight * len(of_report.steps) * seconds
+        assert share == pytest.approx(3 * 0.02 * sum(each_s.values()), rel=0.5)
+
+
+def test_where_all_take_long_none_is_apart():
+    pages = [slowly(tried(Route("GET", f"/{n}", ASKED), 200, 200), 1.0) for n in range(3)]
+    assert "slow" not in draft(sight_of(*pages), FRAME).text
+
+
+def test_a_first_request_alone_tells_not_that_a_route_is_slow():
+    """It may have loaded what the others use."""
+    first, *others = slowly(tried(Route("GET", "/a", ASKED), 200, 200), 2.0).trials
+    loading = Tried(Route("GET", "/a"), (first, *(replace(o, lasted_s=0.001) for o in others)))
+    single = slowly(tried(Route("GET", "/b"), 200), 2.0)
+    rest = [slowly(tried(Route("GET", f"/{n}"), 200, 200), 0.002) for n in range(3)]
+    assert "slow" not in draft(sight_of(loading, single, *rest), FRAME).text
+
+
 ENDS = {
     "DELETE /api/session": True,
     "DELETE /account": True,

@@ -29,7 +29,17 @@ from ctxsim.cell.looking.ways_in import lets_out, logins, registers
 from ctxsim.cell.messages import Message
 from ctxsim.cell.open_load import Evenly
 from ctxsim.cell.plan import Look, Step
-from ctxsim.cell.sights import NO_SUCH_PAGE, NO_TIME, UNSAFE, Read, Route, Sight, Trial, Tried
+from ctxsim.cell.sights import (
+    LONG_S,
+    NO_SUCH_PAGE,
+    NO_TIME,
+    UNSAFE,
+    Read,
+    Route,
+    Sight,
+    Trial,
+    Tried,
+)
 from ctxsim.cell.steps import prepared
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.reasons import reason_for
@@ -221,6 +231,9 @@ class Trials:
         trial = _trial(replace(attempt, step=step), request, response, self._carrying.canaries)
         reason = self._why_failed(request, response)
         course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
+        if lasted_s >= LONG_S and len(course.trials) == 1 and not course.left:
+            # What is slow the first time may have loaded what it needs.
+            course.left.append(attempt)
         if course.as_json is not None and _wants_json(course, response, reason):
             course.left.append(course.as_json)
             course.as_json = None

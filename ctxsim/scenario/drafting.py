@@ -32,8 +32,9 @@ _DJANGO, _INLINE, _GREENLETS = "Django", "tasks:20", "greenlets:50"
 _LONGEST_VISIT = 10
 _MOST_SINGLE, _MOST_ODD = 24, 10
 _MOST_ODD_OF_ROUTE = 3
-# Of those who are let in slowly, all are at work soon.
-_FEW_USERS = 10
+# Of those who are let in slowly, all are at work soon: in so many seconds, if they come one by one.
+_FEW_USERS, _FEWEST_USERS = 10, 4
+_ALL_IN_S = 2.0
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
 _FIRST_ERROR, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _REDIRECTION = 300
@@ -362,8 +363,12 @@ def _lines(sight: Sight, frame: Frame, flows: list[Flow]) -> Iterator[str]:
     yield f"name: {_text(frame.target)}"
     yield from _target(frame)
     yield "users:"
-    if any(trial.step.once for flow in flows for _, trial in flow.trials):
-        yield f"  count: {_FEW_USERS}              # each is let in once, which takes long"
+    lets_in = {
+        trial.step: trial.lasted_s for f in flows for _, trial in f.trials if trial.step.once
+    }
+    if lets_in:
+        few = max(_FEWEST_USERS, min(_FEW_USERS, int(_ALL_IN_S / sum(lets_in.values()))))
+        yield f"  count: {few:<15} # each is let in once, which takes long"
     yield "  visitor: true          # every flow is also sent without credentials"
     sent = list(_flow_lines(flows))
     used = [pair for pair in VARS if pair == VARS[0] or f"{{user.{pair[0]}}}" in "".join(sent)]

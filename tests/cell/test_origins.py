@@ -159,6 +159,46 @@ def test_residue_names_the_line_that_left_it(application, write, place, word):
         assert f"kept in {place}" in finding.story
 
 
+STACK = """
+from werkzeug.local import LocalStack
+from werkzeug import Request, Response
+units = LocalStack()
+@Request.application
+def app(request):
+    units.push(request.args["tag"])
+    return Response(request.args["tag"])
+"""
+
+
+def test_a_local_of_werkzeugs_is_named_as_the_application_names_it(application):
+    """By itself it is named by where it lies in memory, which is elsewhere in each cell."""
+    found = live(plan_of(SAY, target=application(STACK), workers="sync")).finished()
+    [finding] = [each for each in found.findings if each.code == "CTX401"]
+    assert any("context variable app.units still held" in line for line in finding.story)
+
+
+RESPONSE = """
+import bottle, ctxsim
+app = bottle.Bottle()
+waiting = []
+response = bottle.response
+@app.get("/say")
+def say():
+    waiting.append(bottle.request.query.tag)
+    ctxsim.pause(0.001)
+    response.set_header("X-Tag", waiting.pop())
+    return "said"
+"""
+
+
+def test_what_a_framework_keeps_of_a_request_is_not_where_a_leak_comes_from(application):
+    """Bottle's response is a worker's own, and holds what was answered, whoever wrote it."""
+    found = live(plan_of(SAY, target=application(RESPONSE), workers="threads:8")).finished()
+    places = {line for f in found.findings for line in f.story if line.startswith("kept in")}
+    assert places <= {"kept in app.waiting[...]"}
+    assert "CTX201" in found.codes
+
+
 def test_a_tracer_that_is_there_is_left_alone(application):
     """Under a debugger or coverage no line is looked for, and its tracer stays."""
     tracing = "threading.settrace(lambda *_: None); __import__('sys').settrace(lambda *_: None)"

@@ -71,6 +71,16 @@ WRITES = {
     "by a module": ("store.latest = request.user", "store.latest"),
     "a list by a module": ("store.cart.append(request.user)", "store.cart[...]"),
     "an imported name": ("basket.append(request.user)", "store.cart[...]"),
+    "a part of an item": (
+        "pages[request.path] = {'time': request.time}\n"
+        "        pages[request.path]['user'] = request.user",
+        "pages['k']['user']",
+    ),
+    "a part of an item by another name": (
+        "pages[request.path] = {'time': request.time}\n"
+        "        def view(shelf): shelf['user'] = request.user",
+        "pages['k']['user']",
+    ),
     "what empties is no writer": ("orders.append(request.user)\n        orders.clear()",
                                   "orders[...]"),
 }  # fmt: skip
@@ -79,6 +89,8 @@ UNTOLD = {
                       "orders[...]"),
     "a local of that name": ("orders = []; orders.append(request.user)", "orders[...]"),
     "handed on": ("request.remember(orders)", "orders[...]"),
+    "another part of an item": ("pages[request.path] = {'time': request.time}",
+                                "pages['k']['user']"),
     "another slot": ("names['time'] = request.time", "names['user']"),
     "another object's": ("request.user.STATE = 1; basket.user = request.user", "STATE.user"),
     "nothing of a request's": ("orders.append('x'); orders.clear()", "orders[...]"),

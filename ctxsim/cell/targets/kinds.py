@@ -59,7 +59,11 @@ def wraps_asgi(app: object) -> bool:
 
 def looks_like_factory(app: object) -> bool:
     """Whether `app` is a function that cannot be called with two arguments, as WSGI does."""
-    return inspect.isfunction(app) and not _takes(app, _WSGI)
+    if not inspect.isfunction(app) or _takes(app, _WSGI):
+        return False
+    # A decorator that makes an application of something else, such as Werkzeug's
+    # `Request.application`, says that it wraps it, and is what is called all the same.
+    return not _takes_itself(app, _WSGI)
 
 
 def described(app: object) -> str:
@@ -67,6 +71,15 @@ def described(app: object) -> str:
     if is_asgi(app):
         return "an ASGI application"
     return f"a {type(app).__module__}.{type(app).__qualname__}"
+
+
+def _takes_itself(app: Any, arguments: tuple[object, ...]) -> bool:
+    """Whether `app` takes these, whatever it says that it wraps."""
+    try:
+        inspect.signature(app, follow_wrapped=False).bind(*arguments)
+    except TypeError:
+        return False
+    return True
 
 
 def _takes(app: Any, arguments: tuple[object, ...]) -> bool:

@@ -35,6 +35,7 @@ from ctxsim.cell.witness.record import (
 )
 from ctxsim.cell.witness.residue import CONTEXT_STACKS
 from ctxsim.cell.witness.stores import Root, Store, stores
+from ctxsim.cell.witness.variables import named
 from ctxsim.cell.witness.written import writer_of
 
 # Not the application's, nor anything that grows: the interpreter's own, and bounded caches.
@@ -56,6 +57,8 @@ _QUARTERS = 4
 # What a store holds that ends what it keeps is all of the last part of a run. A leak that begins
 # late looks the same, so that the part must be small to be believed.
 _EVICTING_SHARE, _LAST_SHARE = 0.9, 0.75
+# Of so few it is no chance that all are so new.
+_LEAST_EVICTED = 2
 # Work that runs in the background may be about to end when the last request has.
 _PATIENCE_S = 1.0
 
@@ -182,8 +185,10 @@ class Census:
 
         A single slot does so too, and is told: what was one request's is there for the next one.
         """
-        # The variable of a loop holds its last value until the next one comes.
-        if not store.of_work and len(store.canaries) < _GROWTH:
+        # The variable of a loop holds its last value until the next one comes. What has a key for
+        # each, and was emptied, holds a few again.
+        least = _LEAST_EVICTED if store.is_open else _GROWTH
+        if not store.of_work and len(store.canaries) < least:
             return False
         last = _LAST_SHARE if store.of_work else _EVICTING_SHARE
         return all(self._share(each) >= last for each in store.canaries)
@@ -291,7 +296,7 @@ def _roots(kept: list[Any], excused: Collection[str]) -> Iterator[Root]:
         yield Root(names, name, of_library=of_library[id(module)])
     for variable, value in copy_context().items():
         if variable.name not in CONTEXT_STACKS and not variable.name.startswith("ctxsim."):
-            yield Root({"value": value}, f"context variable {variable.name}", per_worker=True)
+            yield Root({"value": value}, named(variable), per_worker=True)
     for frame in _live_frames():
         code = frame.f_code
         form = f"frame of {code.co_name}() in {shown_file(code.co_filename)}"

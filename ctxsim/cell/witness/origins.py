@@ -22,12 +22,18 @@ from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.bindings import application_modules
 from ctxsim.cell.witness.marks import Mark, Marks
 from ctxsim.cell.witness.reach import Walk
-from ctxsim.cell.witness.record import Current, Record, application_frames, is_application_file
+from ctxsim.cell.witness.record import (
+    Current,
+    Record,
+    application_frames,
+    is_application_file,
+    module_file,
+)
 from ctxsim.cell.witness.stores import Root, Store, stores
+from ctxsim.cell.witness.variables import KIND, named
 from ctxsim.cell.witness.written import is_read
 
 _KINDS = frozenset({"answer.foreign", "saw.foreign", "session.foreign", "residue"})
-_VARIABLE = "context variable "
 _MOST_OBJECTS = 20_000
 # These are gone through in a moment; the others take long enough for a value to be overwritten.
 _NEAR_OBJECTS = 2_000
@@ -111,7 +117,8 @@ class Origins:
         if event.kind == "residue":
             self._suspect_residue(event, source)
             return
-        found = [*self._kept(source.request == 0)]
+        kept = self._kept(source.request == 0)
+        found = [(store, marks) for store, marks in kept if not _is_of_frameworks_request(store)]
         sure = self._read_of(_stores_of(source, found), source)
         slots = [store for store in sure if not store.is_open] or sure
         is_sure = bool(slots)
@@ -135,7 +142,7 @@ class Origins:
 
     def _suspect_residue(self, event: Event, source: Who) -> None:
         of_users = source.request == 0
-        if event.place.startswith(_VARIABLE):
+        if event.place.startswith(KIND):
             suspect = _Suspect(event.cause, event.place, event.place, of_users, is_sure=True)
             self._add(suspect)
             return
@@ -290,6 +297,22 @@ class Origins:
         }
 
 
+def _is_of_frameworks_request(store: Store) -> bool:
+    """Whether a library keeps it for each worker and the application only imports what shows it.
+
+    Bottle's `request` and `response` are such: in the one stands what the client has sent, and in
+    the other what it was answered, which is where a leak shows, and not where it comes from.
+    """
+    module, _, name = store.named.partition(":")
+    if not store.per_worker or module not in sys.modules:
+        return False
+    thing = vars(sys.modules[module]).get(name)
+    home = sys.modules.get(type(thing).__module__)
+    if home is None or is_application_file(module_file(home)):
+        return False
+    return any(each is thing for each in list(vars(home).values()))
+
+
 def _fits(mark: Mark, of_users: bool) -> bool:
     return mark.user != 0 and mark.request == 0 if of_users else mark.request != 0
 
@@ -306,7 +329,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _kept_in(suspect: _Suspect) -> str:
-    return "" if suspect.place.startswith(_VARIABLE) else suspect.place
+    return "" if suspect.place.startswith(KIND) else suspect.place
 
 
 def _stores_of(source: Who, found: Iterable[tuple[Store, list[Mark]]]) -> list[Store]:
@@ -326,9 +349,9 @@ def _is_of(mark: Mark, source: Who) -> bool:
 
 def _root_of(suspect: _Suspect) -> Root | None:
     """The one variable that the suspect's path begins with, as it is now."""
-    if suspect.place.startswith(_VARIABLE):
+    if suspect.place.startswith(KIND):
         for variable, value in copy_context().items():
-            if f"{_VARIABLE}{variable.name}" == suspect.place:
+            if named(variable) == suspect.place:
                 return Root({"value": value}, suspect.place, per_worker=True)
         return None
     module_name, _, name = suspect.named.partition(":")

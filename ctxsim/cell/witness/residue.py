@@ -33,6 +33,7 @@ from ctxsim.cell.witness.record import (
     is_own_file,
     module_file,
 )
+from ctxsim.cell.witness.variables import named
 
 # The stacks that `inside` looks at, by the names of their variables.
 CONTEXT_STACKS = frozenset(
@@ -140,7 +141,7 @@ class Residue:
             if type(value) in UNCHANGEABLE and baseline and baseline.get(variable) is value:
                 continue
             read = partial(variable.get, None)
-            place = Place(f"context variable {variable.name}", variable, read)
+            place = Place(named(variable), variable, read)
             self._compare(request, place, value)
 
     def _compare(self, request: Request, place: Place, value: object) -> None:

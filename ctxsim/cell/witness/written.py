@@ -11,7 +11,7 @@ import contextlib
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,6 +39,8 @@ _MADE_EMPTY = frozenset({"Counter", "OrderedDict", "defaultdict", "deque", "dict
 _OF_INSTANCE = frozenset({"self", "cls"})
 _NAMES = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _FIRST_KEY = re.compile(r"\[('[^']*')\]")
+# What an item of a variable leads on by: `orders[...]['total']`, `orders[...].total`.
+_INNER = re.compile(r"\[[^][]*\](?:\['([^']*)'\]|\.([^\W\d]\w*))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class _Path:
     has_item: bool = False
     # Attributes of an item follow: what is there is another object.
     is_deeper: bool = False
+    # The constant key, if there is one, of what the item holds.
+    inner: str | None = None
 
     def attribute(self, name: str) -> _Path:
         if self.has_item:
@@ -59,9 +63,11 @@ class _Path:
         return _Path(self.name, (*self.attributes, name))
 
     def item(self, key: object) -> _Path:
-        if self.has_item:
-            return self
-        return _Path(self.name, self.attributes, key, True)
+        if not self.has_item:
+            return _Path(self.name, self.attributes, key, True)
+        if self.inner is None and isinstance(key, str):
+            return replace(self, inner=key)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,14 @@ class _Use:
     kind: str
     is_write: bool
     is_local: bool
+    # The keys of the dictionary that is written, where it says all of them.
+    keys: frozenset[str] | None = None
+
+    def may_write_inner(self, inner: str) -> bool:
+        """Whether what is written to an item may be what the item holds as `inner`."""
+        if self.path.inner is not None:
+            return self.path.inner == inner
+        return self.keys is None or inner in self.keys
 
 
 def writer_of(store: Store) -> Where | None:
@@ -88,8 +102,9 @@ def writer_of(store: Store) -> Where | None:
             if use.is_write and use.function and variable.is_written(use, level, names)
         }
         if found:
-            return found.pop() if len(found) == 1 else None
-    return None
+            break
+    found |= variable.inner_writers()
+    return found.pop() if len(found) == 1 else None
 
 
 def is_read(store: Store) -> bool:
@@ -110,6 +125,8 @@ class _Variable:
     # What each of the names but the last one leads to, as far as it can be followed.
     things: tuple[Any, ...]
     key: str | None
+    # What of an item the value was found in, '' for the item itself.
+    inner: str = ""
 
     @classmethod
     def of(cls, store: Store) -> _Variable | None:
@@ -122,7 +139,9 @@ class _Variable:
         names = tuple(found[0].split("."))
         key = _FIRST_KEY.match(rest, found.end())
         constant = None if key is None else str(ast.literal_eval(key[1]))
-        made = cls(module, names, tuple(_followed(vars(module), names)), constant)
+        further = _INNER.match(store.example.removeprefix(f"{name}."), found.end())
+        inner = "" if further is None else further[1] or further[2]
+        made = cls(module, names, tuple(_followed(vars(module), names)), constant, inner)
         length = sum(len(_source(file)) for file, _ in made._sources())
         return made if length <= _MOST_BYTES else None
 
@@ -130,6 +149,22 @@ class _Variable:
         """All uses in the sources that know one of the names, with the file and its variables."""
         for file, names in self._sources():
             yield from ((file, names, use) for use in _uses_of(file))
+
+    def inner_writers(self) -> set[Where]:
+        """The lines that write to what is called as the value's part of the item is.
+
+        They may have been handed the item by another name.
+        """
+        if not self.inner:
+            return set()
+        return {
+            Where(shown_file(file), use.line, use.function)
+            for file, _, use in self.uses()
+            if use.is_write
+            and use.function
+            and use.is_local
+            and self.inner in (use.path.key, *use.path.attributes[-1:])
+        }
 
     def _sources(self) -> Iterator[tuple[str, dict[str, Any]]]:
         words = [name.encode() for name in self.names]
@@ -142,6 +177,8 @@ class _Variable:
         """Whether a write may be one to what the name of that level leads to."""
         path = use.path
         if path.is_deeper or (self.key is not None and path.key not in (None, self.key)):
+            return False
+        if self.inner and path.has_item and not use.may_write_inner(self.inner):
             return False
         if level == 0:
             return self._leads_here(use, names) == len(path.attributes)
@@ -325,7 +362,7 @@ class _Reader(ast.NodeVisitor):
         # A key that is kept with a flag or a number, as in a set.
         is_kept = isinstance(value, ast.Constant) and not isinstance(key, ast.Constant)
         if is_kept or not _is_empty(value):
-            self._use(path.item(_constant(key)), node, is_write=True)
+            self._use(path.item(_constant(key)), node, is_write=True, keys=_keys_of(value))
 
     def _write(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple | ast.List):
@@ -346,9 +383,17 @@ class _Reader(ast.NodeVisitor):
         if path is not None and not _is_empty(value):
             self._use(path, target, is_write=True)
 
-    def _use(self, path: _Path, node: ast.expr, *, is_write: bool) -> None:
+    def _use(
+        self,
+        path: _Path,
+        node: ast.expr,
+        *,
+        is_write: bool,
+        keys: frozenset[str] | None = None,
+    ) -> None:
         is_local = path.name in self._local
-        self.found.append(_Use(path, node.lineno, self._function, self._kind, is_write, is_local))
+        use = _Use(path, node.lineno, self._function, self._kind, is_write, is_local, keys)
+        self.found.append(use)
 
     def _path(self, node: ast.expr) -> _Path | None:
         match node:
@@ -371,6 +416,15 @@ def _arguments(call: ast.Call) -> list[ast.expr]:
 
 def _constant(node: ast.expr) -> object:
     return node.value if isinstance(node, ast.Constant) else None
+
+
+def _keys_of(value: ast.expr) -> frozenset[str] | None:
+    """The keys of a dictionary that is written out; None where it may have others."""
+    if not isinstance(value, ast.Dict):
+        return None
+    keys = [_constant(each) if each is not None else None for each in value.keys]
+    texts = frozenset(each for each in keys if isinstance(each, str))
+    return texts if len(texts) == len(keys) else None
 
 
 def _is_empty(value: ast.expr) -> bool:

@@ -36,7 +36,8 @@ class Route:
     `wants` says why it cannot be sent, '' where it can. `view` names the function that answers it,
     and `words` are the texts that it compares its arguments with. `likely` is the path with what
     its arguments' names suggest. `arguments` are these names, if the view takes nothing else.
-    `is_guess`: only the source names the path, and it may be none.
+    `is_guess`: only the source names the path, and it may be none. `is_exact`: a query with other
+    names than those of `reads` is refused.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Route:
     likely: tuple[str, ...] = ()
     is_guess: bool = False
     arguments: tuple[str, ...] = ()
+    is_exact: bool = False
 
     @property
     def name(self) -> str:

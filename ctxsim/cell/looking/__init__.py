@@ -11,16 +11,10 @@ from ctxsim.cell.history import Where
 from ctxsim.cell.looking import finding, served
 from ctxsim.cell.looking.found import Found
 from ctxsim.cell.looking.loops import Loops
+from ctxsim.cell.looking.named_paths import compared_paths, literal_paths
 from ctxsim.cell.looking.paths import is_filled, likely_paths
 from ctxsim.cell.looking.routes import found_routes, of_methods, place_of
-from ctxsim.cell.looking.sources import (
-    Names,
-    Source,
-    application_sources,
-    compared_paths,
-    literal_paths,
-    mentions,
-)
+from ctxsim.cell.looking.sources import Names, Source, application_sources, mentions
 from ctxsim.cell.looking.surroundings import facts
 from ctxsim.cell.looking.suspects import notes_of
 from ctxsim.cell.looking.trials import Trials
@@ -105,7 +99,11 @@ def _of_application(
     if told:
         routes = [*told, *_besides(told, sources)]
     else:
-        routes = [*_pages(plan, names), *_guessed(sources, look)]
+        # A path that the source names may be that of a method, of which more is known.
+        guessed = {route.name: route for route in _guessed(sources, look)}
+        pages = {page.name: page for page in _pages(plan, names)}
+        named = {name: replace(pages[name], is_guess=False) for name in pages.keys() & guessed}
+        routes = list({**pages, **guessed, **named}.values())
     common = names.elsewhere({(r.view.file, r.view.line) for r in routes if r.view})
     sight = Sight(
         plan.target.app,
@@ -142,7 +140,15 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
             texts = likely_paths(each.path, arguments)
             routes.append(
                 Route(
-                    each.method, each.path, reads, known, wants, words, texts, arguments=arguments
+                    each.method,
+                    each.path,
+                    reads,
+                    known,
+                    wants,
+                    words,
+                    texts,
+                    arguments=arguments,
+                    is_exact=each.is_exact,
                 )
             )
     return list({route.name: route for route in routes}.values())

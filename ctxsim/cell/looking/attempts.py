@@ -37,6 +37,8 @@ _PASSWORD = re.compile(r"pass(word|wd|phrase)?|pwd|secret", re.IGNORECASE)
 _NAME, _FIELD = re.compile(r"[\w.-]+", re.ASCII), re.compile(r"[^{}]+")
 # Nothing of this means anything in a header, but in those that name media types.
 _CHOICE = re.compile(r"[\w.+/-]+", re.ASCII)
+# The names of time zones have slashes.
+_WORD = re.compile(r"[\w./-]+", re.ASCII)
 _KINDS: dict[str, Json] = {"int": 2, "float": 1.5, "bool": True}
 _MOST_NAMES = 16
 _MOST_ALONE = 4
@@ -191,7 +193,10 @@ def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> 
 
 
 def _is_word(read: Read, word: str) -> bool:
-    return (_CHOICE if read.kind == "choice" else _NAME).fullmatch(word) is not None
+    if read.kind == "choice":
+        return _CHOICE.fullmatch(word) is not None
+    is_text = read.place in ("query", *_BODIES)
+    return (_WORD if is_text else _NAME).fullmatch(word) is not None
 
 
 def _with_likely(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
@@ -258,7 +263,7 @@ def _step(
     fields = {read.name: text(read) for read in inside}
     members = {read.name: words.get(read, value_of(read)) for read in inside}
     holds_canary = CANARY in path or any(value == CANARY for _, value in query)
-    if not holds_canary and not any(value_of(read) == CANARY for read in inside):
+    if not (route.is_exact or holds_canary or any(value_of(each) == CANARY for each in inside)):
         query.append((TAG, CANARY))
     return Step(
         name="",

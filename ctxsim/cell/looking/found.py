@@ -13,7 +13,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class Found:
     """A route before its source is read: `view` is what answers it, where that is known.
 
-    `is_guess`: the framework does not tell whether the view answers this method.
+    `is_guess`: the framework does not tell whether the view answers this method. `is_exact`: it
+    refuses what the view does not name.
     """
 
     method: str
@@ -22,3 +23,4 @@ class Found:
     reads: tuple[Read, ...] = ()
     wants: str = ""
     is_guess: bool = False
+    is_exact: bool = False

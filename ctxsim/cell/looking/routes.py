@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ctxsim.cell.history import Where
-from ctxsim.cell.looking import openapi
+from ctxsim.cell.looking import openapi, trees
 from ctxsim.cell.looking.found import METHODS, Found
 from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
 from ctxsim.cell.objects import instances
@@ -18,6 +20,12 @@ from ctxsim.cell.witness.record import is_application_file
 
 _WEBSOCKET = "it is a WebSocket, which no check speaks"
 _OF_CLASSES = {"view_class", "cls", "actions"}
+_PAGES_OF_QUART_SCHEMA = (
+    "openapi_path", "redoc_ui_path", "scalar_ui_path", "swagger_ui_path",
+)  # fmt: skip
+_SUFFIX_OF_FORMAT = re.compile(
+    r"\\\.\(\?P<format>[^()]*\)(/\?)?\$?$|<drf_format_suffix\w*:format>$"
+)
 
 
 def found_routes() -> tuple[str, list[Found]]:
@@ -81,7 +89,73 @@ def _runtime() -> Iterator[Found]:
 
 def _quart() -> Iterator[Found]:
     for each in _instances("quart", "Quart"):
-        yield from _werkzeug(each.url_map, each.view_functions)
+        found = list(_werkzeug(each.url_map, each.view_functions))
+        extension = each.extensions.get("QUART_SCHEMA")
+        if extension is None:
+            yield from found
+        else:
+            own = [getattr(extension, name, None) for name in _PAGES_OF_QUART_SCHEMA]
+            yield from _described(extension.openapi_provider.schema, found, own)
+
+
+def _litestar() -> Iterator[Found]:
+    for each in _instances("litestar", "Litestar"):
+        yield from _described(partial(_of_litestar, each), list(_litestar_routes(each)), ())
+
+
+def _of_litestar(app: Any) -> dict[str, Any]:
+    return dict(app.openapi_schema.to_schema()) if app.openapi_config is not None else {}
+
+
+def _described(
+    make: Callable[[], dict[str, Any]], found: list[Found], own: Sequence[str | None]
+) -> Iterator[Found]:
+    """Routes as an application's OpenAPI document has them; `own` are the document's own pages.
+
+    What is left out of the document is a route all the same.
+    """
+    try:
+        document = make()
+    except Exception as error:  # noqa: BLE001 - a schema may fail in any way; routes remain
+        document = {}
+        page = next((each for each in own if each), "/")
+        yield Found("GET", page, wants=f"there is no schema: {error!r}")
+    yield from openapi.operations(document, {(each.method, each.path): each.view for each in found})
+    for each in found:
+        if each.path not in own and not openapi.tells_of(document, each):
+            yield each
+
+
+def _litestar_routes(app: Any) -> Iterator[Found]:
+    for route in app.routes:
+        handlers = getattr(route, "route_handler_map", None)
+        if handlers is None:
+            if "WebSocket" in type(route).__name__:
+                yield Found("GET", of_braces(route.path), wants=_WEBSOCKET)
+            continue
+        for method in METHODS:
+            view = getattr(handlers[method][0], "fn", None) if method in handlers else None
+            # The pages of its own documents are a library's.
+            if view is not None and _is_own(view):
+                yield Found(method, of_braces(route.path), view)
+
+
+def _is_own(view: Any) -> bool:
+    code = getattr(inspect.unwrap(view), "__code__", None)
+    return code is not None and is_application_file(code.co_filename)
+
+
+def _sanic() -> Iterator[Found]:
+    for each in _instances("sanic", "Sanic"):
+        for route in each.router.routes:
+            path = "/" + of_filters(route.path.replace(":str>", ">")).lstrip("/")
+            for method in _methods(route.methods):
+                yield Found(method, path, _method_of(route.handler, method))
+
+
+def _cherrypy() -> Iterator[Found]:
+    for each in _instances("cherrypy._cptree", "Application"):
+        yield from trees.pages(each)
 
 
 def _bottle() -> Iterator[Found]:
@@ -95,20 +169,8 @@ def _bottle() -> Iterator[Found]:
 
 def _fastapi() -> Iterator[Found]:
     for each in _instances("fastapi", "FastAPI"):
-        views = {
-            (found.method, found.path): found.view for found in _starlette_routes(each.routes, "")
-        }
-        try:
-            document = each.openapi()
-        except Exception as error:  # noqa: BLE001 - a schema may fail in any way; routes remain
-            document = {}
-            yield Found("GET", each.openapi_url or "/", wants=f"there is no schema: {error!r}")
-        yield from openapi.operations(document, views)
-        # What is left out of the schema is a route all the same, but for the schema's own pages.
-        own = {each.openapi_url, each.docs_url, each.redoc_url, each.swagger_ui_oauth2_redirect_url}
-        for found in _starlette_routes(each.routes, ""):
-            if found.path not in own and not openapi.tells_of(document, found):
-                yield found
+        own = [each.openapi_url, each.docs_url, each.redoc_url, each.swagger_ui_oauth2_redirect_url]
+        yield from _described(each.openapi, list(_starlette_routes(each.routes, "")), own)
 
 
 def _starlette() -> Iterator[Found]:
@@ -144,6 +206,8 @@ def _django() -> Iterator[Found]:
 
 def _django_patterns(patterns: Iterable[Any], prefix: str) -> Iterator[Found]:
     for each in patterns:
+        if _is_other_name(each.pattern):
+            continue
         path = prefix + _django_path(each.pattern)
         if hasattr(each, "url_patterns"):
             if each.app_name == "admin":
@@ -156,6 +220,15 @@ def _django_patterns(patterns: Iterable[Any], prefix: str) -> Iterator[Found]:
         for method in _django_methods(view):
             guess = plain and method != "GET"
             yield Found(method, path, _method_of(view, method), is_guess=guess)
+
+
+def _is_other_name(pattern: Any) -> bool:
+    """Whether a pattern is another one with the suffix of a format, `/notes.json`.
+
+    REST framework's routers add one for each of their routes; it leads to the same view.
+    """
+    names = vars(pattern)
+    return _SUFFIX_OF_FORMAT.search(str(names.get("_route") or names.get("_regex"))) is not None
 
 
 def _is_of_class(view: Any) -> bool:
@@ -240,6 +313,9 @@ _FRAMEWORKS: dict[str, Callable[[], Iterator[Found]]] = {
     "Bottle": _bottle,
     "Falcon": _falcon,
     "Pyramid": _pyramid,
+    "CherryPy": _cherrypy,
+    "Litestar": _litestar,
+    "Sanic": _sanic,
     "Django": _django,
 }
 

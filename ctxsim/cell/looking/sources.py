@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,8 +38,6 @@ _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
 # Likewise the texts in the lists, and the keys of the dictionaries, that variables of a module are,
 # or that a module keeps under a key, such as in the application's configuration.
 _LISTED: dict[int, tuple[ast.expr, tuple[str, ...]]] = {}
-_PATH = re.compile(r"/[\w./-]*")
-_REGISTER = ("startswith", "add_route", "route", "get", "add_url_rule")
 _WHERE = ("location", "locations")
 # What a view takes besides the arguments of its path.
 _NO_ARGUMENTS = ("self", "cls", "request")
@@ -119,7 +116,7 @@ def _kept_as(node: ast.expr) -> str:
     """The name of a variable, or the key of an item in brackets: `['KEY']`; '' for all else."""
     if isinstance(node, ast.Name):
         return node.id
-    key = _text(node.slice) if isinstance(node, ast.Subscript) else None
+    key = text_of(node.slice) if isinstance(node, ast.Subscript) else None
     return "" if key is None else f"[{key!r}]"
 
 
@@ -159,7 +156,8 @@ class Names:
         called = {_name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
         functions = self._functions.values()
         helpers = [each for each in functions if getattr(each, "name", "") in called]
-        return _unique(_reads(node), _words([node], helpers))
+        classes = {each.name: each for each in helpers if isinstance(each, ast.ClassDef)}
+        return _unique((*_filled_forms(node, classes), *_reads(node)), _words([node], helpers))
 
     def arguments(self, file: str, line: int) -> tuple[str, ...]:
         """The names of what the view at that line takes from its path, if it takes nothing else."""
@@ -199,7 +197,24 @@ def mentions(tree: ast.AST, word: str) -> bool:
     )
 
 
-def _unique(reads: Iterator[Read], words: Words) -> tuple[Read, ...]:
+def _filled_forms(node: ast.AST, classes: Mapping[str, ast.ClassDef]) -> Iterator[Read]:
+    """The fields of forms that a function fills from a query: `SearchForm(request.args)`."""
+    for each in ast.walk(node) if classes else ():
+        form = classes.get(_name_of(each.func)) if isinstance(each, ast.Call) else None
+        if form is not None and isinstance(each, ast.Call):
+            given = (*each.args, *(keyword.value for keyword in each.keywords))
+            if any("query" in _places_of(one) for one in given):
+                fields = (read for inner in form.body for read in _fields_in(inner))
+                yield from (replace(read, place="query") for read in fields)
+
+
+def _fields_in(node: ast.stmt) -> Iterator[Read]:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=kind) as value):
+            yield from _field("form" if _is_form_field(kind) else BODY, name, value)
+
+
+def _unique(reads: Iterable[Read], words: Words) -> tuple[Read, ...]:
     # The more exact kind counts where one name is read in two ways.
     kinds: dict[tuple[Place, str], Read] = {}
     for read in reads:
@@ -222,12 +237,24 @@ def _words(functions: Iterable[ast.AST], helpers: Iterable[ast.AST] = ()) -> Wor
         held: dict[str, list[Read]] = {}
         for target, value in (pair for node in ast.walk(function) for pair in _assigned(node)):
             if isinstance(target, ast.Name):
-                held.setdefault(target.id, []).extend(_read_by(value))
+                made = (read for each in _alternatives(value) for read in _read_by(each))
+                held.setdefault(target.id, []).extend(made)
         for compared, text in (pair for each in (function, *helpers) for pair in _pairs_of(each)):
             named = held.get(compared.id, []) if isinstance(compared, ast.Name) else ()
             for read in (*named, *_read_by(compared)):
                 words[read.place, read.name][text] = None
     return words
+
+
+def _alternatives(value: ast.expr) -> Iterator[ast.expr]:
+    """What a variable may be of: `a or b` may be either, and so may `a if c else b`."""
+    match value:
+        case ast.BoolOp(values=values):
+            yield from (inner for each in values for inner in _alternatives(each))
+        case ast.IfExp(body=body, orelse=other):
+            yield from (*_alternatives(body), *_alternatives(other))
+        case _:
+            yield value
 
 
 @functools.cache
@@ -282,7 +309,7 @@ def _listed(node: ast.expr) -> Iterable[str]:
 
 def _texts(node: ast.expr) -> Iterator[str]:
     for each in node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else (node,):
-        if (text := _text(each)) is not None:
+        if (text := text_of(each)) is not None:
             yield text
 
 
@@ -298,21 +325,21 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
     if isinstance(node, ast.Call):
         yield from _converted(node)
         if isinstance(node.func, ast.Attribute) and node.args:
-            name = _text(node.args[0])
+            name = text_of(node.args[0])
             if node.func.attr in GETTERS and name is not None:
                 yield from _made(node.func.value, name, _declared(node))
             place = CALLS.get(node.func.attr)
             if name is not None and place in ("cookie", "header", "query"):
                 yield from _read(place, name)
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        name = _text(node.slice)
+        name = text_of(node.slice)
         if name is not None:
             yield from _made(node.value, name)
     elif isinstance(node, ast.Attribute):
         yield from OF_ATTRIBUTES.get(node.attr, ())
         yield from _by_attribute(node.value, node.attr)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-        name = _text(node.left)
+        name = text_of(node.left)
         if name is not None:
             yield from _made(node.comparators[0], name)
     yield from _fields(node)
@@ -335,17 +362,15 @@ def _fields(node: ast.AST) -> Iterator[Read]:
         for given in node.args:
             if isinstance(given, ast.Dict):
                 for key, value in zip(given.keys, given.values, strict=True):
-                    yield from _field(location, _text(key), value)
+                    yield from _field(location, text_of(key), value)
     elif isinstance(node, ast.ClassDef):
         for each in node.body:
-            match each:
-                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=kind) as value):
-                    yield from _field("form" if _is_form_field(kind) else BODY, name, value)
+            yield from _fields_in(each)
 
 
 def _declared_argument(call: ast.Call) -> Iterator[Read]:
     """`parser.add_argument("task", type=int, location="args")`, of a request's parser."""
-    name = _text(call.args[0])
+    name = text_of(call.args[0])
     if name is not None and not name.startswith("-"):
         place = next((_location(each) for each in call.keywords if each.arg in _WHERE), BODY)
         yield from _read(place, name, _declared(call))
@@ -368,7 +393,7 @@ def _is_form_field(kind: ast.expr) -> bool:
 
 
 def _location(keyword: ast.keyword) -> Place:
-    texts = (_text(each) for each in ast.walk(keyword.value) if isinstance(each, ast.Constant))
+    texts = (text_of(each) for each in ast.walk(keyword.value) if isinstance(each, ast.Constant))
     return next((LOCATIONS[text] for text in texts if text in LOCATIONS), BODY)
 
 
@@ -444,44 +469,10 @@ def _read(place: Place, name: str, kind: str = "text") -> Iterator[Read]:
         yield Read(place, name, kind)  # type: ignore[arg-type]
 
 
-def _text(node: ast.expr | None) -> str | None:
+def text_of(node: ast.expr | None) -> str | None:
     if not isinstance(node, ast.Constant):
         return None
     if isinstance(node.value, bytes):
         # As an ASGI scope has the names of headers.
         return node.value.decode("latin-1")
     return node.value if isinstance(node.value, str) else None
-
-
-def literal_paths(sources: list[Source]) -> list[str]:
-    """The paths that an application without known routes compares with, in the order of its text.
-
-    In comparisons, `match` cases, `startswith`, and as keys of dictionaries.
-    """
-    return _paths(sources, lambda node: (*_compared(node), *_registered(node)))
-
-
-def compared_paths(sources: list[Source]) -> list[str]:
-    """The paths with which a source compares, in the order of its text."""
-    return _paths(sources, _compared)
-
-
-def _paths(sources: list[Source], named_by: Callable[[ast.AST], Iterable[ast.expr]]) -> list[str]:
-    nodes = (node for source in sources for node in ast.walk(source.tree))
-    texts = (_text(each) for node in nodes for each in named_by(node))
-    return list(dict.fromkeys(text for text in texts if text and _PATH.fullmatch(text)))
-
-
-def _compared(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.Compare):
-        for each in (node.left, *node.comparators):
-            yield from each.elts if isinstance(each, ast.Tuple | ast.List | ast.Set) else (each,)
-    elif isinstance(node, ast.MatchValue):
-        yield node.value
-
-
-def _registered(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.Dict):
-        yield from (key for key in node.keys if key is not None)
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        yield from node.args[:2] if node.func.attr in _REGISTER else ()

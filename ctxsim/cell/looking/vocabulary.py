@@ -31,6 +31,7 @@ CALLS: dict[str, Place] = {
     "SimpleCookie": "cookie",
     "get_cookie": "cookie",
     "get_header": "header",
+    "header": "header",
     "get_param": "query",
     "get_signed_cookie": "cookie",
 }
@@ -54,6 +55,7 @@ OF_HOLDERS = GETTERS | {"decode", "dict", "input_encoding", "replace", *dir(dict
 KINDS = {
     "int": "int", "Int": "int", "Integer": "int", "IntegerField": "int",
     "float": "float", "Float": "float", "FloatField": "float", "DecimalField": "float",
+    "Decimal": "float",
     "bool": "bool", "Bool": "bool", "Boolean": "bool", "BooleanField": "bool",
 }  # fmt: skip
 # What of a request a schema is for, in webargs' words, and what it is for by default.

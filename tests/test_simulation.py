@@ -418,10 +418,11 @@ def test_without_any_import_cells_are_called_by_their_workers():
     options = Options()
     options.halt.interrupt()
     reasons = outcome_of("clean", kind="auto", options=options).document.reasons
-    assert reasons[1] == "sync ended early: stopped: the run was ended before this cell was started"
+    told = "stopped: the run was ended before this cell was started"
+    assert reasons[1] == f"sync, threads:8 ended early: {told}"
     looked_at = replace(options, origin=Origin(("ctxsim", "check"), kind="wsgi"))
     reasons = outcome_of("clean", kind="auto", options=looked_at).document.reasons
-    assert reasons[1].startswith("app/sync ended early: ")
+    assert reasons[1] == f"app/sync, app/threads:8 ended early: {told}"
 
 
 def test_fail_fast_ends_all_cells_at_the_first_finding():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from ctxsim.cell.history import Tally
+from ctxsim.cell.history import Ending, Tally
 from ctxsim.cell.plan import Workers
 from ctxsim.cell.sights import NO_SUCH_PAGE
 from ctxsim.report.document import early_end, often_failed, some_failed
@@ -25,7 +26,28 @@ _ADVICE = "let a route give back {canary}, or name a text that belongs to a user
 
 def on_all(cells: Sequence[JudgedCell]) -> list[str]:
     """The doubts of all cells; one that many cells share is told once."""
-    return _by_text((doubt, cell) for cell in cells for doubt in of_cell(cell))
+    doubts = [(doubt, cell) for cell in cells for doubt in of_cell(cell)]
+    stopped = [cell for cell in cells if _is_stopped(cell)]
+    ends = {early_end(cell.name, cell.history.ending) for cell in stopped}
+    return [
+        *_stopped_together(stopped),
+        *_by_text((doubt, cell) for doubt, cell in doubts if doubt not in ends),
+    ]
+
+
+def _is_stopped(cell: JudgedCell) -> bool:
+    return cell.history.ending is not None and cell.history.ending.kind == "stopped"
+
+
+def _stopped_together(stopped: Sequence[JudgedCell]) -> Iterator[str]:
+    """The cells that were stopped for one reason, in one sentence."""
+    names: dict[Ending, list[str]] = {}
+    for cell in stopped:
+        if cell.history.ending is not None:
+            names.setdefault(replace(cell.history.ending, stacks=()), []).append(cell.name)
+    for ending, cells in names.items():
+        which = ", ".join(cells) if len(cells) <= _MOST_TOLD else f"{len(cells)} cells"
+        yield early_end(which, ending)
 
 
 def _by_text(pairs: Iterable[tuple[str, JudgedCell]]) -> list[str]:

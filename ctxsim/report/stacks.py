@@ -14,6 +14,8 @@ _MOST_FRAMES = 4
 
 _OWN = str(Path(ctxsim.cell.__file__).parent)
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]*)"')
+# Of the target's interpreter, which may be another one than ours.
+_LIBRARY = re.compile(r"[/\\](site-packages|dist-packages|[Ll]ib[/\\]python3\.\d+)[/\\]")
 _IMPORTING = "<frozen importlib"
 # How faulthandler begins its list of compiled modules, which says nothing of where a thread was.
 _MODULES = "Extension modules:"
@@ -23,12 +25,22 @@ Frame = list[str]
 
 def innermost(ending: Ending) -> list[str]:
     """The lines that a reader sees; the document has all of them."""
-    lines = [line for stack in ending.stacks for line in _innermost(stack, _is_theirs)]
+    # Threads that wait for work stand in libraries alone, and say nothing of why nothing ends.
+    stacks = sorted(ending.stacks, key=_is_idle)
+    lines = [line for stack in stacks for line in _innermost(stack, _is_theirs)]
     if not lines:
         # Then where our own code stood is all that is known.
         lines = [line for stack in ending.stacks for line in _innermost(stack, lambda _: True)]
     left = len(lines) - MOST_LINES
     return lines if left <= 0 else [*lines[:MOST_LINES], f"({left} more lines)"]
+
+
+def _is_idle(stack: str) -> bool:
+    """Whether a stack has frames, and none of the application's own."""
+    files = [found["file"] for found in map(_FRAME.match, stack.splitlines()) if found]
+    return bool(files) and all(
+        each.startswith((_OWN, "<")) or _LIBRARY.search(each) is not None for each in files
+    )
 
 
 def _is_theirs(frame: Frame) -> bool:

@@ -49,3 +49,14 @@ def test_what_is_too_long_is_cut_and_counted():
     lines = lines_of(*(f"thread {n}:\n{FRAMES[0]}" for n in range(20)))
     assert len(lines) == MOST_LINES + 1
     assert lines[-1] == "(36 more lines)"
+
+
+def test_a_thread_that_waits_in_a_library_comes_after_those_with_lines_of_the_application():
+    """A pool's threads are many, and mostly idle; who waits in the application is told first."""
+    idle = [
+        f'thread {n}:\n  File "/venv/lib/python3.12/site-packages/anyio/_aio.py", line 9, in run'
+        for n in range(20)
+    ]
+    busy = 'thread 20:\n  File "/srv/shop/views.py", line 7, in orders\n    lock.acquire()'
+    lines = lines_of(*idle, busy)
+    assert lines[:2] == ["thread 20:", '  File "/srv/shop/views.py", line 7, in orders']

@@ -124,3 +124,21 @@ def test_of_what_was_compared_or_never_sent_nothing_is_said():
     assert untold(told_nothing("sync", "GET /a"), told_nothing("tasks:4", requests=0)) != []
     # That nothing at all was compared is said as such.
     assert untold(told_nothing("sync", "GET /a", compared=0)) == []
+
+
+NEVER = Ending("stopped", "the run was ended before this cell was started")
+
+
+def never(workers: str) -> JudgedCell:
+    return JudgedCell("app", workers, History(ending=NEVER), ())
+
+
+def test_cells_that_were_stopped_for_one_reason_are_told_in_one_sentence():
+    """Whoever ends a run knows why; of many cells the number is enough."""
+    few = concluded(cell("sync"), never("threads:4"), never("tasks:4"))
+    told = "ended early: stopped: the run was ended before this cell was started"
+    assert [each for each in few.reasons if "ended early" in each] == [
+        f"app/threads:4, app/tasks:4 {told}"
+    ]
+    many = concluded(*(never(f"threads:{n}") for n in range(1, 7)))
+    assert [each for each in many.reasons if "ended early" in each] == [f"6 cells {told}"]

@@ -13,6 +13,8 @@ first       on /page: whatever comes later, the first answer is given again
 mute        where more comes while it works on a request, that is never answered, every other time
 hangs_up    each connection ends with its first answer, without saying so before
 second      hangs up on the second request of each connection
+stuck       never answers on /list, where the client waits in vain
+stops       after a hundred requests it never answers again
 restarts    for a while, long after its start, it answers nobody
 loses_post  hangs up on a POST that is not the first request of its connection
 chunked     right, in chunks, after an interim response
@@ -147,6 +149,13 @@ class Connection:
             return self.answered > 0
         return self.mode == "loses_post" and self.answered > 0 and bool(body)
 
+    def take_time_for(self, target: str) -> None:
+        is_stuck = self.mode == "stuck" and target.startswith("/list")
+        if is_stuck or (self.mode == "stops" and COUNT["asked"] > 100):
+            threading.Event().wait()
+        # A moment in which more may come on this connection.
+        select.select([self.sock] if self.mode == "mute" else [], [], [], self.moment_s)
+
     def send(self, answer: bytes) -> None:
         try:
             self.sock.sendall(answer)
@@ -162,8 +171,7 @@ class Connection:
             COUNT["asked"] += 1
             if self.is_left_alone(requests[0][2]):
                 return
-            # A moment in which more may come on this connection.
-            select.select([self.sock] if self.mode == "mute" else [], [], [], self.moment_s)
+            self.take_time_for(requests[0][0])
             if self.mode in ("swapped", "mute") and self.is_more_there():
                 if self.mode == "swapped":
                     requests.append(self.request())

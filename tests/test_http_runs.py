@@ -36,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """
     monkeypatch.chdir(tmp_path)
 
-    def of(mode: str, *lines: str, alone: bool = False) -> Outcome:
+    def of(mode: str, *lines: str, alone: bool = False, stall_s: float = 30.0) -> Outcome:
         port = free_port()
         keys = {line.partition(":")[0] for line in lines}
         usual = ["load: {requests: 250}", "workers: ['greenlets:20']", "seed: 5"]
@@ -50,7 +50,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
                 STEPS,
             ]
         )
-        return simulate(Scenario.parse(text), options=Options(compare_alone=alone))
+        options = Options(compare_alone=alone, stall_s=stall_s)
+        return simulate(Scenario.parse(text), options=options)
 
     return of
 
@@ -84,6 +85,34 @@ def test_a_server_may_answer_in_other_ways(run, mode: str) -> None:
     outcome = run(mode, alone=mode == "chunked")
     assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("clean", 0, set())
     assert outcome.cells[0].failed == 0
+
+
+@pytest.mark.parametrize("workers", ["sync", "threads:8", "greenlets:20"])
+def test_a_route_that_never_answers_is_named_and_given_up(run, workers: str) -> None:
+    """The others are carried on with, and nothing is called clean."""
+    outcome = run("stuck", f"workers: ['{workers}']", "faults: none", stall_s=3.0)
+    [cell] = outcome.cells
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert cell.requests == 250
+    # A few in a row, and those that were under way then.
+    most = {"sync": 4, "threads:8": 16, "greenlets:20": 40}[workers]
+    assert cell.failed <= most
+    assert cell.compared == 250 - cell.failed
+    reasons = " ".join(outcome.document.reasons)
+    assert f"got no answer (TimeoutError x {cell.failed}): GET /list x {cell.failed}" in reasons
+    assert "GET /list answered nothing any more" in reasons
+
+
+@pytest.mark.parametrize("workers", ["sync", "greenlets:20"])
+def test_a_load_ends_where_a_server_answers_nothing_any_more(run, workers: str) -> None:
+    outcome = run("stops", f"workers: ['{workers}']", "faults: none", stall_s=3.0)
+    [cell] = outcome.cells
+    assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
+    assert 100 < cell.requests < 200
+    reasons = " ".join(outcome.document.reasons)
+    for route in ("GET /cart", "POST /note", "GET /list"):
+        assert route in reasons
+    assert "answered nothing any more, and were not sent any longer" in reasons
 
 
 @pytest.mark.parametrize("mode", ["swapped", "behind", "extra"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ctxsim.cell import canaries
+from ctxsim.cell.chance import scrambled
 from ctxsim.cell.flows import Sendable
 from ctxsim.cell.jar import Jar
 from ctxsim.cell.steps import Prepared
@@ -84,3 +85,10 @@ class Lane:
         # it is drawn for each request; its low bits are poor and are not used.
         self.chance = (self.chance * 1664525 + 1013904223) & 0xFFFFFFFF
         return self.chance >> 8
+
+
+def shuffled(lanes: Iterable[Lane], seed: int) -> list[Lane]:
+    """Lanes in an order that depends on the seed alone."""
+    lanes = list(lanes)
+    ranks = {id(lane): scrambled(seed, lane.user.number, i) for i, lane in enumerate(lanes)}
+    return sorted(lanes, key=lambda lane: ranks[id(lane)])

@@ -32,6 +32,8 @@ class Flows:
         self.are_level = False
         # Steps before which a visit ends.
         self.ends_before: frozenset[int] = frozenset()
+        # Steps that visits go on without.
+        self.left_out: frozenset[int] = frozenset()
         self._for_all = None
         if not any(of_user(step) for step in plan.steps):
             self._for_all = self._prepare(_NOTHING, "")
@@ -61,8 +63,10 @@ class Flows:
 
     def chosen(self, sendable: Sendable, nth: int, draw: Callable[[], int]) -> tuple[Prepared, ...]:
         """The steps of a lane's `nth` visit, counted from 1; `draw` gives chance, if it has to."""
-        if self.ends_before:
-            sendable = {name: self._cut(steps) for name, steps in sendable.items()}
+        if self.ends_before or self.left_out:
+            cut = {name: self._cut(steps) for name, steps in sendable.items()}
+            # Who was about to send when its last step was left out may send that once more.
+            sendable = cut if any(cut.values()) else sendable
         if self._one:
             return sendable[self._one]
         flows = [flow for flow in self._plan.flows if sendable[flow.name]]
@@ -84,10 +88,11 @@ class Flows:
         for flow in self._plan.flows:
             numbers = (self._index[id(step)] for step in flow.steps)
             sent.update(takewhile(lambda each: each not in self.ends_before, numbers))
-        return frozenset(self._index.values()) - sent
+        return frozenset(self._index.values()) - (sent - self.left_out)
 
     def _cut(self, steps: tuple[Prepared, ...]) -> tuple[Prepared, ...]:
-        return tuple(takewhile(lambda each: each.index not in self.ends_before, steps))
+        before = takewhile(lambda each: each.index not in self.ends_before, steps)
+        return tuple(each for each in before if each.index not in self.left_out)
 
     def _prepare(self, values: Mapping[str, str], canary: str) -> Sendable:
         known = {**values, "canary": canary}

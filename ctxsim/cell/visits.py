@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ctxsim.cell import canaries
 from ctxsim.cell.captures import captured
 from ctxsim.cell.chance import scrambled
-from ctxsim.cell.clients import NO_CANARIES, NOTHING_KEPT, Lane, User
+from ctxsim.cell.clients import NO_CANARIES, NOTHING_KEPT, Lane, User, shuffled
 from ctxsim.cell.flows import DRAWN, Flows
 from ctxsim.cell.history import Who
 from ctxsim.cell.plan import SAFE, Json, Plan, Step
@@ -178,12 +178,13 @@ class Traffic:
         self.width = 1 if plan.one_by_one else len(self.ready)
         if plan.only_user is not None:
             self._rehearse()
+        self._are_visitors_done = False
         self._part_of_visitors = self._fair_part() if asks_again or wait is not None else 1.0
         # So many seconds a worker waits before it asks again.
         self.held_s = max(_SHORTEST_HELD_S, plan.workers.in_flight / _ASKED_PER_S)
 
     def _first_ready(self) -> deque[Lane]:
-        ready = deque(_shuffled(self.lanes, self.plan.seed))
+        ready = deque(shuffled(self.lanes, self.plan.seed))
         if self.plan.one_by_one and self.plan.process % 2:
             # Of two processes one begins with those who are last in the other, so that what depends
             # on who came first differs between them.
@@ -227,14 +228,25 @@ class Traffic:
         self._flows.ends_before = before
         return never
 
+    def leave_out(self, route: str) -> None:
+        """Send a route no more, since it answers nothing; where none is left, the load ends."""
+        flows = self._flows
+        flows.left_out |= {i for i, step in enumerate(self._steps) if step.route == route}
+        if len(flows.never_sent()) == len(self._steps):
+            self.stop()
+        self._are_visitors_done = bool(self.users) and not flows.has_any(flows.of_visitors)
+
     def next_step(self, lane: Lane) -> int:
         """Which step the lane's next request will be; its visit is begun, if it has to be."""
         return self._next(lane).index
 
     def _next(self, lane: Lane) -> Prepared:
         """The next step for which earlier ones gave what it needs; the first of a visit needs
-        nothing."""
-        while lane.steps and any(each not in lane.visit for each in lane.steps[0].needs):
+        nothing. None is one that was left out since the visit began."""
+        while lane.steps and (
+            lane.steps[0].index in self._flows.left_out
+            or any(each not in lane.visit for each in lane.steps[0].needs)
+        ):
             lane.steps = lane.steps[1:]
         if not lane.steps:
             self._enter_visit(lane)
@@ -320,6 +332,8 @@ class Traffic:
             return None
         try:
             lane = self._next_ready()
+            while self._are_visitors_done and not lane.user.number:
+                lane = self._next_ready()
             if not lane.user.number and len(self._visitor_sent) * _MOST_OF_VISITORS > self._sent:
                 lane = self._rather_a_user(lane)
         except IndexError:
@@ -483,9 +497,3 @@ class Traffic:
         if number > self.latest:
             self.latest = number
         return number
-
-
-def _shuffled(lanes: Iterable[Lane], seed: int) -> list[Lane]:
-    lanes = list(lanes)
-    ranks = {id(lane): scrambled(seed, lane.user.number, i) for i, lane in enumerate(lanes)}
-    return sorted(lanes, key=lambda lane: ranks[id(lane)])

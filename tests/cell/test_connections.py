@@ -36,7 +36,7 @@ def test_a_body_that_is_written_apart_waits_for_no_acknowledgement() -> None:
         serving = threading.Thread(target=answer_in_two_parts, args=(listening,))
         serving.start()
         address = Address("127.0.0.1", listening.getsockname()[1])
-        connection = Connections(address, 5.0, lambda: None, "a server").fresh()
+        connection = Connections(address, 5.0, lambda: None, "a server").fresh(5.0)
         started = time.perf_counter()
         for _ in range(ANSWERS):
             assert connection.receive(connection.send(REQUEST), "GET").body == b"hi"
@@ -68,7 +68,7 @@ def test_a_narrow_connection_makes_a_server_wait_for_its_reader() -> None:
             body = b"x" * 300_000
             serving = threading.Thread(target=answer, args=(body,))
             serving.start()
-            connection = connections.fresh(narrow=narrow)
+            connection = connections.fresh(5.0, narrow=narrow)
             place = connection.send(REQUEST)
             while len(sent) < 2 - narrow:
                 threading.Event().wait(0.005)
@@ -83,11 +83,11 @@ def test_an_idle_connection_is_used_again_by_whom_it_suits(narrow: bool) -> None
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = Address("127.0.0.1", listening.getsockname()[1])
         connections = Connections(address, 5.0, lambda: None, "a server")
-        idle = [connections.shared(narrow=each) for each in (False, True, False)]
+        idle = [connections.shared(5.0, narrow=each) for each in (False, True, False)]
         for each in idle:
             connections.give_back(each)
-        assert connections.shared(narrow=narrow) is idle[1 if narrow else 2]
-        asked = connections.shared(narrow=True)
+        assert connections.shared(5.0, narrow=narrow) is idle[1 if narrow else 2]
+        asked = connections.shared(5.0, narrow=True)
         assert asked.narrow
         assert (asked in idle) != narrow
         for each in (asked, *idle):

@@ -424,3 +424,40 @@ def test_the_last_step_of_a_flow_is_reached_however_many_the_users():
     traffic = traffic_of(*steps, users=users, load=Load(requests=800))
     sent_by(traffic)
     assert traffic.unsent() == []
+
+
+@pytest.mark.parametrize("flows", [1, 2])
+def test_a_route_that_is_left_out_is_sent_no_more_and_visits_go_on_without_it(flows):
+    """The steps behind it are sent, also in visits that are under way."""
+    steps = flow("GET /a", "GET /b", "GET /c", name="one"), flow("GET /b", name="two")
+    traffic = traffic_of(
+        flows=steps[:flows], users=Users(count=3, visitor=True), load=Load(requests=60)
+    )
+    begun = [traffic.take() for _ in range(4)]
+    traffic.leave_out("GET /b")
+    for each in begun:
+        traffic.done(each, OK, kept_promise=True)
+    routes = Counter(each.step.route for each in sent_by(traffic))
+    assert set(routes) == {"GET /a", "GET /c"}
+    assert routes.total() == 56
+
+
+def test_where_nothing_is_left_to_be_sent_the_load_ends():
+    traffic = traffic_of("GET /a", "GET /b", users=TWO, load=Load(requests=60))
+    for route in ("GET /a", "GET /b"):
+        traffic.leave_out(route)
+    assert traffic.is_over
+    assert sent_by(traffic) == []
+
+
+def test_visitors_who_have_nothing_left_leave_the_load_to_users():
+    steps = (step("GET /a"), step("GET /mine/{user.name}"))
+    traffic = traffic_of(
+        flows=(flow(steps[0], name="one"), flow(steps[1], name="two")),
+        users=Users(count=3, visitor=True, vars=(("name", "user{n}"),)),
+        load=Load(requests=40),
+    )
+    traffic.leave_out("GET /a")
+    sent = sent_by(traffic)
+    assert {each.step.route for each in sent} == {"GET /mine/{user.name}"}
+    assert len(sent) == 40

@@ -145,6 +145,7 @@ class Connections:
     def __init__(
         self, address: Address, timeout_s: float, pause: Callable[[], object], told: str
     ) -> None:
+        """`timeout_s`: how long the first connection may take, which nobody sends anything by."""
         self._places = _resolved(address, told)
         self._address = address
         self._told = told
@@ -157,20 +158,20 @@ class Connections:
         # Is given what came on a connection while nothing was asked.
         self.on_unasked: Callable[[bytes], None] = lambda _data: None
 
-    def fresh(self, *, narrow: bool = False) -> Connection:
-        """A connection of one's own; raises OSError. On a narrow one a server has to wait for its
-        client to read."""
+    def fresh(self, timeout_s: float, *, narrow: bool = False) -> Connection:
+        """A connection of one's own, whose server may take so long; raises OSError. On a narrow
+        one a server has to wait for its client to read."""
         for place in self._places[:-1]:
             try:
-                sock = self._connected(*place, narrow=narrow)
+                sock = self._connected(*place, timeout_s, narrow=narrow)
             except ConnectionRefusedError:
                 # A name may mean an address of either version, of which the server has one.
                 self._places = [each for each in self._places if each != place] or [place]
             else:
                 break
         else:
-            sock = self._connected(*self._places[-1], narrow=narrow)
-        reader = Reader(sock, self._timeout_s, self._pause)
+            sock = self._connected(*self._places[-1], timeout_s, narrow=narrow)
+        reader = Reader(sock, timeout_s, self._pause)
         connection = Connection(sock, reader, narrow=narrow)
         if self._tls is not None:
             module, _ = self._tls
@@ -185,22 +186,22 @@ class Connections:
         if self._tls is None:
             return
         try:
-            self.fresh().close()
+            self.fresh(self._timeout_s).close()
         except OSError as error:
             if (refused := self._tls[0].refused(error, self._told)) is not None:
                 raise refused from error
 
     def _connected(
-        self, family: socket.AddressFamily, place: Place, *, narrow: bool
+        self, family: socket.AddressFamily, place: Place, timeout_s: float, *, narrow: bool
     ) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             if narrow:
                 _narrow(sock)
-            sock.settimeout(min(_CONNECT_S, self._timeout_s))
+            sock.settimeout(min(_CONNECT_S, timeout_s))
             sock.connect(place)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(self._timeout_s)
+            sock.settimeout(timeout_s)
             if self._tls is not None:
                 module, context = self._tls
                 sock = module.secured(sock, context, self._address.host)
@@ -209,19 +210,21 @@ class Connections:
             raise
         return sock
 
-    def shared(self, *, narrow: bool = False) -> Connection:
-        """The connection that was used last and is idle, or a fresh one; a narrow one, if asked."""
+    def shared(self, timeout_s: float, *, narrow: bool = False) -> Connection:
+        """The connection that was used last and is idle, or a fresh one; a narrow one, if asked.
+        The server may take so long for what is sent by it next."""
         while (connection := self._idle_one(narrow=narrow)) is not None:
             unasked = connection.unasked()
             if unasked is None:
                 connection.users = 1
-                connection.sock.settimeout(self._timeout_s)
+                connection.sock.settimeout(timeout_s)
+                connection.reader.timeout_s = timeout_s
                 self._hold(connection)
                 return connection
             connection.close()
             if unasked:
                 self.on_unasked(unasked)
-        connection = self.fresh(narrow=narrow)
+        connection = self.fresh(timeout_s, narrow=narrow)
         self._hold(connection)
         return connection
 

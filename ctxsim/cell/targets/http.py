@@ -17,6 +17,7 @@ from ctxsim.cell.plan import Address, Plan
 from ctxsim.cell.targets import wire as bytes_of
 from ctxsim.cell.targets.bodies import shaped, shapes_of
 from ctxsim.cell.targets.connections import Connection, Connections, may_be_pipelined
+from ctxsim.cell.targets.patience import Patience
 from ctxsim.cell.targets.wire import ClosedError, NoResponseError, Received
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.earlier import Earlier
@@ -77,14 +78,16 @@ class Http:
         self.pipelined = self._unanswered = 0
         # How many were not answered, though their connections stayed.
         self._silent = 0
-        # How long the slowest answer took to a request that waited behind no other one.
-        self._slowest_s = 0.0
         # How many requests were lost with a shared connection.
         self.lost = 0
-        # Why requests got no answer at all, and how many.
-        self.unanswered: Counter[str] = Counter()
+        # Of which routes requests got no answer at all, why, and how many.
+        self.unanswered: Counter[tuple[str, str]] = Counter()
         self.facts = {"kind": "http", "app": target.app}
         self._timeout_s = min(_TIMEOUT_S, max(1.0, plan.stall_s * 2 / 3))
+        clients = 1 if alone else plan.workers.in_flight
+        self.patience = Patience(self._timeout_s, clients)
+        # Of a look there are none, which makes its steps as it goes.
+        self._routes = [each.route for each in plan.steps]
         self._connections = Connections(
             self._address, self._timeout_s, partial(sleep, _SIP_PAUSE_S), target.app
         )
@@ -118,7 +121,7 @@ class Http:
 
     def fetch(self, path: str, accept: str) -> Received:
         """What is answered to a GET of nobody's; raises NoResponseError and OSError."""
-        connection = self._connections.fresh()
+        connection = self._connections.fresh(self._timeout_s)
         try:
             headers = [
                 ("Host", self._address.authority),
@@ -134,6 +137,7 @@ class Http:
         # A client waits inside of its socket, which lets others run where that is patched.
         yield from ()
         drawn = scrambled(self._seed, request.user.number, request.number, request.lane.place)
+        started = self._clock()
         try:
             return self._sent(request, drawn)
         except LostError:
@@ -145,7 +149,9 @@ class Http:
             return Response(0, [], b"", complete=False)
         except (NoResponseError, OSError) as error:
             self.wire.gone(request)
-            self.unanswered[type(error).__name__] += 1
+            self.unanswered[request.step.route, type(error).__name__] += 1
+            if isinstance(error, TimeoutError):
+                self.patience.waited(self._route(request), started, self._clock())
             # Whatever it is, it came to this client.
             data = error.data if isinstance(error, NoResponseError) else b""
             return Response(0, [], data, complete=False, error=error)
@@ -162,7 +168,8 @@ class Http:
         known = self.wire.knows(request)
         if self._shares and known and drawn & 255 >= _ALONE:
             try:
-                return self._by(request, self._connections.shared(narrow=slow), slow=slow)
+                connection = self._connections.shared(self._patience_s(request), narrow=slow)
+                return self._by(request, connection, slow=slow)
             except ClosedError as error:
                 # A server may close an idle connection at any time, also when a request is under
                 # way: then it is sent again, where sending it twice does no harm.
@@ -185,7 +192,7 @@ class Http:
 
     def _alone(self, request: Request, *, slow: bool) -> Response:
         """By a connection of its own, which ends with it."""
-        connection = self._connections.fresh(narrow=slow)
+        connection = self._connections.fresh(self._patience_s(request), narrow=slow)
         try:
             data = self._data(request, close=True)
             return _response(self._exchanged(request, connection, data, slow=slow))
@@ -226,14 +233,24 @@ class Http:
         connection.is_open = not request.shape and not slow
         started = self._clock()
         received = connection.receive(place, request.prepared.step.method, slow=slow)
-        if (elapsed_s := self._clock() - started) > self._slowest_s:
-            self._slowest_s = elapsed_s
+        ended = self._clock()
+        patience = self.patience
+        patience.answered_at[self._route(request)] = ended
+        if ended - started > patience.slowest_s:
+            patience.slowest_s = ended - started
         return received
 
+    def _patience_s(self, request: Request) -> float:
+        return self.patience.seconds(self._route(request))
+
+    def _route(self, request: Request) -> str:
+        index = request.prepared.index
+        return self._routes[index] if index < len(self._routes) else request.step.route
+
     @property
-    def _patience_s(self) -> float:
+    def _patience_behind_s(self) -> float:
         """How long a pipelined request may wait, once those before it have their answers."""
-        return min(self._timeout_s, max(_LEAST_S, _SLOWER * self._slowest_s))
+        return min(self._timeout_s, max(_LEAST_S, _SLOWER * self.patience.slowest_s))
 
     def _pipelined(self, request: Request) -> Received | None:
         """Behind a request that has no answer yet; None where there is none, or it failed."""
@@ -244,7 +261,7 @@ class Http:
         connection.line.send(request)
         try:
             place = connection.send(self._data(request, close=False))
-            method, timeout_s = request.prepared.step.method, self._patience_s
+            method, timeout_s = request.prepared.step.method, self._patience_behind_s
             received = connection.receive(place, method, timeout_s=timeout_s)
         except (ClosedError, OSError) as error:
             connection.give_up()
@@ -269,10 +286,11 @@ class Http:
         request.faulted = True
         when = request.fault_draw & 3
         shares = self._shares and self.wire.knows(request) and when == _AFTER
+        patience_s = self._patience_s(request)
         if shares:
-            connection = self._connections.shared()
+            connection = self._connections.shared(patience_s)
         else:
-            connection = self._connections.fresh(narrow=when == _WITHIN)
+            connection = self._connections.fresh(patience_s, narrow=when == _WITHIN)
         data = self._data(request, close=False)
         received = None
         try:

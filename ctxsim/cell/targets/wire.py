@@ -77,7 +77,7 @@ class Reader:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._sock = sock
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._pause = pause
         self._clock = clock
         self._kept = bytearray()
@@ -128,7 +128,7 @@ class Reader:
         return Received(head.status, head.reason, headers, body, stays)
 
     def _begin(self, *, slow: bool, timeout_s: float | None = None) -> None:
-        self._deadline = self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
+        self._deadline = self._clock() + (self.timeout_s if timeout_s is None else timeout_s)
         self._sips = _SIPS if slow else 0
 
     def _more(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ class Model:
 
 # Of a load that loses more than this share with its connections, too little is known.
 _MOST_LOST = 0.05
+# So many routes, and reasons, are named.
+_MOST_TOLD = 4
 
 # Where each model's `run` is; imported when it is needed, since only greenlets need gevent.
 _PLACES = {
@@ -119,8 +122,25 @@ def doubts(crew: Crew) -> Iterator[str]:
     if crew.target.lost > _MOST_LOST * sent:
         yield f"{crew.target.lost:,} of {sent:,} requests were lost with connections that ended"
     if crew.target.unanswered:
-        reasons = ", ".join(f"{name} x {n:,}" for name, n in crew.target.unanswered.most_common())
-        yield f"{crew.target.unanswered.total():,} of {sent:,} requests got no answer ({reasons})"
+        yield _unanswered(crew.target.unanswered, sent)
+    if given_up := crew.target.patience.given_up:
+        were = "was" if len(given_up) == 1 else "were"
+        yield f"{', '.join(given_up)} answered nothing any more, and {were} not sent any longer"
+
+
+def _unanswered(unanswered: Counter[tuple[str, str]], sent: int) -> str:
+    routes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for (route, reason), count in unanswered.items():
+        routes[route] += count
+        reasons[reason] += count
+    why, which = (
+        ", ".join(f"{name} x {n:,}" for name, n in each.most_common(_MOST_TOLD))
+        for each in (reasons, routes)
+    )
+    more = len(routes) - _MOST_TOLD
+    which = f"{which} and {more} more" if more > 0 else which
+    return f"{unanswered.total():,} of {sent:,} requests got no answer ({why}): {which}"
 
 
 def close(crew: Crew) -> None:
@@ -223,6 +243,8 @@ def follow(crew: Crew) -> None:
     """Take up what befalls a load whose end, or whose users, are not known beforehand."""
     if crew.plan.awaited:
         _end_when_seen(crew)
+    if isinstance(crew.target, Http) and isinstance(crew.traffic, Traffic):
+        crew.target.patience.on_give_up = crew.traffic.leave_out
     if not isinstance(crew.traffic, Crowd):
         return
     crew.ended = Ended()

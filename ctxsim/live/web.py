@@ -42,7 +42,7 @@ Check = Callable[[Mapping[str, str]], str]
 def add_pages(web_ui: Any, board_of: BoardOf, check: Check, options: Namespace) -> None:
     """Add everything to a web UI that has not been started yet."""
     base = options.web_base_path
-    _add_guard(web_ui.app, options.web_host)
+    _add_guard(web_ui, options)
     _add_check(web_ui.app, check, base)
     _add_tabs(web_ui, board_of, base)
     _add_page(web_ui, board_of, base)
@@ -76,19 +76,23 @@ def _add_check(app: Any, check: Check, base: str) -> None:
     app.before_request(before_request)
 
 
-def _add_guard(app: Any, host: str) -> None:
-    names = guard.names_of(host)
+def _add_guard(web_ui: Any, options: Namespace) -> None:
+    # Not all versions of Locust have it.
+    shown = vars(options).get("web_host_display_name") or ""
+    names = guard.Names.of(options.web_host, also=shown, asks_who=web_ui.web_login)
+    app = web_ui.app
 
     def before_request() -> None:
-        told = guard.refusal(
-            names,
+        asked = guard.Asked(
             method=request.method,
             path=request.path,
             host=request.host,
             origin=request.headers.get("Origin"),
             fetch_site=request.headers.get("Sec-Fetch-Site"),
+            referer=request.headers.get("Referer"),
+            agent=request.headers.get("User-Agent", ""),
         )
-        if told:
+        if told := guard.refusal(names, asked):
             logger.warning("refused %s %s: %s", request.method, request.path, told)
             abort(403, f"ctxsim: {told}")
 

@@ -203,7 +203,10 @@ def test_the_web_ui_obeys_nobody_else(web: Web) -> None:
     form = {"user_count": "1", "spawn_rate": "1"}
     assert web.ask("/swarm", form, Origin="http://evil.example")[0] == 403
     assert web.ask("/swarm", form, Sec_Fetch_Site="cross-site")[0] == 403
-    assert web.ask("/stats/reset", Sec_Fetch_Site="cross-site")[0] == 403
+    for path in ("/stats/reset", "/stop", "/swarm", "/user"):
+        assert web.ask(path, form, Sec_Fetch_Site="cross-site")[0] == 403
+        assert web.ask(path, form, Referer="http://evil.example/")[0] == 403
+        assert web.ask(path, form, User_Agent="Mozilla/5.0 (X11)")[0] == 403
     assert web.ask("/ctxsim", Host="evil.example")[0] == 403
     assert json.loads(web.ask("/stats/requests")[1])["user_count"] == 0
     wrong = json.loads(web.ask("/swarm", {**form, "workers": "thread:3"})[1])

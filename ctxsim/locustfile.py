@@ -20,6 +20,7 @@ import gevent.event
 import locust
 from locust import argument_parser, events, main
 from locust.env import Environment
+from locust.exception import RPCError
 from locust.runners import MasterRunner, WorkerRunner
 
 from ctxsim.cell.messages import Message
@@ -30,10 +31,11 @@ from ctxsim.live.master import Master
 from ctxsim.live.node import Node
 from ctxsim.live.orders import Order
 from ctxsim.live.parts import Run
+from ctxsim.live.tasks import steps, tasks_of
+from ctxsim.live.usage import is_worker, refuse
 from ctxsim.live.web import add_pages, count_time_from
 from ctxsim.live.worker import Worker
 from ctxsim.report.document import Document
-from ctxsim.scenario import Scenario
 
 logger = logging.getLogger("ctxsim")
 
@@ -58,16 +60,12 @@ class Ended(Exception):  # noqa: N818 - what Locust lists as the reason of a fai
         return str(self)
 
 
-def steps(_user: object) -> None:
-    """What users do is carried in cells; Locust shows tasks by name, and their weights."""
-
-
 class ScenarioUser(locust.User):
     """One user of the scenario; what it does, it does in a cell."""
 
     host = "in-process"
     # The scenario's flows, once it is known.
-    tasks = [steps]  # noqa: RUF012 - Locust wants a list of the class
+    tasks: list[Any] = [steps]  # noqa: RUF012 - Locust wants a list of the class
 
     def on_start(self) -> None:
         # Locust may end it at any moment, as it may one that waits between two tasks; it has none.
@@ -212,13 +210,14 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: object) -> 
         carrying.worker = Worker(runner, options.scenario, carrying.begin_part, carrying.finish)
         return
     try:
+        refuse(options, is_web=web_ui is not None)
         reports(options.report)
         order = _order(options)
         scenario = order.scenario()
         order.options(scenario)
     except CtxsimError as error:
         _refuse(error)
-    ScenarioUser.tasks = _tasks(scenario)
+    ScenarioUser.tasks = tasks_of(scenario)
     if web_ui is not None:
         add_pages(web_ui, lambda: carrying.board, _objection, options)
     if isinstance(runner, MasterRunner):
@@ -413,24 +412,6 @@ def _order(options: Namespace) -> Order:
     return Order(file=options.scenario, python=options.python, users=users, **chosen)
 
 
-def _tasks(scenario: Scenario) -> list[Any]:
-    """The flows, each as often as it weighs, for Locust's table of tasks; no user runs them."""
-    weights = {name: flow.weight for name, flow in scenario.flows.items()}
-    if not weights:
-        return [steps]
-    least = min(weights.values())
-
-    def named(name: str) -> Any:
-        def task(_user: object) -> None:
-            """What is carried in a cell."""
-
-        task.__name__ = name
-        return task
-
-    counts = {name: max(1, round(weight / least)) for name, weight in weights.items()}
-    return [each for name, count in counts.items() for each in [named(name)] * count]
-
-
 def _refuse(error: CtxsimError) -> None:
     _complain(f"error: {error}")
     carrying.exit_code = int(error.exit_code)
@@ -470,11 +451,16 @@ def program(arguments: list[str]) -> int:
         main.main()
     except SystemExit as error:
         return _exit_code(error.code)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except RPCError as error:
+        # Locust knows a port that is busy by a text that is another one by now.
+        return _exit_code(str(error))
     return ExitCode.OK
 
 
 def _exit_code(code: object) -> int:
-    """What a pipeline may rely on, of the code that Locust ends with."""
+    """What a pipeline may rely on, of the code, or the words, that Locust ends with."""
     loaded = sys.modules.get("locustfile")
     told = None if loaded is None else loaded.carrying.exit_code
     if told is not None:
@@ -482,6 +468,11 @@ def _exit_code(code: object) -> int:
     if code in (None, ExitCode.OK):
         return ExitCode.OK
     if code == ExitCode.USAGE:
+        return ExitCode.USAGE
+    has_begun = loaded is not None and loaded.carrying.environment is not None
+    if not has_begun and not is_worker(sys.argv):
+        # It had all that it needs but options that can be.
+        _complain(f"error: Locust cannot start with these options ({code})")
         return ExitCode.USAGE
     _complain(f"error: Locust ended with {code} before there was a result")
     return ExitCode.INCONCLUSIVE

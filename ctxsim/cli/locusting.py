@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ctxsim.errors import UsageError
+from ctxsim.live.usage import refuse_words
 from ctxsim.scenario import Scenario
 
 
@@ -17,6 +18,7 @@ def become(scenario: str, options: Sequence[str]) -> NoReturn:
         raise UsageError(
             f"the scenario comes first, not {scenario}\n  write ctxsim locust FILE ..."
         )
+    refuse_words(options)
     _refuse_a_server_of_each(scenario, options)
     sys.stdout.flush()
     # -P, because no module of the working directory is to come before the standard library's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -95,6 +96,48 @@ def test_what_cannot_be_told_ends_with_its_own_exit_code(
     done = ran(folder, *words)
     assert done.returncode == code, done.stderr
     assert told in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--master", "--worker"], "two processes"),
+        (["--headless", "--worker", "--master"], "two processes"),
+        (["-f", "other.py"], "takes the place of a locustfile"),
+        (["-fother.py"], "takes the place of a locustfile"),
+        (["--locustfile=other.py", *SHORT], "takes the place of a locustfile"),
+        (["NoSuchUser", *SHORT], "NoSuchUser"),
+        (["--autoquit", "3"], "--autostart"),
+        (["--processes", "-2"], "Invalid --processes count"),
+        (["--processes", "2", "--master"], "cannot be combined"),
+        (["--master", "--expect-workers", "0"], "must be a positive number"),
+        (["--web-base-path", "load"], "must start with a slash"),
+        (["--headless", "-u", "-3", "-t", "1s"], "there cannot be -3 users"),
+        (["--host", "http://127.0.0.1:9000", *SHORT], "--host says nothing here"),
+        (["--exclude-tags", "slow", *SHORT], "--exclude-tags says nothing here"),
+        (["--tls-cert", "cert.pem"], "given together"),
+        (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "cannot be read"),
+        (["--web-host", "300.1.1.1"], "the web UI cannot be at 300.1.1.1:8089"),
+        (["--web-port", "70000"], "the web UI cannot be at 127.0.0.1:70000"),
+    ],
+)
+def test_options_that_cannot_be_are_wrong_usage(folder: Path, words: list[str], told: str) -> None:
+    (folder / "other.py").write_text("raise SystemExit('this was not asked for')\n")
+    done = ran(folder, "keeping.yaml", *words)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--web-port", "--master-bind-port"])
+def test_a_port_that_is_busy_is_wrong_usage_and_no_finding(folder: Path, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        words = {option: str(taken.getsockname()[1])}
+        words.setdefault("--web-port", str(free_port()))
+        done = ran(folder, "keeping.yaml", "--master", *(w for pair in words.items() for w in pair))
+    assert done.returncode == 2, done.stderr
+    assert "in use" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_plain_locust_takes_the_packaged_locustfile(folder: Path) -> None:

@@ -34,7 +34,7 @@ from ctxsim.live.parts import Run
 from ctxsim.live.tasks import steps, tasks_of
 from ctxsim.live.usage import is_worker, refuse
 from ctxsim.live.web import add_pages, count_time_from
-from ctxsim.live.worker import Worker
+from ctxsim.live.worker import Deeds, Worker
 from ctxsim.report.document import Document
 
 logger = logging.getLogger("ctxsim")
@@ -155,6 +155,16 @@ class Carrying:
         elif self.node is not None:
             self.node.harness.finish()
 
+    def abandon(self, why: str) -> None:
+        """End at once what nobody wants to know any more, and the process with it."""
+        if self.run is None or self.run.is_over or self.environment is None:
+            return
+        logger.error("%s: what is carried is given up", why)
+        self.run.give_up(why)
+        self.close()
+        assert self.environment.runner is not None
+        gevent.spawn(self.environment.runner.quit)
+
     def close(self) -> None:
         if self.node is not None:
             self.node.harness.close()
@@ -207,7 +217,9 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: object) -> 
         # Locust builds its whole parser anew for each option of each spawn message, a hundred times
         # a second while users come; meanwhile no heartbeat is sent, and the worker passes for dead.
         argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
-        carrying.worker = Worker(runner, options.scenario, carrying.begin_part, carrying.finish)
+        deeds = Deeds(carrying.begin_part, carrying.finish, carrying.abandon)
+        carrying.worker = Worker(runner, options.scenario, deeds)
+        carrying.worker.start()
         return
     try:
         refuse(options, is_web=web_ui is not None)

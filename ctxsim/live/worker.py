@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ctxsim.cell.messages import Message
@@ -16,28 +18,42 @@ from ctxsim.live.orders import Order
 logger = logging.getLogger(__name__)
 
 _AGAIN_S = 0.5
+# A master that was silent for so long, and at whose port nobody listens, is gone: Locust waits for
+# it for a minute, in which users would go on. One that is only busy has its port.
+_WATCH_EVERY_S, _SILENT_S, _CONNECT_S = 1.0, 4.0, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What a worker has done when its master says so, or is gone: then nobody hears a result."""
+
+    begin: Callable[[Order], object]
+    finish: Callable[[], object]
+    abandon: Callable[[str], object]
 
 
 class Worker:
-    """Carries what its master says; `begin` and `finish` are what is done about it.
+    """Carries what its master says; `do` is what is done about it.
 
     `file` is where the scenario is on this machine, if that was said.
     """
 
-    def __init__(
-        self, runner: Any, file: str, begin: Callable[[Order], object], finish: Callable[[], object]
-    ) -> None:
+    def __init__(self, runner: Any, file: str, do: Deeds) -> None:
         self._runner = runner
         self._file = file
-        self._begin = begin
-        self._finish = finish
+        self._do = do
         self._run = ""
         self._welcome = threading.Event()
+
+    def start(self) -> None:
+        """Say that it is there, and do what is said then, once those who do it know of it."""
+        runner = self._runner
         runner.register_message(WELCOME, self._on_welcome)
         # Neither may hold up the heartbeats.
         runner.register_message(ORDER, self._on_order, concurrent=True)
         runner.register_message(FINISH, self._on_finish, concurrent=True)
         threading.Thread(target=self._greet, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def tell(self, news: Message) -> None:
         """Tell the master; called by one thread."""
@@ -60,7 +76,29 @@ class Worker:
         self._welcome.set()
         order = Order.from_json(json.loads(msg.data["order"]))
         self._run = order.run
-        self._begin(replace(order, file=self._file or order.file))
+        self._do.begin(replace(order, file=self._file or order.file))
 
     def _on_finish(self, environment: Any, msg: Any, **_: object) -> None:
-        self._finish()
+        self._do.finish()
+
+    def _watch(self) -> None:
+        asleep = threading.Event()
+        heard, since_s = None, time.monotonic()
+        while True:
+            asleep.wait(_WATCH_EVERY_S)
+            if heard != self._runner.last_heartbeat_timestamp:
+                heard, since_s = self._runner.last_heartbeat_timestamp, time.monotonic()
+            # One that carries nothing waits, as Locust's do: its master may come again.
+            elif self._run and time.monotonic() - since_s > _SILENT_S and self._is_master_gone():
+                self._do.abandon("its master is gone")
+                return
+
+    def _is_master_gone(self) -> bool:
+        place = self._runner.master_host, self._runner.master_port
+        try:
+            socket.create_connection(place, _CONNECT_S).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        return False

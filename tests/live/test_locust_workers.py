@@ -148,3 +148,14 @@ def test_a_worker_that_stands_still_for_a_while_does_not_end_clean(folder: Path)
         running.until("setting state to missing")
         running.workers[0].send_signal(signal.SIGCONT)
         assert running.document()["exit_code"] == 4
+
+
+def test_workers_whose_master_was_killed_stop_soon(folder: Path) -> None:
+    """Locust's own go on for a minute, and what they carry with them."""
+    with machines(folder, "keeping", "5m") as running:
+        running.until("All users spawned")
+        running.master.send_signal(signal.SIGKILL)
+        killed_s = time.monotonic()
+        codes = [worker.wait(LONG_S) for worker in running.workers]
+        assert time.monotonic() - killed_s < 30
+        assert codes == [4, 4]

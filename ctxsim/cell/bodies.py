@@ -25,7 +25,11 @@ _DEFLATE, _GZIP = (_ANY_ZLIB_HEADER, _NO_HEADER), (_ANY_ZLIB_HEADER,)
 _FORMATS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _DEFLATE}
 _PLAIN = ("", "identity")
 _OF_ZIP, _OF_GZIP = b"PK\x03\x04", b"\x1f\x8b"
-_MOST_INFLATED = 64 * 1024 * 1024
+# So many times its own size a body may unpack to, within these bounds: texts rarely come to thirty
+# times, and what comes to a thousand, as a bomb does, would take seconds of each request.
+_TIMES, _LEAST_INFLATED, _MOST_INFLATED = 64, 4 * 1024 * 1024, 64 * 1024 * 1024
+# In place of a coding: more is inside than was unpacked.
+TOO_LARGE = "too large"
 
 
 def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -37,8 +41,12 @@ def plain_body(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def unpacked(body: bytes, headers: Iterable[tuple[str, str]]) -> tuple[bytes, str]:
-    """The same, and the coding that is not unpacked here, such as br; '' where there is none."""
+    """The same, and the coding that is not unpacked here, such as br; '' where there is none.
+
+    It is TOO_LARGE where only the beginning of what is inside was unpacked.
+    """
     unread = ""
+    room = _Room(len(body))
     for name, value in headers:
         if value in USUAL_TYPES:
             continue
@@ -48,11 +56,36 @@ def unpacked(body: bytes, headers: Iterable[tuple[str, str]]) -> tuple[bytes, st
                 if coding not in _FORMATS:
                     unread = coding
                     break
-                body = _inflated(body, *_FORMATS[coding])
+                body = room.inflated(body, *_FORMATS[coding])
         elif kind == "content-type" and not value.endswith(_USUAL_CHARSET):
             charset = _CHARSET.search(value)
             body = body if charset is None else _in_utf8(body, charset[1])
-    return (body, unread) if unread and body else (_of_file(body), "")
+    if unread and body:
+        return body, unread
+    body = _of_file(body, room)
+    return body, TOO_LARGE if room.is_exceeded else ""
+
+
+class _Room:
+    """How much may be unpacked of a body of so many bytes, and whether more was inside."""
+
+    __slots__ = ("is_exceeded", "most")
+
+    def __init__(self, packed_bytes: int) -> None:
+        self.most = min(_MOST_INFLATED, max(_LEAST_INFLATED, _TIMES * packed_bytes))
+        self.is_exceeded = False
+
+    def inflated(self, body: bytes, *formats: int) -> bytes:
+        """A body as the first of zlib's formats reads it; as it is where none does."""
+        for each in formats:
+            with contextlib.suppress(zlib.error):
+                unpacking = zlib.decompressobj(each)
+                found = unpacking.decompress(body, self.most)
+                if len(found) == self.most and not unpacking.eof:
+                    more = unpacking.decompress(unpacking.unconsumed_tail, 1)
+                    self.is_exceeded = self.is_exceeded or bool(more)
+                return found
+        return body
 
 
 def _codings(value: str) -> list[str]:
@@ -60,34 +93,27 @@ def _codings(value: str) -> list[str]:
     return [each for each in words if each not in _PLAIN]
 
 
-def _of_file(body: bytes) -> bytes:
+def _of_file(body: bytes, room: _Room) -> bytes:
     """What is inside of a file that is downloaded: of a zip (a sheet or a text, too), or gzip."""
     if body.startswith(_OF_GZIP):
-        return _inflated(body, _ANY_ZLIB_HEADER)
+        return room.inflated(body, _ANY_ZLIB_HEADER)
     if not body.startswith(_OF_ZIP):
         return body
     # Needed by hardly any application.
     import zipfile  # noqa: PLC0415
 
-    parts, left = [], _MOST_INFLATED
+    parts, left = [], room.most
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             for each in archive.infolist():
                 with archive.open(each) as file:
                     parts += [each.filename.encode(errors="replace"), file.read(max(left, 0))]
                     left -= len(parts[-1])
+                    room.is_exceeded = room.is_exceeded or bool(file.read(1))
     # What is encrypted, damaged, or packed in a way that nobody here knows, is left out.
     except Exception:  # noqa: BLE001 # ok: an answer may be any bytes
         return b"\n".join([body, *parts])
     return b"\n".join(parts)
-
-
-def _inflated(body: bytes, *formats: int) -> bytes:
-    """A body as the first of zlib's formats reads it; as it is where none does."""
-    for each in formats:
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(each).decompress(body, _MOST_INFLATED)
-    return body
 
 
 def _in_utf8(body: bytes, charset: str) -> bytes:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
+import random
+import zipfile
 import zlib
 from dataclasses import replace
 
@@ -68,6 +71,43 @@ def test_a_body_that_is_not_unpacked_keeps_and_breaks_no_expectation(coding):
     [doubt] = bench.doubts
     assert doubt.startswith(f"1 answers came as {coding.split()[-1]}")
     assert not bench.examine(b"\x0b", ("Content-Encoding", coding), status=404)
+
+
+def zipped(data: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("all.txt", data)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
+        ("identity", gzip.compress),
+        ("identity", zipped),
+    ],
+)
+def test_of_a_body_that_unpacks_to_very_much_only_the_beginning_is_looked_at(coding, pack):
+    """What is behind that is told as not looked at, and expected of nobody."""
+    bench = Bench(step("GET /", expect=Expect(status=(200,), contains=("{user.name}",))))
+    headers = ("Content-Encoding", coding)
+    assert bench.examine(pack(bytes(10_000_000) + b"user1"), headers)
+    assert (bench.events, bench.tally.compared) == ([], 0)
+    [doubt] = bench.doubts
+    assert doubt.startswith("1 answers unpack to more than is looked at")
+
+
+def test_a_body_that_is_large_or_well_packed_is_looked_at_as_a_whole():
+    bench = Bench(step("GET /", expect=Expect(contains=("{user.name}",))))
+    headers = ("Content-Encoding", "gzip")
+    well_packed = bytes(4 * 1024 * 1024 - 5) + b"user1"
+    large = random.Random(1).randbytes(5_000_000) + b"user1"
+    for body in (well_packed, large):
+        assert bench.examine(gzip.compress(body), headers)
+    assert (bench.events, bench.doubts, bench.tally.compared) == ([], [], 2)
 
 
 @pytest.mark.parametrize(("status", "headers"), [(429, ()), (503, (("retry-after", "3"),))])

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ctxsim.cell.bodies import MISSING, member, member_of
+from ctxsim.cell.bodies import MISSING, TOO_LARGE, member, member_of
 from ctxsim.cell.history import FAILED, Event
 from ctxsim.cell.steps import fill_json
 from ctxsim.cell.visits import Request, Response
@@ -59,6 +59,12 @@ class Expected:
                 "what is expected: send less at a time, or expect it"
             )
         for coding, count in self.unread.most_common():
+            if coding == TOO_LARGE:
+                yield (
+                    f"{count:,} answers unpack to more than is looked at: nothing could be found "
+                    "in the rest of them; have less packed in one answer"
+                )
+                continue
             yield (
                 f"{count:,} answers came as {coding}, which is not unpacked: nothing could be "
                 "found in them; have them sent plainly, or as gzip"

@@ -194,6 +194,16 @@ def seat(user, environ):
 def lucky(user, environ):
     return "200 OK", "you won" if random.random() < 0.005 else "better luck next time"
 
+def spared(user, environ):
+    """Where it is busy, the costly part of the page is left out."""
+    seen.add(environ["HTTP_X_TAG"])
+    try:
+        time.sleep(0.002)
+        more = "" if len(seen) > 1 else "<p>what others liked</p>"
+        return "200 OK", f"<h1>{user}</h1>{more}<footer>the end</footer>"
+    finally:
+        seen.discard(environ["HTTP_X_TAG"])
+
 PAGES = {name: each for name, each in globals().items() if callable(each)}
 '''
 
@@ -257,6 +267,18 @@ def test_what_other_requests_change_is_found_though_no_answer_holds_a_canary(app
     [story] = [story for _, route, story in stories if route == "POST /account"]
     assert story[0].endswith("otherwise than alone: what another user was told")
     assert re.fullmatch(r"answered: account \d+, .* \(as user \d+, request .*\)", story[1])
+
+
+def test_a_page_that_leaves_something_out_under_load_is_told_with_what_to_do(application):
+    """That it is shared would excuse more than that."""
+    _, codes, [(_, _, story)] = found(application, "spared")
+    assert codes == {("CTX208", "POST /spared")}
+    assert story[0].endswith("otherwise than alone: a part is missing")
+    assert "what others liked" in story[2]
+    advice = " ".join(story[4:])
+    assert "left out on purpose while much is asked at once" in advice
+    assert "checks" in advice
+    assert "excuses values of others there, too" in advice
 
 
 @pytest.mark.parametrize("pages", [CLEAN, GIVEN])

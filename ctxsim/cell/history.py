@@ -50,6 +50,8 @@ FAILED = "failed"
 
 # Where an answer differs from those alone in nothing but a number.
 A_NUMBER = "a number"
+# All that is answered is answered alone as well, and more.
+A_PART = "a part is missing"
 
 
 def in_what(place: str) -> str:

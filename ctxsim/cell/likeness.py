@@ -67,6 +67,15 @@ def _fits(wanted: str | None, word: str) -> bool:
     return wanted is None or wanted == word or wanted == without_digits(word)
 
 
+def is_part(template: Template, sample: tuple[str, ...]) -> bool:
+    """Whether a sample is the template without something: its words, in order, and no others."""
+    # Every other one is what stands between words, which is otherwise where something is left out.
+    left = iter(template[::2])
+    return len(sample) < len(template) and all(
+        any(_fits(wanted, word) for wanted in left) for word in filter(None, sample[::2])
+    )
+
+
 def nearest(template: Template, sample: tuple[str, ...]) -> Template:
     """The template with the sample's own words wherever they fit."""
     if len(template) != len(sample):

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ctxsim.cell.learnt import Heard, Lesson, together
-from ctxsim.cell.likeness import all_common, first_difference, numberless, words
+from ctxsim.cell.likeness import all_common, first_difference, is_part, numberless, words
 
 TEXTS = st.lists(
     st.sampled_from(["honey", "user7", "1,200", "<p>", " ", "a=b", "x" * 9, "é", "12:30"]),
@@ -116,3 +117,18 @@ def test_of_too_few_users_or_visits_nothing_is_steady():
     assert all(each.steady == () for each in learnt_of(cell, cell))
     once = [heard(1, "no 1", count=9), heard(2, "no 2", count=9), heard(3, "no 3", count=1)]
     assert all(each.steady == () for each in learnt_of(once, once))
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "is_one"),
+    [
+        ("<h1>a</h1><p>b</p>", "<h1>a</h1>", True),
+        ("one, two, three", "one, three", True),
+        ("one, two, three", "", True),
+        ("one, two, three", "three, one", False),
+        ("one, two, three", "one, four", False),
+        ("one, two, three", "one, two, three", False),
+    ],
+)
+def test_a_part_of_an_answer_has_its_words_in_order_and_no_others(whole, part, is_one):
+    assert is_part(words(whole), words(part)) == is_one

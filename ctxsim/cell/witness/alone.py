@@ -6,9 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ctxsim.cell.history import A_NUMBER, AS_ANOTHER, AS_TOLD, Event, Who
+from ctxsim.cell.history import A_NUMBER, A_PART, AS_ANOTHER, AS_TOLD, Event, Who
 from ctxsim.cell.learnt import Answered, Learnt
-from ctxsim.cell.likeness import EDGE, Template, excerpt, first_difference, nearest, words
+from ctxsim.cell.likeness import (
+    EDGE,
+    Template,
+    excerpt,
+    first_difference,
+    is_part,
+    nearest,
+    words,
+)
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.counting import GivenTwice
@@ -249,7 +257,8 @@ class Comparison:
             return True
         there = set(self._own_words.always_in(request, text))
         missing = [mark for mark in known.always if mark not in there]
-        place = "its own value is missing" if missing else "body"
+        place = A_PART if is_part(template, sample) else "body"
+        place = "its own value is missing" if missing else place
         wanted, seen = (
             excerpt(self._own_words.as_sent(request, each), at)
             for each in (nearest(template, sample), sample)

@@ -50,6 +50,13 @@ def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def outside_of_ours(frame: FrameType) -> FrameType:
+    """The innermost frame that is none of what stands in for the functions that wait."""
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_OWN, _PAUSES)):
+        frame = frame.f_back
+    return frame
+
+
 def application_place(frame: FrameType) -> Place:
     """The innermost line that is neither the standard library's nor ours; else that of `frame`."""
     at: FrameType | None = frame

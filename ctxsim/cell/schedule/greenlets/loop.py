@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Final, Self
 
 from ctxsim.cell.schedule.greenlets.outside import Ignored, Refused
+from ctxsim.cell.schedule.greenlets.pipes import Pipe
 from ctxsim.cell.schedule.states import Roster
 
 _OF_PROCESSES = "a process"
@@ -212,13 +213,13 @@ class Loop:
 
     # What comes from outside of the process comes by no schedule.
     def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Refused:
-        return Refused(self, "a socket or a pipe")
+        return Pipe(self, fd, events)
 
     def child(self, pid: int, trace: int = 0, ref: bool = True) -> Refused:
         return Refused(self, _OF_PROCESSES)
 
     def install_sigchld(self) -> None:
-        Refused(self, _OF_PROCESSES).start()
+        Refused(self, _OF_PROCESSES, "subprocess").start()
 
     def reset_sigchld(self) -> None:
         """Nothing was installed."""

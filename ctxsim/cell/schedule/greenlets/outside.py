@@ -48,13 +48,15 @@ class Ignored:
 class Refused(Ignored):
     """A watcher of the outside world. To make one is no harm; to start it ends the execution."""
 
-    def __init__(self, loop: Refusing, awaited: str) -> None:
+    def __init__(self, loop: Refusing, awaited: str, module: str = "") -> None:
+        """Where that is what `module` does, it may be declared atomic."""
         super().__init__(loop)
         self._refusing = loop
         self._awaited = awaited
+        self._module = module
 
     def start(self, *args: Any, **named: Any) -> None:
-        self._refusing.refuse(self._awaited)
+        self._refusing.refuse(self._awaited, self._module)
 
     def send(self, *args: Any) -> None:
         """Nobody waits for it."""

@@ -17,7 +17,7 @@ import gevent.lock
 import gevent.thread
 from gevent._socketcommon import SocketMixin
 
-from ctxsim.cell.schedule.greenlets import near, stood
+from ctxsim.cell.schedule.greenlets import near, processes, stood
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.standins import StandIns
 
@@ -43,6 +43,8 @@ class GreenletStandIns(StandIns):
             self._put(gevent.lock, name, _noting_kind(getattr(gevent.lock, name)))
         for name, stand_in in near.stand_ins().items():
             self._put(SocketMixin, name, stand_in)
+        for owner, name, started in processes.stand_ins():
+            self._put(owner, name, started)
 
     def remove(self) -> None:
         for owner, name, before in reversed(self._noted):

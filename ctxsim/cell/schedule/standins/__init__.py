@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from ctxsim.cell.schedule.lockstep import Surrounding, surroundings
-from ctxsim.cell.schedule.standins import births, chance, clocks, loops, outward, threads
+from ctxsim.cell.schedule.standins import births, chance, clocks, loops, outward, processes, threads
 from ctxsim.cell.schedule.standins.locks import LOCK_TYPE, Lock, RLock
 from ctxsim.cell.schedule.standins.queues import SimpleQueue
 from ctxsim.cell.schedule.standins.thread_locals import Elders, Local, elder
@@ -60,6 +60,7 @@ class StandIns:
         births.install()
         loops.install()
         outward.install()
+        processes.install()
         self._added = [births.anew]
         if self._threads:
             self._added += [threads.own_threads, elders.exchange]
@@ -77,6 +78,7 @@ class StandIns:
         births.remove()
         loops.remove()
         outward.remove()
+        processes.remove()
         if self._random:
             random.setstate(self._random)
         self._bound, self._added = [], []
@@ -89,7 +91,7 @@ class StandIns:
         self.remove()
 
     def _found(self) -> dict[int, tuple[object, object]]:
-        found = {**outward.stand_ins(), **self._more}
+        found = {**outward.stand_ins(), **processes.stand_ins(), **self._more}
         if self._threads:
             found.update({**_of_threading(), **threads.stand_ins()})
         if self._clock:

@@ -14,7 +14,7 @@ from math import floor
 from types import FrameType
 
 from ctxsim.cell.schedule.lockstep import here
-from ctxsim.cell.schedule.places import application_place
+from ctxsim.cell.schedule.places import application_place, outside_of_ours
 from ctxsim.cell.schedule.states import TICKS_PER_S
 
 _NS_PER_S = 1_000_000_000
@@ -38,7 +38,7 @@ def sleep(seconds: float) -> None:
 
 def _is_of_process(frame: FrameType) -> bool:
     """Whether it is slept between looks at a process, for which no time would be left else."""
-    return frame.f_globals.get("__name__") == "subprocess"
+    return outside_of_ours(frame).f_globals.get("__name__") == "subprocess"
 
 
 def stand_ins() -> dict[object, object]:

@@ -1,4 +1,4 @@
-"""What leads out of the process: connections, names to be looked up, and processes.
+"""What leads out of the process: connections, and names to be looked up; processes stand apart.
 
 Files are not among it, nor is SQLite: nobody outside is waited for there. A datagram is let go as
 well, since who sends it waits for nothing; what is answered to it is waited for.
@@ -6,10 +6,8 @@ well, since who sends it waits for nothing; what is answered to it is waited for
 
 from __future__ import annotations
 
-import os
 import select
 import socket
-from _posixsubprocess import fork_exec
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -23,7 +21,6 @@ _Call = Callable[..., Any]
 _poll = select.poll
 _socket_type: Any = socket.socket
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
-_STARTS = ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")
 # How long an answer may take, in real time: for whoever could give it, nobody else goes on.
 _PATIENCE_S = 1.0
 _LOOKS_UP = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
@@ -31,10 +28,7 @@ _LOOKS_UP = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
 
 def stand_ins() -> dict[object, object]:
     """By the real function, the one that stands in for it."""
-    found: dict[object, object] = {fork_exec: _starting(fork_exec, "subprocess")}
-    found.update({real: _starting(real, "os") for name in _STARTS if (real := getattr(os, name))})
-    found.update({real: _looking_up(real) for name in _LOOKS_UP if (real := getattr(socket, name))})
-    return found
+    return {real: _looking_up(real) for name in _LOOKS_UP if (real := getattr(socket, name))}
 
 
 def install() -> None:
@@ -127,15 +121,6 @@ def _looking_up(look_up: _Call) -> _Call:
         return look_up(host, *args, **named)
 
     return looked_up
-
-
-def _starting(start: _Call, module: str) -> _Call:
-    @wraps(start)
-    def started(*args: Any, **named: Any) -> Any:
-        leave("a process", module)
-        return start(*args, **named)
-
-    return started
 
 
 def _told(address: Any) -> str:

@@ -15,10 +15,20 @@ Kind = Literal["thread", "task", "callbacks"]
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """Lines of a file that are gone round; the file as readers are told it."""
+
+    file: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """When an execution is cut off."""
+    """When an execution is cut off; `loops` are those of which it is known that nobody leaves."""
 
     steps: int = 20_000
+    loops: tuple[Loop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,14 @@ class Livelock:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLoop:
+    """All that could go on were in loops that they are known not to leave; nothing else was due."""
+
+    def __str__(self) -> str:
+        return "all that could go on were in loops that are known"
+
+
+@dataclass(frozen=True, slots=True)
 class UncontrolledBlock:
     """A worker came to no switch point for `waited_s` real seconds: it blocks, or runs in circles.
 
@@ -141,7 +159,7 @@ class Escape:
         return f"worker {self.worker} waits for {self.awaited}, at {_told(self.stack[0])}"
 
 
-Stopped = Deadlock | Livelock | StepLimit | UncontrolledBlock | Escape
+Stopped = Deadlock | Livelock | KnownLoop | StepLimit | UncontrolledBlock | Escape
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from ctxsim.cell.schedule.execution import (
     Ended,
     Escape,
     Execution,
+    KnownLoop,
     Limits,
     StepLimit,
     Stopped,
@@ -41,7 +42,13 @@ from ctxsim.cell.schedule.places import (
 )
 from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.schedule.real import get_ident
-from ctxsim.cell.schedule.spinning import FIRST_LOOK, Rounds, may_spin
+from ctxsim.cell.schedule.spinning import (
+    FIRST_LOOK,
+    FIRST_LOOK_AT_KNOWN,
+    Rounds,
+    goes_round,
+    may_spin,
+)
 from ctxsim.cell.schedule.states import TICKS_PER_S, Roster, Waitable, Waiting, Worker
 from ctxsim.cell.schedule.tracing import Tracer, Untraced
 
@@ -76,7 +83,8 @@ class Run:
         self._tracer = tracer
         self._most_steps = limits.steps
         # At which step it is looked whether workers go round in circles, and the look itself.
-        self._next_look = min(FIRST_LOOK, limits.steps)
+        self._next_look = min(FIRST_LOOK_AT_KNOWN if limits.loops else FIRST_LOOK, limits.steps)
+        self._loops = limits.loops
         self._rounds: Rounds | None = None
         self._pick: Pick = self._recorder.pick
         self._step = 0
@@ -295,13 +303,26 @@ class Run:
             _settrace(trace)
 
     def _look(self, step: int) -> None:
-        ready = map(self.worker, self.ready)
+        ready = [self.worker(each) for each in self.ready]
         if step >= self._most_steps:
             self.stopped = self._step_limit()
+        elif self._is_known(ready):
+            self.stopped = KnownLoop()
+        elif step < FIRST_LOOK:
+            self._next_look = min(FIRST_LOOK, self._most_steps)
         elif self.roster.only_daemons() or not any(map(may_spin, ready)):
             self._next_look = min(2 * step, self._most_steps)
         else:
             self._rounds, self._pick = Rounds(self), self._pick_in_turn
+
+    def _is_known(self, ready: Sequence[Worker]) -> bool:
+        """Whether all go round where nobody gets out, and nothing is due that would change it."""
+        return bool(self._loops) and not (
+            self._is_something_due() or any(not goes_round(each, self._loops) for each in ready)
+        )
+
+    def _is_something_due(self) -> bool:
+        return self.roster.next_deadline_s() is not None
 
     def _pick_in_turn(self, ready: Sequence[int], last: int | None, step: int) -> int:
         return self._recorder.pick([self._whose_turn(ready)], last, step)

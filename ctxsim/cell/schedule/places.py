@@ -15,8 +15,11 @@ _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
 _OWN = os.path.dirname(__file__) + os.sep
 _CELL = os.path.dirname(os.path.dirname(__file__)) + os.sep
-# What stands in for sleeping functions is the cell's too, and no application's.
-_PAUSES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "workers", "pauses.py")
+# What stands in for sleeping functions is the cell's too, and `ctxsim.pause` is no application's.
+_PAUSES = (
+    os.path.join(_CELL, "workers", "pauses.py"),
+    os.path.join(os.path.dirname(os.path.dirname(_CELL)), "switchpoint.py"),
+)
 
 
 def is_installed(file: str) -> bool:
@@ -29,7 +32,7 @@ class _Atomic(dict[str, bool]):
 
     def __missing__(self, file: str) -> bool:
         in_library = file.startswith(_STANDARD_LIBRARY)
-        is_ours = file.startswith(("<frozen ", _OWN, _PAUSES))
+        is_ours = file.startswith(("<frozen ", _OWN, *_PAUSES))
         self[file] = atomic = is_ours or (in_library and not is_installed(file))
         return atomic
 
@@ -52,7 +55,7 @@ def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
 
 def outside_of_ours(frame: FrameType) -> FrameType:
     """The innermost frame that is none of what stands in for the functions that wait."""
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_OWN, _PAUSES)):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_OWN, *_PAUSES)):
         frame = frame.f_back
     return frame
 

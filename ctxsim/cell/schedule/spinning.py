@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import Final, Protocol
 
-from ctxsim.cell.schedule.execution import Livelock, Spin, Wait
+from ctxsim.cell.schedule.execution import Livelock, Loop, Spin, Wait
 from ctxsim.cell.schedule.likenesses import Likeness, application_frames, likeness, loop_of
 from ctxsim.cell.schedule.places import Place
 from ctxsim.cell.schedule.points import Site
@@ -20,6 +20,9 @@ from ctxsim.cell.schedule.states import Worker
 
 # After so many steps it is looked for the first time; then after twice as many, and so on.
 FIRST_LOOK: Final = 1_000
+# Where loops are known that nobody leaves, it is looked so early whether all are in these.
+FIRST_LOOK_AT_KNOWN: Final = 300
+_LATEST_PLACES = 50
 # For so many of its own steps it is noted of each worker how it stands, and nothing else may come
 # then: no other line, and of so many steps, one is looked at. A loop that is longer is not known
 # for one. To tell how a worker stands takes longer than all else; so where so many steps in a row
@@ -52,6 +55,23 @@ def may_spin(worker: Worker) -> bool:
     """Whether it is worth a look."""
     late = worker.trail[-_LATE_PLACES:]
     return len(late) == _LATE_PLACES and len(set(late)) <= _MOST_PLACES
+
+
+def goes_round(worker: Worker, loops: Sequence[Loop]) -> bool:
+    """Whether it is in one of these loops, or in what is called there."""
+    if not may_spin(worker):
+        return False
+    late = set(worker.trail[-_LATE_PLACES:])
+    inside = {place for place in late if any(_is_in(place, loop) for loop in loops)}
+    functions = {code for code, _ in inside}
+    return not inside.isdisjoint(worker.trail[-_LATEST_PLACES:]) and all(
+        place in inside for place in late if place[0] in functions
+    )
+
+
+def _is_in(place: Place, loop: Loop) -> bool:
+    code, line = place
+    return loop.first <= line <= loop.last and f"/{code.co_filename}".endswith(f"/{loop.file}")
 
 
 class Spinning(Protocol):

@@ -163,14 +163,18 @@ class Roster:
         Which of them is first is then a choice like any other, and each looks once more for what
         it waits for: a lock can be had at the very moment at which the patience for it ends.
         """
-        times = [deadline_s for deadline_s, _ in self._deadlines()]
-        if self.alarm is not None and (alarm_s := self.alarm.deadline_s()) is not None:
-            times.append(alarm_s)
-        earliest_s = min(times, default=None)
+        earliest_s = self.next_deadline_s()
         if earliest_s is None or self.is_too_late(earliest_s):
             return False
         self._set_time(max(self.now_s, earliest_s))
         return True
+
+    def next_deadline_s(self) -> float | None:
+        """The earliest deadline; None where there is none."""
+        times = [deadline_s for deadline_s, _ in self._deadlines()]
+        if self.alarm is not None and (alarm_s := self.alarm.deadline_s()) is not None:
+            times.append(alarm_s)
+        return min(times, default=None)
 
     def pass_s(self, seconds: float) -> None:
         """Let so much time pass: whose deadline it is by then is woken."""

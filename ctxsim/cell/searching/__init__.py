@@ -17,7 +17,6 @@ from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule import legs
-from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.searching import selecting
 from ctxsim.cell.searching.batches import (
@@ -317,7 +316,7 @@ class Searching:
     def _carry(self, wish: Wish, at: int) -> tuple[Batch, ...]:
         self._traffic.vary(wish.number, wish.ends_before)
         scenes = self._scenes[at]
-        with Stage(self._crew, self._control, self._selections[at], Limits()) as stage:
+        with Stage(self._crew, self._control, self._selections[at], self._unended.limits) as stage:
             if wish.moment is not None:
                 return carry_moment(stage, wish, scenes, self._crew.record.lock)
             if wish.scouts:
@@ -444,6 +443,8 @@ class Searching:
     def _case(self, settled: Settled, cause: Cause, at: int) -> dict[str, Any]:
         last = self._plays[at].last_course(Asked(settled.script))
         points = settled.script.windows[-1].points or Points(())
+        if cause[0] in UNENDED:
+            self._unended.found(settled.event.place, last.unended_steps)
         return {
             "script": settled.script.as_json(),
             "recorded": Recorded.of(last, points).as_json(),

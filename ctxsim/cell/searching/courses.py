@@ -59,6 +59,11 @@ class Course:
     steps: tuple[tuple[int, ...], ...] = ()
     causes: tuple[tuple[str, ...], ...] = ()
 
+    @property
+    def unended_steps(self) -> Iterator[int]:
+        """For which steps those requests were that did not end."""
+        return (self.steps[each][-1] for each in self.unended if self.steps[each])
+
     @classmethod
     def of(cls, carried: Carried, events: Sequence[Event]) -> Course:
         """To be taken in the process that carried it, which has the code."""

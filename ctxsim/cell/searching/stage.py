@@ -14,6 +14,7 @@ from ctxsim.cell.schedule.execution import (
     Deadlock,
     Escape,
     Execution,
+    KnownLoop,
     Limits,
     Livelock,
     Spin,
@@ -263,7 +264,7 @@ class Stage:
         if stopped is None:
             self.ended.update(steps)
             self._measure(execution, self.longest)
-        elif not isinstance(stopped, Livelock | Escape):
+        elif not isinstance(stopped, Livelock | KnownLoop | Escape):
             self.cut_off.update(steps)
             self._measure(execution, self.longest_cut_off)
         if isinstance(stopped, Deadlock):

@@ -1,15 +1,20 @@
-"""Which requests were cut off because they took too many steps: they may be without an end."""
+"""Which requests were cut off because they took too many steps: they may be without an end.
+
+Of those that were found to be so nothing else is said, and no time is spent on them again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from ctxsim.cell.plan import Step
-from ctxsim.cell.schedule.execution import Limits
+from ctxsim.cell.schedule.execution import Limits, Loop
 from ctxsim.cell.searching.batches import Batch
 
 # A request that was cut off after so many times the steps that any like it took to its end.
 _FAR_LONGER = 4
+_ROUND = re.compile(r"goes round at (?P<file>.+):(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 
 class Unended:
@@ -22,6 +27,8 @@ class Unended:
         # How many steps of a schedule requests took at most, and until they were cut off.
         self._longest: dict[int, int] = {}
         self._longest_cut_off: dict[int, int] = {}
+        self._found: set[str] = set()
+        self._loops: dict[Loop, None] = {}
 
     def take(self, batch: Batch) -> None:
         """Take note of a batch."""
@@ -39,10 +46,24 @@ class Unended:
         """The steps of requests that came to their ends."""
         return frozenset(self._ended)
 
+    def found(self, place: str, steps: Iterable[int]) -> None:
+        """Requests for these steps were found never to end, as the finding tells."""
+        self._found.update(self._steps[step].route for step in steps)
+        for told in filter(None, map(_ROUND.fullmatch, place.split("; "))):
+            first = int(told["first"])
+            self._loops[Loop(told["file"], first, int(told["last"] or first))] = None
+
+    @property
+    def limits(self) -> Limits:
+        """When executions are cut off from now on."""
+        return Limits(loops=tuple(self._loops))
+
     @property
     def doubts(self) -> Iterator[str]:
         for route, text in sorted(self._too_long()):
-            yield f"{route} {text} within {Limits().steps:,} steps; narrow what is selected"
+            if route not in self._found:
+                steps = Limits().steps
+                yield f"{route} {text} within {steps:,} steps; narrow what is selected"
 
     def _too_long(self) -> Iterator[tuple[str, str]]:
         """Routes of requests that may be without an end, and how they are."""

@@ -25,6 +25,7 @@ from ctxsim.cell.schedule.strategies.replay import Replay
 from ctxsim.cell.schedule.tracing import Selection, tracing
 from ctxsim.cell.schedule.watchdog import Watchdog
 from ctxsim.errors import DivergedError
+from ctxsim.switchpoint import pause
 
 OWN_LINES = Selection(frozenset({__file__}))
 
@@ -253,3 +254,18 @@ def test_a_module_that_two_workers_import_is_imported_once(lockstep, tmp_path, m
             assert execution.stopped is None
             assert [ended.value for ended in execution.workers] == [([1, 2], True)] * 2
     del sys.modules["lazily_imported"]
+
+
+def test_who_pauses_stands_at_the_application_s_own_line():
+    def pauses():
+        pause(1)
+        pause()
+
+    with StandIns():
+        execution = Lockstep().run([pauses, pauses], chooser())
+    first = pauses.__code__.co_firstlineno
+    for trail in execution.trails:
+        assert [(code.co_filename, line) for code, line in trail] == [
+            (__file__, first + 1),
+            (__file__, first + 2),
+        ]

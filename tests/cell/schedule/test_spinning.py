@@ -15,7 +15,7 @@ from greenlets_of import fresh, on_hub
 from tasked import works
 
 from ctxsim.cell.schedule.choices import Lengths
-from ctxsim.cell.schedule.execution import Livelock, StepLimit
+from ctxsim.cell.schedule.execution import KnownLoop, Limits, Livelock, Loop, StepLimit
 from ctxsim.cell.schedule.likenesses import likeness
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.points import Points
@@ -125,6 +125,48 @@ def test_who_holds_what_another_tries_for_is_told_with_it(lockstep):
     stopped = lockstep.run([takes_first, tries], one_by_one(2)).stopped
     assert isinstance(stopped, Livelock)
     assert {each.first.function for each in stopped.spins} == {"gives_way", "tries"}
+
+
+@pytest.fixture
+def knowing():
+    """Runs workers where it is known of a function's loop that nobody leaves it."""
+
+    def run(known, *workers):
+        first = known.__code__.co_firstlineno
+        loop = Loop(__file__.rpartition("/")[2], first + 1, first + 2)
+        with StandIns(), tracing(Selection(frozenset({__file__}))) as tracer:
+            lockstep = Lockstep(tracer, Limits(loops=(loop,)))
+            return lockstep.run(workers, chooser("random"))
+
+    return run
+
+
+@pytest.mark.parametrize("spins", [looks, gives_way, asks_a_function])
+def test_where_all_are_in_a_loop_that_is_known_not_much_time_is_lost(knowing, spins):
+    execution = knowing(spins, spins)
+    assert isinstance(execution.stopped, KnownLoop)
+    assert len(execution.schedule.steps) <= 1_000
+
+
+def sleeps_and_says():
+    time.sleep(1)
+    Shared.state.ready = True
+
+
+def is_long_and_says():
+    for each in range(2_000):
+        each += 1
+    Shared.state.ready = True
+
+
+@pytest.mark.parametrize("says", [sleeps_and_says, is_long_and_says])
+def test_who_goes_round_in_it_until_another_says_so_gets_out(knowing, says):
+    execution = knowing(gives_way, gives_way, says)
+    assert execution.stopped is None
+
+
+def test_another_loop_than_the_known_one_is_told(knowing):
+    assert isinstance(knowing(gives_way, looks).stopped, Livelock)
 
 
 @pytest.mark.parametrize("name", CHOOSERS)

@@ -239,6 +239,9 @@ class HubRun(Run):
     def pass_on(self) -> bool:
         return self._pass_time()
 
+    def _is_something_due(self) -> bool:
+        return self._loop.earliest_s is not None
+
     def pass_s(self, seconds: float) -> None:
         self._pass_to(self.roster.deadline_s(seconds))
 

@@ -282,3 +282,59 @@ def test_a_check_tells_it_as_not_covered_and_is_no_worse_for_it(checked):
     [line] = [each for each in outcome.document.not_covered if "/converts" in each]
     assert line.startswith("unlucky orders in app/threads:4: GET /converts was not searched: ")
     assert "at checked.py:12 in converts" in line
+
+
+LOOPS = {
+    "asyncio.run(own(tag))": "asyncio.run(own(tag))",
+    "a loop that is new": "asyncio.new_event_loop().run_until_complete(own(tag))",
+    "a loop in a thread": "ThreadPoolExecutor(1).submit(asyncio.run, own(tag)).result()",
+}
+
+
+@pytest.mark.parametrize("workers", ["threads:4", "greenlets:8"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_loop_of_a_request_s_own_is_refused_with_the_application_s_line(loop, workers, searched):
+    source = f"""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    async def own(tag):
+        await asyncio.sleep(0.01)
+        return tag
+
+    def loops(tag):
+        return {LOOPS[loop]}
+
+    views = {{"/plain": plain, "/loops": loops}}
+    """
+    outcome = searched(source, "/plain", "/loops", workers=workers, budget=20)
+    assert (outcome.verdict, outcome.findings) == ("inconclusive", ())
+    [cell] = outcome.cells
+    assert cell.ending is None
+    line = f"an event loop of its own, at served.py:{AT + 7} in loops, which no schedule controls"
+    assert f"GET /loops was not searched: it waits for {line}" in told(outcome)
+
+
+@pytest.mark.parametrize("workers", ["threads:4", "greenlets:8"])
+def test_a_view_that_flask_runs_in_a_loop_is_refused_with_the_library_s_line(workers, searched):
+    source = """
+    import asyncio
+    from flask import Flask, request
+    app = Flask(__name__)
+
+    @app.get("/plain")
+    def plain():
+        return request.args["tag"]
+
+    @app.get("/loops")
+    async def loops():
+        await asyncio.sleep(0.01)
+        return request.args["tag"]
+    """
+    outcome = searched(source, "/plain", "/loops", workers=workers, budget=20)
+    assert (outcome.verdict, outcome.findings) == ("inconclusive", ())
+    assert re.search(
+        r"GET /loops was not searched: it waits for an event loop of its own, at "
+        r"asgiref/sync\.py:\d+ in AsyncToSync\.__call__",
+        told(outcome),
+    )

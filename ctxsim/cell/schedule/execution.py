@@ -144,8 +144,9 @@ class UncontrolledBlock:
 class Escape:
     """A worker began to wait for `awaited`, which comes from outside and by no schedule.
 
-    `stack` is where it was, the innermost site first; `module` is what was called, from there on,
-    if it may be declared atomic. `behind` is the worker that started it, or that one's, if it is
+    `stack` is where it was, the innermost site first, and where those stood then who had started
+    it, one by the other; `module` is what was called, from there on, if it may be declared atomic.
+    `behind` is the worker that started it, or that one's, if it is
     none of those that the execution is for.
     """
 

@@ -147,7 +147,7 @@ class Run:
         if self.is_ending:
             raise CutOff
         worker = self.roster.add(call, daemon=daemon)
-        worker.starter = self.current
+        worker.starter, worker.started_at = self.current, own_place(sys._getframe(1))
         return worker
 
     def reach(self, place: Place) -> None:
@@ -194,7 +194,8 @@ class Run:
         worker = self.current
         if worker is None:
             return Escape(-1, awaited, stack, module)
-        return Escape(worker.number, awaited, stack, module, worker.behind.number)
+        started = tuple(site_of((each,)) for each in worker.starts)
+        return Escape(worker.number, awaited, stack + started, module, worker.behind.number)
 
     def _stack(self, frame: FrameType) -> tuple[Site, ...]:
         return (site_of((own_place(frame),)),)
@@ -306,7 +307,7 @@ class Run:
         ready = [self.worker(each) for each in self.ready]
         if step >= self._most_steps:
             self.stopped = self._step_limit()
-        elif self._is_known(ready):
+        elif self._loops and self._is_known(ready):
             self.stopped = KnownLoop()
         elif step < FIRST_LOOK:
             self._next_look = min(FIRST_LOOK, self._most_steps)
@@ -317,9 +318,8 @@ class Run:
 
     def _is_known(self, ready: Sequence[Worker]) -> bool:
         """Whether all go round where nobody gets out, and nothing is due that would change it."""
-        return bool(self._loops) and not (
-            self._is_something_due() or any(not goes_round(each, self._loops) for each in ready)
-        )
+        is_in_all = all(goes_round(each, self._loops) for each in ready)
+        return is_in_all and not self._is_something_due()
 
     def _is_something_due(self) -> bool:
         return self.roster.next_deadline_s() is not None

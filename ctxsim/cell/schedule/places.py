@@ -77,9 +77,14 @@ def is_own_line(frame: FrameType) -> bool:
 
 
 def own_place(frame: FrameType) -> Place:
-    """The innermost line of the application's own; where there is none, `application_place`."""
-    own = next(filter(is_own_line, frames_from(frame)), None)
-    return application_place(frame) if own is None else (own.f_code, own.f_lineno)
+    """The innermost line of the application's own; else of a package; else `application_place`."""
+    package: FrameType | None = None
+    for each in frames_from(frame):
+        if is_own_line(each):
+            return each.f_code, each.f_lineno
+        if package is None and is_application_file(each.f_code.co_filename):
+            package = each
+    return application_place(frame) if package is None else (package.f_code, package.f_lineno)
 
 
 def called_from_own(frame: FrameType, module: str) -> str:

@@ -53,6 +53,7 @@ class Worker:
         "greenlet",
         "kind",
         "number",
+        "started_at",
         "starter",
         "trail",
         "waiting",
@@ -65,6 +66,7 @@ class Worker:
         self.kind: Kind = "thread"
         # The worker that started it, where that is known.
         self.starter: Worker | None = None
+        self.started_at: Place | None = None
         # What carries it on: its own greenlet, or one that the application started in it.
         self.greenlet: Any = None
         self.trail: list[Place] = []
@@ -72,6 +74,17 @@ class Worker:
         self.waiting: Waiting | None = None
         self.ended: Ended | None = None
         self.at_end: list[Callable[[], None]] = []
+
+    @property
+    def starts(self) -> Iterator[Place]:
+        """Where it was started, where that one was that had started it, and so on."""
+        if self.starter is None:
+            return
+        if self.started_at is not None:
+            yield self.started_at
+        elif self.starter.trail:
+            yield self.starter.trail[-1]
+        yield from self.starter.starts
 
     @property
     def behind(self) -> Worker:

@@ -42,9 +42,15 @@ def _is_own(site: Site) -> bool:
     return is_application_file(site.file) and not is_installed(site.file)
 
 
+def _is_installed(site: Site) -> bool:
+    return is_installed(site.file)
+
+
 def told_escape(escape: Escape) -> str:
     """What was waited for and where, to be read behind whoever did."""
-    site = next(filter(_is_own, escape.stack), escape.stack[0])
+    # A view that its framework has to run in a loop has no line yet.
+    library = next(filter(_is_installed, escape.stack), escape.stack[0])
+    site = next(filter(_is_own, escape.stack), library)
     does = "calls" if escape.awaited.startswith("loop.") else "waits for"
     return f"{does} {escape.awaited}, at {told_site(site)} in {site.function}"
 

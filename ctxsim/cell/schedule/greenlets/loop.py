@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from ctxsim.cell.schedule.greenlets.outside import Ignored, Refused
 from ctxsim.cell.schedule.greenlets.pipes import Pipe
-from ctxsim.cell.schedule.states import Roster
+from ctxsim.cell.schedule.states import Roster, Worker
 
 _OF_PROCESSES = "a process"
 _SOON: Final = 0.001
@@ -28,11 +28,15 @@ class Callback:
     have been told that what they wait for has come.
     """
 
-    __slots__ = ("args", "callback")
+    __slots__ = ("args", "by", "callback")
 
-    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[Any, ...], by: Worker | None
+    ) -> None:
+        """`by` is the worker that asked for it; None in the hub."""
         self.callback: Callable[..., object] | None = callback
         self.args: tuple[Any, ...] | None = args
+        self.by = by
 
     def stop(self) -> None:
         self.callback = None
@@ -70,6 +74,7 @@ class Timer:
         self.args: tuple[Any, ...] | None = None
         self.active = False
         self.pending = False
+        self.by: Worker | None = None
         self.deadline_s = 0.0
         self._after_s = max(0.0, after)
         self._repeat_s = repeat
@@ -78,7 +83,7 @@ class Timer:
         if not callable(callback):
             raise TypeError(f"Expected callable, not {callback!r}")
         self.stop()
-        self.callback, self.args = callback, args
+        self.callback, self.args, self.by = callback, args, self.loop.running()
         self._arm(self._after_s)
 
     def again(self, callback: Callable[..., object], *args: Any, update: object = None) -> None:
@@ -137,6 +142,8 @@ class Loop:
         self.main: Any = None
         # The hub's own loop, which does not run meanwhile.
         self.real: Any = None
+        # Who goes on in the execution that runs; None in the hub.
+        self.running: Callable[[], Worker | None] = nobody
         # Ends the execution that runs: given what is waited for, and where.
         self.escape: Callable[[str, FrameType, str], None] | None = None
 
@@ -148,7 +155,7 @@ class Loop:
     def run_callback(self, callback: Callable[..., object], *args: Any) -> Callback:
         if not callable(callback):
             raise TypeError(f"Expected callable, not {callback!r}")
-        called = Callback(callback, args)
+        called = Callback(callback, args, self.running())
         self.waiting.append(called)
         return called
 
@@ -250,3 +257,7 @@ class Loop:
 
     def _format(self) -> str:
         return f"ctxsim waiting={len(self.waiting)} timers={len(self._timers)}"
+
+
+def nobody() -> None:
+    """No execution runs."""

@@ -30,7 +30,7 @@ from ctxsim.cell.schedule.execution import (
     Wait,
 )
 from ctxsim.cell.schedule.greenlets import stood
-from ctxsim.cell.schedule.greenlets.loop import Callback, Loop, Timer
+from ctxsim.cell.schedule.greenlets.loop import Callback, Loop, Timer, nobody
 from ctxsim.cell.schedule.greenlets.resumed import resumed
 from ctxsim.cell.schedule.lockstep import CutOff, Run
 from ctxsim.cell.schedule.places import Place, frames_from
@@ -88,6 +88,7 @@ class HubRun(Run):
         """Run the workers to their ends; raises what the chooser raises, when all were cut off."""
         self._loop.roster = self.roster
         self._loop.escape = self.escape
+        self._loop.running = self._running
         self.roster.give(calls)
         for worker in self.roster.workers:
             self._take_up(worker, self._spawn(partial(self._carry, worker)))
@@ -102,7 +103,7 @@ class HubRun(Run):
         finally:
             greenlet.settrace(before)
             self._tracer.end()
-            self._loop.escape = None
+            self._loop.escape, self._loop.running = None, nobody
             for end in self.at_end:
                 end()
         if self._failure is not None:
@@ -199,7 +200,7 @@ class HubRun(Run):
         found = resumed(call.callback, call.args or ())
         if found is None or found is self._hub:
             return None
-        return self._worker_of.get(found) or self._welcome(found)
+        return self._worker_of.get(found) or self._welcome(found, call.by)
 
     def _make_idle(self, call: Callback | Timer) -> None:
         self._idle_calls += 1
@@ -306,13 +307,15 @@ class HubRun(Run):
         self._bases.append(base)
         self._worker_of[base] = worker
 
-    def _welcome(self, base: Any) -> Worker:
+    def _welcome(self, base: Any, starter: Worker | None = None) -> Worker:
         """A greenlet that a request has started: a worker too, numbered by its birth."""
         worker = self.roster.add(_nothing, daemon=True)
-        spawner = getattr(base, "spawning_greenlet", None)
-        worker.starter = None if spawner is None else self._worker_of.get(spawner())
+        worker.starter = starter
         self._take_up(worker, base)
         return worker
+
+    def _running(self) -> Worker | None:
+        return self.current
 
     def _carry(self, worker: Worker) -> None:
         self._tracer.enter_worker()

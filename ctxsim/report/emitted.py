@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from ctxsim.report.cases import CaseFile
+from ctxsim.report.lanes import hanging
+from ctxsim.report.lines import wrapped
 from ctxsim.report.masks import mask
 
-_TEST = '''"""{code}: {title}.
+_TEST = '''r"""{code}: {title}.
 
 {story}
 
@@ -41,15 +44,22 @@ def as_test(case: CaseFile, path: Path) -> str:
     folder = os.path.relpath(case.scenario["folder"], path.absolute().parent)
     case = replace(case, scenario={**case.scenario, "folder": "."}, python="")
     lines = (" ".join(mask(line).splitlines()) for line in case.story)
-    story = "\n".join("".join(c for c in line if c.isprintable()) for line in lines)
+    # Lines of somebody's source, in a docstring of ours.
+    story = ("".join(c for c in line if c.isprintable()) for line in lines)
+    quoted = (line.replace(_QUOTES, "'''") for line in story)
     return _TEST.format(
         code=case.code,
         title=case.title,
-        # Lines of somebody's source, in a docstring of ours.
-        story=story.replace("\\", "\\\\").replace(_QUOTES, "'''"),
+        story="\n".join(_folded(quoted)),
         id=case.id,
         folder=folder,
         # JSON knows another way to write a quote, so that three in a row end no text.
         case=case.as_text().replace(_QUOTES, r"\u0022\u0022\u0022"),
         name=re.sub(r"\W+", "_", f"{case.title}_{case.id}").strip("_").lower(),
     )
+
+
+def _folded(story: Iterable[str]) -> Iterator[str]:
+    """What is too wide goes on beneath its own text, as where a story is shown."""
+    for line in story:
+        yield from wrapped(line, hanging=hanging(line))

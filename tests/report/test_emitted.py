@@ -41,3 +41,18 @@ def test_the_file_is_python_and_holds_the_case(story, text):
     given_back = parse_case(ast.literal_eval(values["CASE"]))
     assert given_back == replace(case, scenario={**scenario, "folder": "."}, python="")
     assert "../shop" in ast.unparse(values["FOLDER"])
+
+
+def test_a_story_is_folded_beneath_its_own_text_as_it_is_shown():
+    long = "  ".join(
+        ["user 4, request 3 (GET /receipt)", r"wrote C:\new\users", "at shop.py:31"] * 3
+    )
+    lane = "    |  R  shop.py:23: return " + "x" * 90
+    text = as_test(replace(CASE, story=(f"  {long}", lane)), Path("/srv/tests/test_it.py"))
+    told = ast.get_docstring(ast.parse(text), clean=False)
+    assert max(map(len, told.splitlines())) <= 80
+    lines = told.splitlines()
+    assert "".join("".join(lines).split()).count(r"wroteC:\new\users") == 4
+    [at] = [n for n, line in enumerate(lines) if line.startswith("    |  R")]
+    assert lines[at + 1].strip("| ") == "x" * len(lines[at + 1].strip("| "))
+    assert not lines[at + 1].startswith("x")

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ctxsim.cell.history import Selected
 from ctxsim.cell.plan import Search
 from ctxsim.cells import Job, Pace
 from ctxsim.cells.interpreter import equip
 from ctxsim.errors import TargetError
 from ctxsim.report.judged import JudgedCell
+from ctxsim.report.text import told_selected
 
 # Where a load is bounded by time alone.
 _EXECUTIONS = 2_000
@@ -102,6 +104,10 @@ def _known(judged: Sequence[JudgedCell]) -> Iterator[tuple[str, ...]]:
     return (each for each in dict.fromkeys(e.cause for e in events) if each[1:] in found)
 
 
+def _switched(selected: Selected | None) -> str:
+    return "" if selected is None else f"; it switched at lines of {told_selected(selected)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Further:
     """What searches came to, each as a cell of its own."""
@@ -117,7 +123,8 @@ class Further:
     def notes(self) -> Iterator[str]:
         for cell in self.judged:
             if requests := cell.history.tally.requests:
-                yield f"{cell.name}: {requests:,} requests more, in orders that a search chose"
+                more = f"{requests:,} requests more, in orders that a search chose"
+                yield f"{cell.name}: {more}{_switched(cell.history.selected)}"
 
     @property
     def not_covered(self) -> Iterator[str]:

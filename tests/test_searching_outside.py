@@ -282,6 +282,13 @@ def test_a_check_tells_it_as_not_covered_and_is_no_worse_for_it(checked):
     [line] = [each for each in outcome.document.not_covered if "/converts" in each]
     assert line.startswith("unlucky orders in app/threads:4: GET /converts was not searched: ")
     assert "at checked.py:12 in converts" in line
+    # Who checks has no scenario to write in.
+    assert line.endswith(
+        "to have it carried for real, write schedule.kind: auto in a scenario of ctxsim init, "
+        "and schedule.atomic: [subprocess]"
+    )
+    [note] = [each for each in outcome.document.notes if "that a search chose" in each]
+    assert "; it switched at lines of checked" in note
 
 
 LOOPS = {

@@ -12,7 +12,7 @@ _NAMES = {
     "load.requests": "--requests or --budget",
     "load.rate": "--rate",
     "target.ca": "--ca",
-    "schedule.atomic": "a scenario's schedule.atomic",
+    "schedule.atomic": "schedule.kind: auto in a scenario of ctxsim init, and schedule.atomic",
 }
 _NAMED = re.compile("|".join(map(re.escape, _NAMES)))
 

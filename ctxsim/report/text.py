@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
 
+from ctxsim.cell.history import Selected
 from ctxsim.cell.widths import columns
 from ctxsim.report.document import (
     CLEAN,
@@ -212,12 +213,15 @@ def _selected(cells: tuple[CellResult, ...]) -> Iterator[str]:
     names: dict[str, list[str]] = {}
     for cell in cells:
         if cell.selected is not None:
-            parts = [
-                _some(each) for each in (cell.selected.modules, cell.selected.packages) if each
-            ]
-            names.setdefault(", then of ".join(parts), []).append(cell.name)
+            names.setdefault(told_selected(cell.selected), []).append(cell.name)
     for told, where in names.items():
         yield f"{', '.join(where)} switched at lines of {told}."
+
+
+def told_selected(selected: Selected) -> str:
+    """The modules and packages in whose lines a search has switched."""
+    parts = [_some(each) for each in (selected.modules, selected.packages) if each]
+    return ", then of ".join(parts)
 
 
 def _some(names: tuple[str, ...]) -> str:

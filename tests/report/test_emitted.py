@@ -52,7 +52,7 @@ def test_a_story_is_folded_beneath_its_own_text_as_it_is_shown():
     told = ast.get_docstring(ast.parse(text), clean=False)
     assert max(map(len, told.splitlines())) <= 80
     lines = told.splitlines()
-    assert "".join("".join(lines).split()).count(r"wroteC:\new\users") == 4
+    assert "".join("".join(lines).split()).count(r"wroteC:\new\users") == 3
     [at] = [n for n, line in enumerate(lines) if line.startswith("    |  R")]
     assert lines[at + 1].strip("| ") == "x" * len(lines[at + 1].strip("| "))
     assert not lines[at + 1].startswith("x")

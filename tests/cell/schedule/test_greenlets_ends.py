@@ -272,3 +272,33 @@ def test_a_replay_that_diverges_raises_when_all_are_cut_off(lockstep):
         lockstep.run(fresh(counted, counted)(), Replay(first.schedule).begin(0, 0, Lengths()))
     assert cleaned == [1, 1]
     assert here() is None
+
+
+def test_whom_gevent_itself_forgets_is_told_so(lockstep):
+    """An event is set as the one that waits gives up: who waits next is told of by nobody."""
+
+    def gives_up(shared):
+        shared.event.wait(timeout=2)
+
+    def sets(shared):
+        gevent.sleep(2)
+        shared.event.set()
+        shared.event.wait(timeout=2)
+
+    calls = fresh(gives_up, sets)
+    ends = (lockstep.run(calls(), chooser(number)).stopped for number in range(50))
+    forgotten = next(each for each in ends if each is not None)
+    assert isinstance(forgotten, Deadlock)
+    [wait] = forgotten.waits
+    assert (wait.worker, wait.what) == (1, "gevent, which knows of nothing that would wake it")
+    assert wait.site.line == sets.__code__.co_firstlineno + 3
+
+
+def test_a_greenlet_that_carries_a_compiled_call_stands_where_it_was_started(lockstep):
+    def joins(_):
+        gevent.spawn(event.Event().wait).join()
+
+    execution = lockstep.run(fresh(joins)(), chooser())
+    assert isinstance(execution.stopped, Deadlock)
+    assert execution.stopped.waits[0].what == "Greenlet.join"
+    assert [code.co_filename for code, _ in execution.trails[1]] == [__file__]

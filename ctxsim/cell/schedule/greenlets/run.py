@@ -287,9 +287,10 @@ class HubRun(Run):
         elif not self.is_ending and worker.ended is None:
             self._since[worker.number] = self._step
             frame = worker.greenlet.gr_frame
-            worker.trail.append(stood.place_of(frame))
+            worker.trail.append(stood.place_of(frame) if frame else _began_at(worker))
             if self._loop.real.activecnt > self._real_before:
-                behind, stack = worker.behind.number, stood.stack_of(frame)
+                behind = worker.behind.number
+                stack = stood.stack_of(frame) if frame else (_unknown(worker),)
                 self.stop(Escape(worker.number, _OF_IMPORT, stack, behind=behind))
 
     def _stand_still(self, worker: Worker) -> None:
@@ -300,7 +301,7 @@ class HubRun(Run):
         elif worker.trail:
             worker.trail.append(worker.trail[-1])
         else:
-            worker.trail.append((_nothing.__code__, _nothing.__code__.co_firstlineno))
+            worker.trail.append(_began_at(worker))
 
     def _take_up(self, worker: Worker, base: Any) -> None:
         worker.greenlet = base
@@ -378,6 +379,11 @@ class HubRun(Run):
 def _unknown(worker: Worker) -> Site:
     code, line = worker.trail[-1]
     return Site(code.co_filename, line, code.co_qualname)
+
+
+def _began_at(worker: Worker) -> Place:
+    """Where it was started that carries nothing but a compiled call, as of an event's `wait`."""
+    return next(worker.starts, (_nothing.__code__, _nothing.__code__.co_firstlineno))
 
 
 def _nothing() -> None:

@@ -35,6 +35,9 @@ _BLOCKING = {
     "Greenlet": "join",
 }
 _NAMES = {"LockType": "Lock"}
+# It forgets who begins to wait for an event that was set, before those who waited were told, where
+# the last of these gives up in that moment; whatever timeout the wait has.
+_FORGOTTEN = "gevent, which knows of nothing that would wake it"
 _MOST_SITES = 20
 
 # For each lock that a worker has taken: the greenlet that did, and where.
@@ -101,4 +104,12 @@ def _by_thing(thing: object) -> str:
     for kind in type(thing).__mro__:
         if kind.__name__ in _BLOCKING and kind.__module__.startswith("gevent"):
             return f"{_NAMES.get(kind.__name__, kind.__name__)}.{_BLOCKING[kind.__name__]}"
-    return "Greenlet.join" if thing is None else f"{type(thing).__name__}"
+    if thing is not None:
+        return type(thing).__name__
+    return "Greenlet.join" if any(map(_is_joined, gc.get_objects())) else _FORGOTTEN
+
+
+def _is_joined(each: object) -> bool:
+    """Whether it is a greenlet for whose end somebody may wait; for whose it does not tell."""
+    known: Any = each
+    return issubclass(type(each), gevent.Greenlet) and not known.dead and bool(known.has_links())

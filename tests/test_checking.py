@@ -249,6 +249,18 @@ def app(environ, start_response):
     start_response("404 Not Found" if view is None else "200 OK", headers)
     return [(view(q) if view else "no such page").encode()]
 """
+UPLOAD = """
+from flask import Flask, request
+app = Flask(__name__)
+last = []
+
+@app.post("/upload")
+def upload():
+    file = request.files["document"]
+    text = file.read().decode()
+    last[:] = last or [text]
+    return file.filename + ": " + request.form["title"] + ": " + last[0]
+"""
 LEAKY = {
     "no number": (POISONED, {}, {"CTX201"}),
     "accepted": (ACCEPTED, {"workers": ["threads:8"], "requests": 600}, {"CTX208"}),
@@ -267,6 +279,7 @@ LEAKY = {
     "around": (AROUND, {"target": "checked:app"}, {"CTX201", "CTX401"}),
     "methods": (METHODS, {}, {"CTX201"}),
     "linked": (LINKED, {}, {"CTX201"}),
+    "upload": (UPLOAD, {"unsafe": True}, {"CTX201"}),
     "language": (LANGUAGE, {"workers": ["threads:4"]}, {"CTX208"}),
 }
 CLEAN = {
@@ -312,6 +325,17 @@ def test_what_does_not_is_clean(checked, name):
     outcome = checked(CLEAN[name], workers=["sync", "threads:4"], requests=100)
     assert not codes(outcome), outcome.document.findings
     assert outcome.exit_code == 0
+
+
+def test_what_is_uploaded_comes_back_to_who_sent_it(checked):
+    outcome = checked(
+        UPLOAD.replace("last[:] = last or", "last ="),
+        unsafe=True,
+        workers=["sync", "threads:4"],
+        requests=100,
+    )
+    assert outcome.exit_code == 0
+    assert all(cell.compared for cell in outcome.cells)
 
 
 def test_the_workers_decide_what_leaks(checked):

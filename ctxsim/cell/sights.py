@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ctxsim.cell.history import Where
 from ctxsim.cell.plan import SAFE, Step, rebuilt
 
-Place = Literal["query", "form", "json", "header", "cookie", "auth"]
+Place = Literal["query", "form", "file", "json", "header", "cookie", "auth"]
 
 
 @dataclass(frozen=True, slots=True)

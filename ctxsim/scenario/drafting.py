@@ -428,6 +428,7 @@ def _step_lines(tried: Tried, trial: Trial) -> Iterator[str]:
         ("headers", bool(step.headers), dict(step.headers)),
         ("form", step.form is not None, dict(step.form or ())),
         ("json", step.has_json, step.json),
+        ("body", step.body is not None, step.body),
         ("auth", step.auth is not None, step.auth),
         ("mine", bool(step.mine), step.mine),
         ("captures", bool(captures), captures),

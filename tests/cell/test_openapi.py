@@ -124,13 +124,24 @@ def test_a_body_is_json_or_a_form() -> None:
 
 
 @pytest.mark.parametrize(
+    "file",
+    [
+        {"type": "string", "format": "binary"},
+        {"type": "string", "contentMediaType": "application/octet-stream"},
+        {"type": "array", "items": {"type": "string", "format": "binary"}},
+    ],
+)
+def test_a_field_of_a_form_may_be_a_file(file: dict[str, Any]) -> None:
+    schema = {"properties": {"file": file, "a": {"type": "string"}}}
+    needed = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    only = found(document(requestBody=needed))
+    assert (only.wants, only.reads) == ("", (Read("file", "file"), Read("form", "a")))
+
+
+@pytest.mark.parametrize(
     ("content", "told"),
     [
         ({"application/xml": {}}, "its body is application/xml"),
-        (
-            {"multipart/form-data": {"schema": {"properties": {"f": {"format": "binary"}}}}},
-            "takes a file",
-        ),
         ({"application/json": {"schema": {"type": "array"}}}, "no object"),
     ],
 )

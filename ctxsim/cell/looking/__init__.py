@@ -158,7 +158,7 @@ def _takes(found: Found, view: Where, read: tuple[Read, ...] | None, names: Name
     """Whether a view answers a method that its framework cannot tell it does."""
     if not found.is_guess:
         return True
-    bodies = any(each.place in ("form", "json") for each in read or ())
+    bodies = any(each.place in ("form", "file", "json") for each in read or ())
     return bodies or names.mentions(view.file, view.line, found.method)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote_plus
@@ -45,7 +45,10 @@ _MOST_ALONE = 4
 _MOST_WORDS = 6
 _NUMBERS = ("int", "float")
 _NO_WORDS: Mapping[Read, str] = MappingProxyType({})
-_BODIES = ("form", "json")
+_BODIES = ("form", "json", "file")
+# No text that is sent holds it.
+_BOUNDARY = "ctxsim-boundary-7d3f0c"
+_MULTIPART = ("Content-Type", f"multipart/form-data; boundary={_BOUNDARY}")
 # What most documents have some of.
 _MEMBERS = (
     *(Read("json", name) for name in ("name", "title", "text", "item", "value")),
@@ -213,6 +216,8 @@ def _with_likely(route: Route, reads: tuple[Read, ...], body: str, auth: str) ->
 def _bodies(route: Route, reads: tuple[Read, ...]) -> list[str]:
     if route.is_safe:
         return [""]
+    if any(read.place == "file" for read in reads):
+        return ["file"]
     return [each for each in _BODIES if any(read.place == each for read in reads)] or ["form"]
 
 
@@ -259,7 +264,11 @@ def _step(
         headers.append(("Cookie", "; ".join(cookies)))
     if auth == "bearer":
         headers.append(("Authorization", f"Bearer {USER}"))
-    inside = [read for read in reads if read.place == body]
+    # What is uploaded comes with the fields of its form.
+    places = ("form", "file") if body == "file" else (body,)
+    inside = [read for read in reads if read.place in places]
+    if body == "file":
+        headers.append(_MULTIPART)
     fields = {read.name: text(read) for read in inside}
     members = {read.name: words.get(read, value_of(read)) for read in inside}
     holds_canary = CANARY in path or any(value == CANARY for _, value in query)
@@ -273,8 +282,20 @@ def _step(
         form=tuple(fields.items()) if body == "form" else None,
         json=members if body == "json" else None,
         has_json=body == "json",
+        body=_multipart(inside, text) if body == "file" else None,
         auth=(USER, "password") if auth == "basic" else None,
     )
+
+
+def _multipart(inside: Sequence[Read], text: Callable[[Read], str]) -> str:
+    """A form with files, each a text that is the request's own, and so is its name."""
+    parts = []
+    for read in inside:
+        head = f'Content-Disposition: form-data; name="{read.name}"'
+        if read.place == "file":
+            head += f'; filename="{text(read)}.txt"\r\nContent-Type: text/plain'
+        parts.append(f"--{_BOUNDARY}\r\n{head}\r\n\r\n{text(read)}\r\n")
+    return "".join([*parts, f"--{_BOUNDARY}--\r\n"])
 
 
 def _query(pairs: list[tuple[str, str]]) -> str:

@@ -384,6 +384,9 @@ def _of_names(members: Mapping[str, Any], taker: Taker) -> Iterator[Gift]:
                     yield Gift(Capture("token", "json", path), taker, Use("bearer"))
                     break
             continue
+        if read.place == "file":
+            # What is uploaded was made by nobody else.
+            continue
         for path, name in given.items():
             if _alike(name, read.name) and name != "id":
                 capture = Capture(re.sub(r"\W", "_", name), "json", path)

@@ -128,16 +128,19 @@ def _body(schemas: Schemas, body: dict[str, Any]) -> tuple[list[Read], str]:
             wants = wants or f"its body is {kind}"
             continue
         members = list(schemas.members(schema))
-        if any(inner.get("format") in _BINARY or _is_file(inner) for _, inner in members):
-            wants = wants or "it takes a file"
-            continue
         if not members and place == "json" and schema:
             wants = wants or "its JSON body is no object with members that are known"
             continue
-        reads += [schemas.read_of(place, name, inner) for name, inner in members]
+        for name, inner in members:
+            if place == "form" and _is_file(schemas, inner):
+                reads.append(Read("file", name))
+            else:
+                reads.append(schemas.read_of(place, name, inner))
     # What may be left out need not be sent, and one of several kinds will do.
     return reads, wants if body.get("required") is True and not reads else ""
 
 
-def _is_file(schema: dict[str, Any]) -> bool:
-    return "contentMediaType" in schema
+def _is_file(schemas: Schemas, schema: dict[str, Any]) -> bool:
+    """Whether a field is a file, or a list of them, of which one will do."""
+    inner = schemas.plain(schema.get("items")) if schema.get("type") == "array" else schema
+    return inner.get("format") in _BINARY or "contentMediaType" in inner

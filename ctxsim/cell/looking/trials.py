@@ -333,7 +333,7 @@ def _wants_json(course: _Course, response: Response, reason: str) -> bool:
     if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE or "JSON" in reason:
         return True
     reads = () if course.taker is None else course.taker.reads
-    names_nothing = not any(each.place in ("form", "json") for each in reads)
+    names_nothing = not any(each.place in ("form", "file", "json") for each in reads)
     return names_nothing and response.status in _NOT_UNDERSTOOD
 
 

@@ -15,6 +15,8 @@ PLACES: dict[str, tuple[Place, ...]] = {
     "form": ("form",),
     "forms": ("form",),
     "POST": ("form",),
+    "files": ("file",),
+    "FILES": ("file",),
     "json": ("json",),
     "data": ("json",),
     "cookies": ("cookie",),

@@ -73,6 +73,9 @@ def _found(scenario: Scenario) -> First | None:
 
 
 def _plain(scenario: Scenario, where: Place, limit_s: float) -> tuple[Brute, Brute]:
+    if scenario.target.start is not None:
+        # The loop stands in the application's own process.
+        return Brute(failure="a server"), Brute(failure="a server")
     usual = bruteforce(scenario, where, limit_s=limit_s)
     fast = bruteforce(scenario, where, limit_s=limit_s, switch_interval_s=_FAST_SWITCH_S)
     return usual, fast

@@ -1,7 +1,16 @@
 """Known-bad applications, each with a fixed twin."""
 
 from ctxsim.gallery.entry import Entry, entries, named
-from ctxsim.gallery.twins import Judgement, Place, expected, installs, judged, place, twin
+from ctxsim.gallery.twins import (
+    Judgement,
+    Place,
+    expected,
+    installs,
+    is_server,
+    judged,
+    place,
+    twin,
+)
 
 __all__ = [
     "Entry",
@@ -10,6 +19,7 @@ __all__ = [
     "entries",
     "expected",
     "installs",
+    "is_server",
     "judged",
     "named",
     "place",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -50,10 +51,11 @@ def twin(entry: Entry, where: Place, *, fixed: bool, workers: Sequence[str] = ()
     """
     written = Scenario.load(entry.folder / "scenario.yaml")
     words = tuple(workers) or entry.cells
-    ready = written.with_options(python=where.python, workers=words)
-    target = ready.target.model_copy(
-        update={"app": _app(entry, fixed=fixed), "env": {**ready.target.env, **dict(where.env)}}
-    )
+    python = where.python if written.target.start is None else None
+    ready = written.with_options(python=python, workers=words)
+    env = {**ready.target.env, **dict(where.env)}
+    meant = _meant(entry, ready, where, fixed=fixed)
+    target = ready.target.model_copy(update={**meant, "env": env})
     checks = ("all",) if fixed else tuple(code for code in TITLES if code not in entry.also)
     changed = {
         "name": f"{entry.name} (fixed)" if fixed else entry.name,
@@ -62,6 +64,20 @@ def twin(entry: Entry, where: Place, *, fixed: bool, workers: Sequence[str] = ()
         "expect": Expectation(cells={f"*/{w}": expected(entry, w, fixed=fixed) for w in words}),
     }
     return ready.model_copy(update=changed)
+
+
+def is_server(entry: Entry) -> bool:
+    """Whether an entry's twins are no applications, but servers that are started."""
+    return Scenario.load(entry.folder / "scenario.yaml").target.start is not None
+
+
+def _meant(entry: Entry, written: Scenario, where: Place, *, fixed: bool) -> dict[str, str]:
+    """Which of the two is meant: as an application, or in the command that starts a server."""
+    if written.target.start is None:
+        return {"app": _app(entry, fixed=fixed)}
+    _, *words = written.target.start.split()
+    file = _app(entry, fixed=fixed).partition(":")[0]
+    return {"start": shlex.join([where.python, *(w.replace("leaky.py", file) for w in words)])}
 
 
 def _app(entry: Entry, *, fixed: bool) -> str:

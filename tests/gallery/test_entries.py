@@ -10,7 +10,7 @@ import pytest
 from ctxsim.cell.plan import Workers
 from ctxsim.cells import Halt
 from ctxsim.cli.gallery_running import check_all
-from ctxsim.gallery import Entry, entries
+from ctxsim.gallery import Entry, entries, is_server
 from ctxsim.scenario import Scenario, codes
 
 ENTRIES = entries()
@@ -64,7 +64,10 @@ def test_no_comment_gives_the_bug_away(entry: Entry) -> None:
 @each_entry
 def test_the_scenario_says_what_the_entry_declares(entry: Entry) -> None:
     scenario = scenario_of(entry)
-    assert scenario.target.app in ("leaky.py:app", "app.py:app")
+    if is_server(entry):
+        assert "leaky.py" in (scenario.target.start or "")
+    else:
+        assert scenario.target.app in ("leaky.py:app", "app.py:app")
     assert [each.word for each in scenario.workers] == list(entry.shows)
     assert scenario.expect.overall is not None
     assert set(scenario.expect.overall) == set(entry.codes)

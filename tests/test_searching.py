@@ -38,6 +38,13 @@ def who():
     greeting = "hello"
     return greeting + current["name"]
 """
+LEFT = """
+left = {}
+
+@app.get("/who")
+def who():
+    return left.pop("name", "") + left.setdefault("name", request.args["tag"])
+"""
 # Nobody is in the way of the other but in every fifth use.
 SELDOM = """
 uses, names = 0, {}
@@ -450,6 +457,16 @@ def test_an_exhaustive_search_says_what_is_left(scenario):
     assert outcome.document.notes
     [remark] = remarks(outcome)
     assert "at most 2 preemptions; all there are of 0 of the 3 pairs" in remark
+
+
+@pytest.mark.parametrize(("served", "codes"), [(LEAKY, set()), (LEFT, {"CTX201"})])
+def test_an_exhaustive_search_of_one_worker_carries_all_orders_and_no_overlap(
+    scenario, served, codes
+):
+    outcome = searched(scenario(served, workers="sync", schedule="exhaustive"))
+    assert {each.code for each in outcome.findings} == codes
+    assert {cell.in_flight_peak for cell in outcome.cells} == {1}
+    assert [each for each in outcome.document.notes if "these are all there are" in each]
 
 
 def test_an_emitted_test_fails_until_it_is_mended_and_also_when_lines_have_moved(leak):

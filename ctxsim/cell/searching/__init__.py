@@ -136,7 +136,7 @@ class Searching:
         self._in_vain = 0
         self._pairs: Pairs | None = None
         if self._search.kind == "exhaustive":
-            self._pairs = Pairs(len(self._traffic.plan.steps))
+            self._pairs = Pairs(len(self._traffic.plan.steps), crew.workers.in_flight == 1)
         self._scouting = Scouting()
         # Where requests asked servers, no copy is made of a process that is connected with one.
         self._outside = Outside(self._traffic)

@@ -323,7 +323,7 @@ def _strategy(wish: Wish) -> Strategy:
 def _windows(stage: Stage, wish: Wish) -> Iterator[Window]:
     """Each is chosen when the one before was carried, by what its users are about to send."""
     if wish.pair is not None:
-        yield from _to_pair(stage, wish.seed, wish.pair)
+        yield from _to_pair(stage, wish, wish.pair)
         return
     chance = _chance(wish)
     first, windows, crowds = _SHAPES[wish.number % len(_SHAPES)]
@@ -352,8 +352,9 @@ def _together(
         yield Window(lanes, chance.getrandbits(_SEED_BITS))
 
 
-def _to_pair(stage: Stage, seed: int, pair: tuple[int, int]) -> Iterator[Window]:
-    """Two users, one by one, until they are about to send these steps; then both at once.
+def _to_pair(stage: Stage, wish: Wish, pair: tuple[int, int]) -> Iterator[Window]:
+    """Two users, one by one, until they are about to send these steps; then both at once, or by
+    one worker in this order.
 
     No window with both comes where one of them does not get there.
     """
@@ -362,11 +363,12 @@ def _to_pair(stage: Stage, seed: int, pair: tuple[int, int]) -> Iterator[Window]
         for _ in range(_MOST_ON_THE_WAY):
             if stage.next_steps((lane,)) == (step,):
                 break
-            yield Window(((lane,),), seed)
+            yield Window(((lane,),), wish.seed)
         else:
             return
     if len(lanes) == len(pair):
-        yield Window(tuple((lane,) for lane in lanes), seed)
+        in_order = wish.at_once == 1
+        yield Window((lanes,) if in_order else tuple((each,) for each in lanes), wish.seed)
 
 
 def _in_order(stage: Stage, chance: Random) -> tuple[tuple[int, ...], ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 Pair = tuple[int, int]
 # Visits differ from variation to variation: in so many of them users are looked for who come by.
@@ -18,9 +18,13 @@ _VARIATIONS = 8
 
 @dataclass(slots=True)
 class Pairs:
-    """The pairs of a scenario's steps; `schedules` counts what was carried of each."""
+    """The pairs of a scenario's steps; `schedules` counts what was carried of each.
+
+    With `in_order` one worker carries both, so that the order is all that can differ.
+    """
 
     steps: int
+    in_order: bool = False
     schedules: dict[Pair, int] = field(default_factory=dict)
     finished: set[Pair] = field(default_factory=set)
     unmet: set[Pair] = field(default_factory=set)
@@ -28,7 +32,10 @@ class Pairs:
 
     @property
     def all(self) -> Iterator[Pair]:
-        yield from combinations_with_replacement(range(self.steps), 2)
+        if self.in_order:
+            yield from product(range(self.steps), repeat=2)
+        else:
+            yield from combinations_with_replacement(range(self.steps), 2)
 
     def next(self) -> tuple[Pair, int] | None:
         """The pair to carry next, and the variation; None where all are finished, or not met."""
@@ -65,6 +72,8 @@ class Pairs:
         count = sum(self.schedules.values())
         often = "preemption" if preemptions == 1 else "preemptions"
         told = f"{count:,} schedules of pairs of requests, with at most {preemptions} {often}"
+        if self.in_order:
+            told = f"{count:,} orders of pairs of requests, of which one worker carries both"
         if len(self.finished) == there_are:
             return f"{told}: these are all there are"
         return f"{told}; all there are of {len(self.finished)} of the {there_are} pairs"

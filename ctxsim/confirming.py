@@ -70,7 +70,7 @@ def _confirmed(case: CaseFile, shown: Case, native: str, times: int, options: Op
         legs=shown.legs,
     )
     try:
-        history = carried(replace(case, workers=native), search, options)
+        history = carried(replace(case, workers=native), search, options).history
     except TargetError as error:
         return Confirmed(0, 0, native, str(error.args[0]))
     found = history.cases.get(case.cause)

@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import compress
 from typing import Any
 
 import ctxsim
+from ctxsim import replays
 from ctxsim.cell.checks import OF_THE_INSIDE, TITLES
 from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.plan import Workers
@@ -30,7 +32,7 @@ from ctxsim.jobs import (
     seed_of,
 )
 from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
-from ctxsim.replaying import FoundBefore, Place, both, cases_of, found_before
+from ctxsim.replaying import FoundBefore, Place, Within, both, cases_of, found_before
 from ctxsim.report.cases import CaseFile
 from ctxsim.report.conclusion import Case, conclude
 from ctxsim.report.document import CellResult, Document, FindingResult, ScenarioFacts, finding_id
@@ -51,6 +53,8 @@ from ctxsim.searches import Further, following
 _RUNTIME_STORAGE = "contextvar"
 _ALONE, _RETENTION = "CTX208", "CTX402"
 _OF_EXPECTATIONS = frozenset({"CTX207", "CTX208", "CTX209"})
+# How often each case is carried that is all that is looked at.
+_REPLAYS = 20
 # What of the time that is left after loads goes to cases that were found before, at most.
 _SHARE_BEFORE = 0.3
 # What of the time that is left, where it is bounded, goes to loads; the rest is for what follows.
@@ -142,6 +146,8 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     if options.origin is not None and options.origin.nothing:
         case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
         return Gathered(case)
+    if scenario.schedule.kind == "replay":
+        return _of_cases(scenario, jobs, options, started)
     before, jobs = _found_first(scenario, jobs, options)
     unlearnt: tuple[str, ...] = ()
     pace = Pace(at_once(scenario, options), options.until, options.at_latest)
@@ -166,7 +172,8 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     further = Further()
     if options.searches and not options.halt.asked:
         most_s = _SHARE_BEFORE * pace.left_s
-        before = found_before(scenario, _places(jobs), _ids(scenario, judged), options, most_s)
+        within = Within(most_s=most_s)
+        before = found_before(scenario, _places(jobs), _ids(scenario, judged), options, within)
         further = _search(scenario, jobs, judged, before, run_alone, pace)
     told = further.added_to(judged)
     known = _ids(scenario, told)
@@ -182,6 +189,25 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     )
     shown = before.added_to(told, known)
     return Gathered(case, tuple(judged), shown, tuple(carried), tuple(jobs), further)
+
+
+def _of_cases(
+    scenario: Scenario, jobs: Sequence[Job], options: Options, started: float
+) -> Gathered:
+    """What the cases come to that earlier searches found in these cells, and nothing else."""
+    most_s = scenario.schedule.budget.duration_s or math.inf
+    before = found_before(scenario, _places(jobs), (), options, Within(math.inf, most_s, _REPLAYS))
+    outcomes = _renamed([each.outcome for each in before.again], options)
+    told = replays.cells(before.again, outcomes, partial(_expected, scenario))
+    empty = replays.empty(_places(jobs), told) if before.again else ()
+    case = _case(scenario, jobs[0], (), options, time.monotonic() - started)
+    case = replace(
+        case,
+        notes=(*case.notes, *replays.notes(before.again)),
+        not_covered=(*case.not_covered, *empty),
+        doubts=(*case.doubts, *replays.doubts(before)),
+    )
+    return Gathered(case, told=tuple(told), carried=tuple(outcomes))
 
 
 def _search(

@@ -6,7 +6,7 @@ import pytest
 
 from ctxsim.cell.searching import ladder
 from ctxsim.jobs import Options
-from ctxsim.replaying import replay
+from ctxsim.replaying import GONE, replay, shown_again
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import simulate
 
@@ -107,6 +107,15 @@ def test_a_case_shows_after_an_edit_and_says_on_which_rung(app, leak, edited, ru
     assert (replayed.times, replayed.rung) == (3 if rung else 0, rung)
     changed = ("served.py is another than when this was found",)
     assert replayed.remarks == (() if edited is LEAKY else changed)
+
+
+def test_that_a_case_does_not_show_tells_nothing_where_its_route_is_gone(app, leak, tmp_path):
+    app(FIXED)
+    assert replay(leak, 3).tells
+    assert shown_again(leak.as_text(), executions=10) == ()
+    app(LEAKY.replace('.get("/', '.get("/moved/'))
+    assert not replay(leak, 3).tells
+    assert shown_again(leak.as_text(), executions=10) == (GONE,)
 
 
 def test_a_deadlock_is_the_same_where_its_lines_have_moved(app):

@@ -207,6 +207,18 @@ class Tally:
     # Counted per worker or thread and added up, since tallies of one's own race like any other.
     visitors: int = 0
 
+    def add(self, other: Tally) -> None:
+        """Count what another one has counted, too; it may be counting still."""
+        self.requests += other.requests
+        self.compared += other.compared
+        self.failed += other.failed
+        self.visitors += other.visitors
+        self.in_flight_peak = max(self.in_flight_peak, other.in_flight_peak)
+        for name in ("faults", "failures", "latency_us"):
+            into, part = getattr(self, name), dict(getattr(other, name))
+            for key, count in part.items():
+                into[key] = into.get(key, 0) + count
+
     def to_json(self) -> dict[str, Any]:
         # Not by `asdict`, which copies one latency after the other: there are thousands, and it is
         # asked for several times a second while requests are carried.

@@ -278,9 +278,10 @@ class Search:
     `known` are causes of events that are no news. `script` is one that was found before to show
     `cause`, as JSON: it is replayed `times` times in place of a search, switching in the files of
     the `selection` that it was found with; `recorded` is what the case keeps of how it went then.
+    With `replay` nothing is searched for: cells carry such scripts alone.
     """
 
-    kind: Literal["auto", "random", "pct", "exhaustive"] = "auto"
+    kind: Literal["auto", "random", "pct", "exhaustive", "replay"] = "auto"
     executions: int | None = None
     duration_s: float | None = None
     depth: int | None = None

@@ -232,7 +232,7 @@ def explain(codes: Sequence[str]) -> int:
 @click.option(
     "--schedule",
     metavar="KIND",
-    help="Who chooses which worker goes on: os, auto, random, pct or exhaustive.",
+    help="Who chooses which worker goes on: os, auto, random, pct or exhaustive; or replay.",
 )
 @click.option(
     "--budget",

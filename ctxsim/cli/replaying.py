@@ -12,7 +12,7 @@ from ctxsim.cli.streams import complain, result, shows_unicode, width_of
 from ctxsim.confirming import Confirmed, confirm, native_word
 from ctxsim.errors import ExitCode, UsageError
 from ctxsim.jobs import Options
-from ctxsim.replaying import Replayed, replay
+from ctxsim.replaying import GONE, Replayed, replay
 from ctxsim.report.cases import CaseFile, read_case
 from ctxsim.report.emitted import as_test
 from ctxsim.report.lines import Page
@@ -48,7 +48,8 @@ def replay_case(
         return ExitCode.FINDINGS if confirmed.times else ExitCode.INCONCLUSIVE
     if replayed.times == replayed.of:
         return ExitCode.FINDINGS
-    return ExitCode.OK if replayed.times == 0 else ExitCode.INCONCLUSIVE
+    is_mended = replayed.times == 0 and replayed.tells
+    return ExitCode.OK if is_mended else ExitCode.INCONCLUSIVE
 
 
 def _emit(case: CaseFile, path: Path) -> None:
@@ -98,4 +99,6 @@ def _meaning(replayed: Replayed) -> str:
         return ""
     if replayed.times:
         return ": not all that happens is controlled"
+    if not replayed.tells:
+        return f"; {GONE}"
     return ": either it is fixed, or the lines that it needs have moved"

@@ -63,6 +63,12 @@ class Scenario(Document):
         """The file's text."""
         return self._source.text
 
+    @property
+    def without_schedule(self) -> dict[str, object]:
+        """All that it says but the schedule: equal where two look for the same in the same."""
+        names = (name for name in type(self).model_fields if name != "schedule")
+        return {name: getattr(self, name) for name in names}
+
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a scenario file. Raises ScenarioError with every problem that it has."""

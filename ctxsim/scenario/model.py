@@ -240,7 +240,8 @@ class Schedule(Part):
         default="os",
         description="`os` (the default): the operating system and gevent. `auto`, `random`, "
         "`pct`: one request runs at a time, and the strategy of that name chooses at each switch "
-        "point who goes on.",
+        "point who goes on. `exhaustive`: all schedules of pairs of requests. `replay`: the cases "
+        "that were found before, and nothing else.",
         examples=["auto"],
     )
     budget: BudgetWord = Field(

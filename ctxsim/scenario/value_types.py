@@ -76,7 +76,7 @@ CodeWord = Annotated[str, PlainValidator(words.code), WithJsonSchema(parts.CODE)
 CheckWord = Annotated[str, PlainValidator(_check_word), WithJsonSchema(parts.CHECK_WORD)]
 CellPattern = Annotated[str, PlainValidator(words.cell_pattern), WithJsonSchema(parts.CELL_PATTERN)]
 ScheduleKind = Annotated[
-    Literal["os", "auto", "random", "pct", "exhaustive"],
+    words.ScheduleKind,
     PlainValidator(words.schedule_kind),
     WithJsonSchema(parts.SCHEDULE_KIND),
 ]

@@ -36,11 +36,11 @@ _MODEL_ALIASES = {
     "single": "sync",
 }
 
+ScheduleKind = Literal["os", "auto", "random", "pct", "exhaustive", "replay"]
 KINDS = ("auto", "runtime", "wsgi", "asgi", "http")
 
-# Who chooses who goes next; the last two stand in the documentation and are not known yet.
-SCHEDULES = ("os", "auto", "random", "pct", "exhaustive")
-LATER_SCHEDULES = ("replay",)
+# Who chooses who goes next.
+SCHEDULES = ("os", "auto", "random", "pct", "exhaustive", "replay")
 GRANULARITIES = ("line", "opcode")
 
 EXECUTIONS = re.compile(r"([1-9]\d{0,8})(?:\s+executions?)?")
@@ -169,14 +169,9 @@ def budget(value: object) -> Budget:
         ) from error
 
 
-def schedule_kind(value: object) -> Literal["os", "auto", "random", "pct", "exhaustive"]:
+def schedule_kind(value: object) -> ScheduleKind:
     """Who chooses who goes next: one of SCHEDULES."""
-    if value in LATER_SCHEDULES:
-        raise WordError(
-            f"cannot be '{value}'",
-            "write os, auto, random, pct or exhaustive; for a case: ctxsim replay",
-        )
-    return cast(Literal["os", "auto", "random", "pct", "exhaustive"], _one_of(value, SCHEDULES))
+    return cast(ScheduleKind, _one_of(value, SCHEDULES))
 
 
 def granularity(value: object) -> Literal["line", "opcode"]:

@@ -59,6 +59,14 @@ def test_the_exit_code_tells_whether_it_shows(replays, capsys, times, code, told
     assert told in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_case_of_a_route_that_is_gone_is_not_mended(monkeypatch, capsys):
+    keep_case(CASE)
+    told = Replayed(0, 20, (), tells=False)
+    monkeypatch.setattr(replaying, "replay", lambda case, times, options: told)
+    assert main(["replay", "ABC123"]) == ExitCode.INCONCLUSIVE
+    assert "that it does not show tells nothing" in " ".join(capsys.readouterr().out.split())
+
+
 def test_it_says_by_what_it_showed_and_what_has_changed(monkeypatch, capsys):
     keep_case(CASE)
     told = Replayed(20, 20, CASE.story, "by the lines at which it switches", ("a.py is another",))

@@ -70,7 +70,6 @@ TOP = {
     "thresholds: {p95: '> 3s'}": "'thresholds.p95' must be a limit of a latency",
     "thresholds: {checked: '>= 199%'}": "'thresholds.checked' must be a limit of a percentage",
     "thresholds: {p59: '< 3s'}": "did you mean 'p99'?",
-    "schedule: {kind: replay}": "cannot be 'replay'",
     "schedule: dfs": "must be one of os, auto, random, pct",
     "schedule: {kind: auto, budget: soon}": "must be a number of executions or a duration",
     "schedule: {kind: pct, depth: 0}": "'schedule.depth' must be at least 1",

@@ -63,7 +63,7 @@ from ctxsim.cell.searching.stage import ANY, Stage
 from ctxsim.cell.searching.unended import Unended
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
-from ctxsim.cell.workers.carry import Crew, added_up
+from ctxsim.cell.workers.carry import Crew
 from ctxsim.errors import DivergedError
 
 _EXECUTIONS = 2_000
@@ -221,6 +221,7 @@ class Searching:
             for file in changed:
                 self._remark(f"{file} is another than when this was found")
         climbed = climb(script, cause, recorded, plays, self._search.times)
+        self._tally.add(plays.tally)
         if climbed is not None:
             self._tell(climbed.settled, cause, at, rung=climbed.rung)
 
@@ -337,11 +338,8 @@ class Searching:
         self._executions += batch.executions
         self._steps[at] += batch.steps
         self._seen |= batch.seen
-        total = added_up([self._tally, batch.tally])
-        for name in ("requests", "compared", "failed", "visitors", "in_flight_peak"):
-            setattr(self._tally, name, getattr(total, name))
+        self._tally.add(batch.tally)
         self._in_vain = 0 if batch.tally.requests else self._in_vain + 1
-        self._tally.faults, self._tally.failures = total.faults, total.failures
         self._crew.record.ended += batch.tally.requests
         self._traffic.sent_elsewhere(batch.sent)
         self._unended.take(batch)

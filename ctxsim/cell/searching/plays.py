@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ctxsim.cell.history import Event
+from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.tracing import Selection, can_trace
@@ -50,6 +50,9 @@ class Plays:
     def __init__(self, crew: Crew, control: Control, selection: Selection, say: Say) -> None:
         assert isinstance(crew.traffic, Traffic)
         self.has_changed = False
+        # What was sent to see whether it shows; and in this copy, by the script that it carries.
+        self.tally = Tally()
+        self._tally = Tally()
         self._crew = crew
         self._control = control
         self._selection = selection
@@ -70,7 +73,9 @@ class Plays:
         # The harness has to hear of it: no request ends meanwhile that it would count.
         self._say({"say": "trying", "route": cause[1]})
         asked = Asked(script, chooser)
-        return self.in_copy(lambda: self._shown(asked, cause))
+        shown, tally = self.in_copy(lambda: (self._shown(asked, cause), self._tally))
+        self.tally.add(tally)
+        return shown
 
     def shows_last(self, script: Script, cause: Cause) -> Shown | None:
         """As `shows`, for scripts of which one after the other differs in its last window alone.
@@ -198,8 +203,11 @@ class Plays:
                     watch.is_on = number >= len(script.windows) - _TOLD
                 if number - 1 in script.passed_over:
                     stage.pass_over(window)
-                elif number < len(script.windows):
-                    yield number, stage.carry(window), stage.events
+                    continue
+                if number < len(script.windows):
+                    carried = stage.carry(window)
                 else:
                     last = stage.with_others(window) if asked.with_others else window
-                    yield number, stage.carry(last, asked.chooser), stage.events
+                    carried = stage.carry(last, asked.chooser)
+                self._tally = stage.tally
+                yield number, carried, stage.events

@@ -267,13 +267,5 @@ def added_up(tallies: list[Tally]) -> Tally:
     """One tally of several."""
     total = Tally()
     for tally in list(tallies):
-        total.requests += tally.requests
-        total.compared += tally.compared
-        total.failed += tally.failed
-        total.visitors += tally.visitors
-        total.in_flight_peak = max(total.in_flight_peak, tally.in_flight_peak)
-        for name in ("faults", "failures", "latency_us"):
-            into, part = getattr(total, name), dict(getattr(tally, name))
-            for key, count in part.items():
-                into[key] = into.get(key, 0) + count
+        total.add(tally)
     return total

@@ -29,6 +29,13 @@ def given_to(giver, response, taker, *reads):
     return {(each.use, each.capture.kind, each.capture.what) for each in found}
 
 
+def test_what_gives_back_by_what_a_user_is_known_is_no_giver():
+    taker = Taker(Route("POST", "/login"), [Read("form", "token")])
+    for own in ("ctx1", "of-the-application"):
+        found = gifts(Route("GET", "/token"), answer({"token": own}), [taker], ("cx7", "ctx1"))
+        assert bool(found) == (own != "ctx1")
+
+
 PATHS = {
     "member": ("/notes", answer({"id": 7}, 201), NOTE, ("json", "id")),
     "inside": ("/notes", answer({"note": {"id": 7}}), NOTE, ("json", "note.id")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -107,16 +107,17 @@ class Carrying:
         response: Response,
         cookies: Mapping[str, str],
         canary: str = "",
+        user: Collection[str] = (),
     ) -> tuple[Step, list[Taker]]:
         """The step with what is captured of its answer, and those for whom that is news.
 
-        `canary` is that of the request, which may have become the name of what was made.
+        `canary` is that of the request, which may have become the name of what was made; `user` are
+        the texts by which its user is known.
         """
         if step.name or giver.name in self._names or response.status >= _FIRST_FAILURE:
             return step, []
-        found = [
-            each for each in gifts(giver, response, self._takers) if each.use not in each.taker.uses
-        ]
+        given = gifts(giver, response, self._takers, user)
+        found = [each for each in given if each.use not in each.taker.uses]
         reads = [
             each.name for taker in self._takers if taker.route == giver for each in taker.reads
         ]
@@ -203,10 +204,14 @@ def _named_apart(capture: Capture, others: Iterable[Capture]) -> Capture:
     return replace(capture, name=next(each for each in names if each not in taken))
 
 
-def gifts(giver: Route, response: Response, takers: Iterable[Taker]) -> list[Gift]:
-    """What an answer of `giver` has for each of the `takers`."""
+def gifts(
+    giver: Route, response: Response, takers: Iterable[Taker], user: Collection[str] = ()
+) -> list[Gift]:
+    """What an answer of `giver` has for each of the `takers`; `user` are its user's own texts."""
     body = response.body[:100_000]
     members = dict(_members(body))
+    # What a user has sent of himself is sent again without anybody who gives it back.
+    news = {path: value for path, value in members.items() if value not in user}
     page = body.decode(errors="replace") if members == {} else ""
     fields = [each for each in _fields(page) if _CSRF.fullmatch(each)][:1]
     cookies = [each for each in _cookies(response) if each.lower() in _CSRF_HEADERS][:1]
@@ -219,7 +224,7 @@ def gifts(giver: Route, response: Response, takers: Iterable[Taker]) -> list[Gif
             capture = _of_path(giver, route, nth, response, members, page)
             if capture is not None:
                 found.append(Gift(capture, taker, Use("path", str(nth))))
-        found += _of_names(members, taker)
+        found += _of_names(members, news, taker)
         if not route.is_safe:
             found += [Gift(_field(each), taker, Use("form", each)) for each in fields]
             found += [
@@ -373,8 +378,9 @@ def _called_after(before: str) -> Iterator[str]:
         yield from (f"{things[-1]}_{each}" for each in ("id", "number", "key", "no"))
 
 
-def _of_names(members: Mapping[str, Any], taker: Taker) -> Iterator[Gift]:
-    """Values that a route reads under the name that they are given with; tokens to log in with."""
+def _of_names(members: Mapping[str, Any], news: Mapping[str, Any], taker: Taker) -> Iterator[Gift]:
+    """Values that a route reads under the name that they are given with, of those that are `news`;
+    tokens to log in with."""
     given = {path: name for path in members if _GIVEN.fullmatch(name := path.rpartition(".")[2])}
     for read in taker.reads:
         if read.place == "auth":
@@ -388,7 +394,7 @@ def _of_names(members: Mapping[str, Any], taker: Taker) -> Iterator[Gift]:
             # What is uploaded was made by nobody else.
             continue
         for path, name in given.items():
-            if _alike(name, read.name) and name != "id":
+            if _alike(name, read.name) and name != "id" and path in news:
                 capture = Capture(re.sub(r"\W", "_", name), "json", path)
                 yield Gift(capture, taker, Use(read.place, read.name))
                 break

@@ -221,12 +221,12 @@ class Trials:
         if attempt.variant == _FOR_LINKS or self._is_no_news(course, attempt, request, response):
             return
         unmade = course.taker is not None and not takes_in_path(course.taker.uses)
+        own = (request.canary, request.user.canary)
         step, takers = self._carrying.heard(
-            course.route, attempt.step, response, cookies, request.canary
+            course.route, attempt.step, response, cookies, request.canary, _known_by(request.user)
         )
         for each in takers:
             self._carry_on(each)
-        own = (request.canary, request.user.canary)
         self._guesses.heard(Maker(course.route, step, response, own))
         trial = _trial(replace(attempt, step=step), request, response, self._carrying.canaries)
         reason = self._why_failed(request, response)
@@ -276,8 +276,7 @@ class Trials:
     ) -> bool:
         """Whether short texts were answered as long ones were: a text that is known by itself
         tells more."""
-        own = [request.canary, request.user.canary]
-        own += (text.replace("{n}", str(request.user.number)) for _, text in VARS[1:])
+        own = [request.canary, *_known_by(request.user)]
         said = response.body.decode(errors="replace")
         for each in own:
             said = said.replace(each, "")
@@ -355,6 +354,12 @@ def _turn(route: Route, lets_in: Sequence[Route]) -> int:
     if registers(route):
         return 0
     return 1 if route in lets_in else 3
+
+
+def _known_by(user: User) -> tuple[str, ...]:
+    """The texts by which a user is known; numbers may be anybody's."""
+    shorts = (text.replace("{n}", str(user.number)) for _, text in VARS[1:])
+    return (user.canary, *shorts)
 
 
 def _trial(attempt: Attempt, request: Request, response: Response, earlier: Iterable[str]) -> Trial:

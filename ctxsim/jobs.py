@@ -55,6 +55,8 @@ class Options:
     time goes to a search for orders that they did not meet. `cases` were found before, and are
     carried again where what they show was not found anew.
 
+    What a search finds with simulated threads it also `confirms` on native ones, within its time.
+
     With an `attendance` loads are live: users come and go as it says, whatever the scenario's load.
     Several runs that are one share `run`, and the first of each one's processes has another number.
     """
@@ -71,6 +73,7 @@ class Options:
     until: float = math.inf
     at_latest: float = math.inf
     searches: bool = False
+    confirms: bool = True
     origin: Origin | None = None
     cases: tuple[CaseFile, ...] = ()
     attendance: Attendance | None = None

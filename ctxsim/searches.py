@@ -78,7 +78,12 @@ def following(
 def _search(job: Job, process: int, duration_s: float, known: tuple[tuple[str, ...], ...]) -> Job:
     # As many orders as the load has requests.
     executions = job.plan.load.requests or _EXECUTIONS
-    search = Search(executions=executions, duration_s=duration_s, known=known)
+    search = Search(
+        executions=executions,
+        duration_s=duration_s,
+        known=known,
+        tells_legs=job.plan.workers.model == "threads",
+    )
     return replace(job, plan=replace(job.plan, process=process, search=search))
 
 

@@ -19,6 +19,7 @@ from ctxsim.cell.checks.verdict import judge
 from ctxsim.cell.plan import Workers
 from ctxsim.cells import CellOutcome, Job, Pace, Progress, Tell
 from ctxsim.cells.interpreter import interpreter
+from ctxsim.confirming import labelled
 from ctxsim.errors import UnsuitedError
 from ctxsim.jobs import (
     Options,
@@ -162,19 +163,13 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     refuse_unstarted(carried)
     jobs = attended(jobs, options)
     alone = rehearse(scenario, jobs, carried, run_alone, pace)
-    judged = [
-        replace(
-            _judge(scenario, job, outcome, alone),
-            hurried=_is_hurried(job, outcome, options),
-        )
-        for job, outcome in zip(jobs, carried, strict=True)
-    ]
+    judged = _judged(scenario, jobs, carried, alone, options)
     further = Further()
     if options.searches and not options.halt.asked:
         most_s = _SHARE_BEFORE * pace.left_s
         within = Within(most_s=most_s)
         before = found_before(scenario, _places(jobs), _ids(scenario, judged), options, within)
-        further = _search(scenario, jobs, judged, before, run_alone, pace)
+        further = _search(scenario, jobs, judged, before, run_alone, pace, options)
     told = further.added_to(judged)
     known = _ids(scenario, told)
     if options.searches or any(job.plan.search for job in jobs):
@@ -217,6 +212,7 @@ def _search(
     before: FoundBefore,
     run_alone: Run,
     pace: Pace,
+    options: Options,
 ) -> Further:
     """What schedules show that are searched for after the loads, and was not found before."""
     searches = following(jobs, judged, last_process(jobs) + 1, pace, before.causes)
@@ -228,7 +224,8 @@ def _search(
         return Further(searches)
     alone = rehearse(scenario, searches.jobs, carried, run_alone, pace)
     cells = zip(searches.jobs, carried, strict=True)
-    return Further(searches, tuple(_judge(scenario, job, each, alone) for job, each in cells))
+    found = [_judge(scenario, job, each, alone) for job, each in cells]
+    return Further(searches, tuple(labelled(scenario.name, searches.jobs, found, options)))
 
 
 def _places(jobs: Sequence[Job]) -> list[Place]:
@@ -337,6 +334,23 @@ def _suited(
 
 def _is_asgi(outcome: CellOutcome) -> bool:
     return outcome.target_facts.get("kind") == "asgi" or has_ending(outcome, "unsuited")
+
+
+def _judged(
+    scenario: Scenario,
+    jobs: Sequence[Job],
+    carried: Sequence[CellOutcome],
+    alone: Alone,
+    options: Options,
+) -> list[JudgedCell]:
+    cells = [
+        replace(
+            _judge(scenario, job, outcome, alone),
+            hurried=_is_hurried(job, outcome, options),
+        )
+        for job, outcome in zip(jobs, carried, strict=True)
+    ]
+    return labelled(scenario.name, jobs, cells, options)
 
 
 def _judge(scenario: Scenario, job: Job, outcome: CellOutcome, alone: Alone) -> JudgedCell:

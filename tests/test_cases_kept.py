@@ -44,7 +44,7 @@ def scenario(tmp_path, monkeypatch):
 
 
 def searched(scenario, *cases):
-    return simulate(scenario, options=Options(compare_alone=False, cases=cases))
+    return simulate(scenario, options=Options(confirms=False, compare_alone=False, cases=cases))
 
 
 def told(outcome):

@@ -135,7 +135,9 @@ def scenario(tmp_path, monkeypatch):
 def found(scenario):
     def find(source, workers, code, keys="", *, first=True, alone=False):
         chosen = scenario(source, workers, keys)
-        outcome = simulate(chosen, options=Options(compare_alone=alone, fail_fast=first))
+        outcome = simulate(
+            chosen, options=Options(confirms=False, compare_alone=alone, fail_fast=first)
+        )
         return next(case for case in outcome.cases if case.code == code)
 
     return find
@@ -201,6 +203,33 @@ def test_a_case_of_an_application_that_was_edited_is_confirmed_where_its_lines_a
     replayed, confirmed = confirm(case, 2)
     assert replayed.times == 2
     assert confirmed.times > 0, confirmed.reason
+
+
+def told_of(outcome):
+    [finding] = outcome.findings
+    return finding.story[[line[:6] for line in finding.story].index("found ") - 1]
+
+
+def test_a_finding_says_whether_native_threads_confirm_it(scenario):
+    options = Options(compare_alone=False)
+    plain = scenario(BETWEEN_LINES, "threads:4", "}\nchecks: [CTX201]\nload: {requests: 9")
+    assert told_of(simulate(plain, options=options)) == (
+        "confirmed on native threads, held at the same lines"
+    )
+    outcome = simulate(plain, options=replace(options, confirms=False))
+    again = f"not carried on native threads: ctxsim replay {outcome.findings[0].id}"
+    assert told_of(outcome).startswith(again)
+    # Greenlets are what they are, and are not found with anything that stands for them.
+    greenlets = scenario(ACROSS_A_SLEEP, "greenlets:4", "}\nchecks: [CTX201]\nload: {requests: 9")
+    assert not any(
+        "native" in line for line in simulate(greenlets, options=options).findings[0].story
+    )
+
+
+def test_a_finding_that_native_threads_do_not_show_says_why(scenario):
+    slept = scenario(ACROSS_AN_HOUR, "threads:4", "}\nchecks: [CTX201]\nload: {requests: 9")
+    outcome = simulate(slept, options=Options(compare_alone=False))
+    assert told_of(outcome).startswith("not confirmed on native threads: one slept for more than")
 
 
 def test_the_command_says_so_and_its_exit_code_tells(found, capsys, tmp_path):

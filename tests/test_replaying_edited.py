@@ -81,7 +81,7 @@ def app(tmp_path_factory):
 
 
 def found(scenario):
-    [case] = simulate(scenario, options=Options(compare_alone=False)).cases
+    [case] = simulate(scenario, options=Options(confirms=False, compare_alone=False)).cases
     return case
 
 

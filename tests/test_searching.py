@@ -134,7 +134,7 @@ def leak(tmp_path_factory):
 
 
 def searched(scenario):
-    return simulate(scenario, options=Options(compare_alone=False))
+    return simulate(scenario, options=Options(confirms=False, compare_alone=False))
 
 
 def test_an_unlucky_order_of_lines_is_found_replayed_and_told(leak):

@@ -88,7 +88,9 @@ def searched(tmp_path):
             "schedule: {kind: auto, budget: 120}\nseed: 7\n",
             encoding="utf-8",
         )
-        return simulate(Scenario.load(path), options=Options(compare_alone=compare_alone))
+        return simulate(
+            Scenario.load(path), options=Options(confirms=False, compare_alone=compare_alone)
+        )
 
     return search
 

@@ -63,7 +63,7 @@ def searched(tmp_path):
             f"schedule: {{kind: auto, budget: {budget}}}\nfaults: none\nseed: 7\n",
             encoding="utf-8",
         )
-        return simulate(Scenario.load(path), options=Options(compare_alone=False))
+        return simulate(Scenario.load(path), options=Options(confirms=False, compare_alone=False))
 
     return search
 

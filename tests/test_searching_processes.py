@@ -64,7 +64,9 @@ def searched(tmp_path):
             f"schedule: {{kind: auto, budget: {budget}, atomic: [{atomic}]}}\n",
             encoding="utf-8",
         )
-        outcome = simulate(Scenario.load(path), options=Options(compare_alone=False))
+        outcome = simulate(
+            Scenario.load(path), options=Options(confirms=False, compare_alone=False)
+        )
         return outcome, "\n".join((*outcome.document.reasons, *outcome.document.notes))
 
     return search

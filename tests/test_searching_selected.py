@@ -43,7 +43,7 @@ def searched(tmp_path):
             f'workers: "{workers}"\nfaults: none\nseed: 7\nschedule: {schedule}\n',
             encoding="utf-8",
         )
-        return simulate(Scenario.load(path), options=Options(compare_alone=False))
+        return simulate(Scenario.load(path), options=Options(confirms=False, compare_alone=False))
 
     return search
 

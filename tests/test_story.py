@@ -51,7 +51,7 @@ def told(folder, source, workers, *, budget=120):
         f"schedule: {{kind: auto, budget: {budget}}}\nseed: 7\n",
         encoding="utf-8",
     )
-    options = Options(compare_alone=False, fail_fast=True)
+    options = Options(confirms=False, compare_alone=False, fail_fast=True)
     case = simulate(Scenario.load(path), options=options).cases[0]
     assert all(columns(line) <= WIDTH for line in case.story[1:]), case.story
     return case

@@ -100,7 +100,7 @@ def _one(entry: Entry, words: Words) -> int:
         place(entry, fixed=words.fixed) as where,
     ):
         scenario = twin(entry, where, fixed=words.fixed, workers=_words_of(words.workers))
-        options = Options(jobs=words.jobs, halt=halt)
+        options = Options(jobs=words.jobs, halt=halt, confirms=False)
         outcome = simulate(scenario.with_options(seed=words.seed), options=options, progress=tell)
     document = replace(outcome.document, replay=_again(entry, words, outcome))
     result(f"{entry.sentence}\n{entry.folder}\n\n")
@@ -161,7 +161,7 @@ def _differences(entry: Entry, seed: int | None, halt: Halt, *, fixed: bool) -> 
         return
     with place(entry, fixed=fixed) as where:
         scenario = twin(entry, where, fixed=fixed).with_options(seed=seed)
-        outcome = simulate(scenario, options=Options(jobs=1, halt=halt))
+        outcome = simulate(scenario, options=Options(jobs=1, halt=halt, confirms=False))
     if outcome.exit_code == ExitCode.INTERRUPTED:
         return
     yield from judged(

@@ -63,7 +63,7 @@ def _found(scenario: Scenario) -> First | None:
     def tell(now: Progress) -> None:
         clock.setdefault(now.state, time.monotonic())
 
-    document = simulate(scenario, options=Options(jobs=1), progress=tell).document
+    document = simulate(scenario, options=Options(jobs=1, confirms=False), progress=tell).document
     if not document.findings:
         return None
     codes = tuple(dict.fromkeys(finding.code for finding in document.findings))

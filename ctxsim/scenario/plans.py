@@ -143,7 +143,7 @@ def plan(scenario: Scenario, cell: Cell, *, seed: int, run: str, process: int) -
         shared=_shared(scenario),
         probes=scenario.probes,
         keeps=scenario.keeps,
-        search=_search(scenario),
+        search=_search(scenario, cell.workers),
         retention=_RETENTION in codes(scenario),
     )
 
@@ -306,7 +306,7 @@ def _faults(scenario: Scenario) -> plans.Faults:
     return plans.Faults(**shares)
 
 
-def _search(scenario: Scenario) -> plans.Search | None:
+def _search(scenario: Scenario, workers: Workers) -> plans.Search | None:
     schedule = scenario.schedule
     if schedule.kind == "os":
         return None
@@ -318,6 +318,8 @@ def _search(scenario: Scenario) -> plans.Search | None:
         granularity=schedule.granularity,
         select=schedule.select,
         atomic=schedule.atomic,
+        # What is found with simulated threads is carried on native ones.
+        tells_legs=workers.model == "threads",
     )
 
 

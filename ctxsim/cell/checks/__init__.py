@@ -38,6 +38,9 @@ TITLES = {
     "CTX902": "uncontrolled nondeterminism: the same choices gave another history",
 }
 
+# How a story says which execution of a search showed it.
+FOUND = "found "
+
 # Words for `checks:` besides the codes themselves.
 GROUPS = {
     "contexts": ("CTX101", "CTX102", "CTX103", "CTX104"),
@@ -117,7 +120,7 @@ def _origin_told(origin: Origin) -> Iterator[str]:
 def _schedule_told(case: Case | None) -> Iterator[str]:
     if case is not None:
         found = f"by execution {case.found_at}" if case.found_at else "in an earlier run"
-        yield f"found {found}, shown by {case.times} of {case.of} replays:"
+        yield f"{FOUND}{found}, shown by {case.times} of {case.of} replays:"
         yield from (f"  {line}" for line in case.story)
 
 

@@ -236,7 +236,8 @@ class Searching:
         assert isinstance(self._control, NativeThreads)
         cause, at = self._search.cause, min(self._search.selection, len(self._selections) - 1)
         windows = legs.from_json(cast(Any, self._search.legs))
-        confirming = Confirming(self._crew, self._control, self._selections[at], self._say)
+        most_s = self._search.duration_s
+        confirming = Confirming(self._crew, self._control, self._selections[at], self._say, most_s)
         times, of = confirming.confirm(script, cause, windows, self._search.times)
         case = {"script": script.as_json(), "selection": at, "story": [], "found_at": 0}
         self._say({"say": "case", "cause": list(cause), "case": {**case, "times": times, "of": of}})

@@ -90,12 +90,19 @@ class _Trial:
 class Confirming:
     """Carries a script on native threads, by the legs that simulated workers took."""
 
-    def __init__(self, crew: Crew, control: NativeThreads, selection: Selection, say: Say) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        control: NativeThreads,
+        selection: Selection,
+        say: Say,
+        most_s: float | None = None,
+    ) -> None:
         self._crew = crew
         self._control = control
         self._selection = selection
         self._say = say
-        self._until_s = crew.clock() + _MOST_S
+        self._until_s = crew.clock() + (_MOST_S if most_s is None else most_s)
 
     def confirm(
         self, script: Script, cause: Cause, windows: tuple[Legs, ...], times: int

@@ -25,6 +25,32 @@ def who():
     greeting = "hello"
     return greeting + os.environ["WHO"]
 """
+# A package that is installed, and nothing of what it does is in the application's own lines: it
+# counts, too, and is asked once, which is as it should be.
+PACKAGE = """
+class Keeper:
+    calls = 0
+    is_asked = False
+
+    def __init__(self):
+        self._kept = {}
+
+    def whose(self, tag):
+        self.is_asked = True
+        self.calls += 1
+        self._kept["whose"] = [tag]
+        length = len(tag)
+        return self._kept.get("whose")[0]
+
+keeper = Keeper()
+"""
+OF_PACKAGE = """
+from keeper import keeper
+
+@app.get("/who")
+def who():
+    return keeper.whose(request.args["tag"])
+"""
 # Two objects of each request's own beside the one that is shared.
 WIDE = """
 current = {}
@@ -43,12 +69,16 @@ def who():
 """
 
 
-def told(folder, source, workers, *, budget=120):
+def told(folder, source, workers, *, budget=120, more=""):
     (folder / "served.py").write_text(source, encoding="utf-8")
+    packages = folder / "site-packages"
+    packages.mkdir(exist_ok=True)
+    (packages / "keeper.py").write_text(PACKAGE, encoding="utf-8")
     path = folder / "searched.yaml"
     path.write_text(
-        f"version: 1\ntarget: {{app: served.py:app}}\n{STEPS}\nworkers: {workers}\n"
-        f"schedule: {{kind: auto, budget: {budget}}}\nseed: 7\n",
+        f"version: 1\ntarget: {{app: served.py:app, path: [., site-packages]}}\n{STEPS}\n"
+        f"workers: {workers}\n"
+        f"schedule: {{kind: auto, budget: {budget}{more}}}\nseed: 7\n",
         encoding="utf-8",
     )
     options = Options(confirms=False, compare_alone=False, fail_fast=True)
@@ -120,8 +150,19 @@ def test_requests_one_by_one_are_lanes_too(tmp_path):
 def test_what_no_line_of_the_applications_was_seen_to_pass_on_is_said_so(tmp_path):
     case = told(tmp_path, threads.HEAD + ELSEWHERE, '["threads:4"]')
     assert " was switched out at served.py:" in case.story[0]
-    assert case.story[0].endswith("was seen to write what another request uses")
+    assert case.story[0].endswith("and code that is not Python, is not seen")
     assert lane(case.story, "W") == lane(case.story, "R") == []
+
+
+def test_what_a_package_passes_on_is_told_in_its_lines_and_nothing_else_that_it_shares(tmp_path):
+    case = told(tmp_path, threads.HEAD + OF_PACKAGE, '["threads:4"]', more=", select: [keeper]")
+    assert " wrote self._kept['whose'] at keeper.py:12 " in case.story[0]
+    assert " was switched out at keeper.py:" in case.story[0]
+    assert case.story[0].endswith(" then read it at keeper.py:14")
+    assert set(lane(case.story, "W")) == {'keeper.py:12: self._kept["whose"] = [tag]'}
+    assert set(lane(case.story, "R")) == {'keeper.py:14: return self._kept.get("whose")[0]'}
+    assert lane(case.story, "RW") == []
+    assert replay(case, 2).story == case.story
 
 
 def test_what_is_a_requests_own_is_folded_and_wide_source_is_cut(tmp_path):

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from types import (
     CellType,
     CodeType,
@@ -37,6 +38,10 @@ _CONTENTS: Final = ("name", "")
 _MOST_LOOKS = 50
 # Enough to tell a text from others.
 _MOST_TEXT = 200
+# So many of them are looked at of a container, and containers in it so deep.
+_MOST_TEXTS, _DEEP = 20, 2
+_LOOKED_INTO = (dict, list, tuple, deque)
+_VARIABLES: Final = Attribute("__dict__")
 _KEYS = (str, bytes, int, float, bool, tuple)
 
 
@@ -79,18 +84,21 @@ class Holders:
         for at, hop in enumerate(use.hops):
             if value is _NOTHING:
                 return None
+            if _is_variables(use.hops[at:]):
+                return self._variable_of(value, use.hops[-1], frame)
             if at == len(use.hops) - 1:
                 return self._last(value, hop, use, frame, name)
             value = _next(value, hop, frame)
             name += _told(hop)
         return None
 
-    def text(self, use: Use, frame: FrameType) -> str:
-        """The text that is there now; '' where something else is."""
+    def texts(self, use: Use, frame: FrameType) -> tuple[str, ...]:
+        """The text that is there now, or the first ones in a container of Python's own."""
         value = _value(use.name, frame)
         for hop in use.hops:
-            value = _next(value, hop, frame)
-        return value[:_MOST_TEXT] if type(value) is str else ""
+            if not isinstance(hop, Contents):
+                value = _next(value, hop, frame)
+        return tuple(islice(_texts(value, _DEEP), _MOST_TEXTS))
 
     def _variable(self, name: str, kind: Kind, frame: FrameType) -> Location | None:
         if name in frame.f_code.co_freevars:
@@ -102,6 +110,13 @@ class Holders:
         if not is_used or (name not in frame.f_globals and name in frame.f_builtins):
             return None
         return self._of(frame.f_globals, ("name", name), _begun(name, frame))
+
+    def _variable_of(self, value: object, hop: Hop, frame: FrameType) -> Location | None:
+        """`value.__dict__[name]` is its attribute, past all that its class makes of that."""
+        name = _key(hop, frame)
+        if type(name) is not str or _own(value) is None:
+            return None
+        return self._of(value, ("name", name), f"{type(value).__qualname__}.{name}")
 
     def _cell(self, name: str, frame: FrameType) -> CellType | None:
         """What functions within one have in common of a variable of its; None if that is not known.
@@ -151,6 +166,20 @@ class Holders:
         return self._of(value, _ALL_ITEMS if key is _NOTHING else ("item", key), f"{name}{shown}")
 
 
+def _texts(value: object, deep: int) -> Iterator[str]:
+    if type(value) is str:
+        yield value[:_MOST_TEXT]
+    elif deep and type(value) in _LOOKED_INTO:
+        among: Any = value.values() if type(value) is dict else value
+        # A copy, because to go on from one text to the next takes a while.
+        for each in list(islice(among, _MOST_TEXTS)):
+            yield from _texts(each, deep - 1)
+
+
+def _is_variables(hops: tuple[Hop, ...]) -> bool:
+    return len(hops) == 2 and hops[0] == _VARIABLES and isinstance(hops[1], Item)  # noqa: PLR2004
+
+
 def _functions_of(code: CodeType) -> Iterator[FunctionType]:
     for each in gc.get_referrers(code):
         if type(each) is FunctionType and each.__code__ is code:
@@ -193,7 +222,8 @@ def _told(hop: Hop) -> str:
     if isinstance(hop, Attribute):
         return f".{hop.name}"
     if isinstance(hop, Item):
-        return "[...]" if hop.is_any else f"[{hop.variable or repr(hop.constant)}]"
+        path = ".".join((hop.variable, *hop.names))
+        return "[...]" if hop.is_any else f"[{path or repr(hop.constant)}]"
     return ""
 
 
@@ -224,12 +254,16 @@ def _key(hop: Hop, frame: FrameType) -> object:
     if not isinstance(hop, Item) or hop.is_any:
         return _NOTHING
     key = _value(hop.variable, frame) if hop.variable else hop.constant
+    for name in hop.names:
+        key = _attribute(key, name)
     if type(key) is tuple and not all(type(each) in _KEYS[:-1] for each in key):
         return _NOTHING
     return key if type(key) in _KEYS else _NOTHING
 
 
 def _attribute(value: Any, name: str) -> Any:
+    if name == _VARIABLES.name and not issubclass(type(value), type | ModuleType):
+        return _NOTHING if _own(value) is None else _own(value)
     if (own := _own(value)) is not None and name in own:
         return own[name]
     for kind in _lookup(value):

@@ -17,9 +17,11 @@ from ctxsim.cell.searching.courses import Course
 from ctxsim.cell.searching.forks import Result, Standing, in_fork
 from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.seen import Watch
+from ctxsim.cell.searching.selecting import is_package_file
+from ctxsim.cell.searching.sentences import ENOUGH
 from ctxsim.cell.searching.settling import Cause, Shown, is_same
 from ctxsim.cell.searching.stage import Carried, Stage
-from ctxsim.cell.searching.stories import story
+from ctxsim.cell.searching.stories import Story, story
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.record import is_application_file
 from ctxsim.cell.workers.carry import Crew
@@ -30,6 +32,7 @@ _EARLIER = "earlier"
 _TOLD = 40
 Say = Callable[[dict[str, Any]], None]
 _Last = tuple[Window, Cause]
+_Wants = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,28 +158,40 @@ class Plays:
         """How a script shows a cause: what is seen of its lines, or else of its switches alone.
 
         To be watched may change what an application does, such as when its objects are freed.
+        Packages are watched where the application's own lines do not tell it: it takes longer.
         """
-        for is_watched in (True, False) if can_trace() else (False,):
-            told = partial(self._told, script, cause, is_watched=is_watched)
-            if lines := self.in_copy(told):
-                return lines
-        return (_NOT_TOLD,)
+        told = self._story(script, cause, is_application_file) if can_trace() else None
+        if told is not None and told.evidence < ENOUGH:
+            more = self._story(script, cause, _is_python)
+            if more is not None and (more.evidence > told.evidence or not told.evidence):
+                told = more
+        told = told or self._story(script, cause, None)
+        return (_NOT_TOLD,) if told is None else told.lines
 
-    def _told(self, script: Script, cause: Cause, *, is_watched: bool) -> tuple[str, ...]:
-        watch = Watch(is_application_file) if is_watched else None
+    def _story(self, script: Script, cause: Cause, wants: _Wants | None) -> Story | None:
+        return self.in_copy(partial(self._told, script, cause, wants))
+
+    def _told(self, script: Script, cause: Cause, wants: _Wants | None) -> Story | None:
+        watch = Watch(wants) if wants is not None else None
         windows: list[Carried] = []
         passed = 0
         for _, carried, events in self._carried(Asked(script), watch):
             windows.append(carried)
             if event := self._found(cause, events):
                 lines = watch.lines if watch is not None else ()
-                play = turns.Play(windows, lines, script.rooms, is_watched=is_watched)
+                play = turns.Play(
+                    windows,
+                    lines,
+                    script.rooms,
+                    is_watched=watch is not None,
+                    is_in_packages=wants is _is_python,
+                )
                 return story(play, event, passed)
             if watch is not None:
                 watch.window += 1
                 if not watch.is_on:
                     passed += sum(map(len, carried.requests))
-        return ()
+        return None
 
     def _shown(self, asked: Asked, cause: Cause) -> Shown | None:
         for number, carried, events in self._carried(asked):
@@ -211,3 +226,8 @@ class Plays:
                     carried = stage.carry(last, asked.chooser)
                 self._tally = stage.tally
                 yield number, carried, stage.events
+
+
+def _is_python(file: str) -> bool:
+    """Whether the lines of that file are the application's own or a package's."""
+    return is_application_file(file) or is_package_file(file)

@@ -22,12 +22,12 @@ LaneKey = tuple[int, int, int]
 class Access:
     """A line reads or writes what is at that location.
 
-    `text` is what was read, if that is a text. It is never told: what it says may be anything.
+    `texts` are those that were read. They are never told: what they say may be anything.
     """
 
     kind: Kind
     at: Location
-    text: str = ""
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,7 @@ class Line:
 
 
 class Watch:
-    """Watches the application's own lines, window by window.
-
-    Nothing else is watched, because nobody reads a library's lines in a story; what passes through
-    one is told by the lines that call it.
-    """
+    """Watches lines, window by window: the application's own, or packages' as well."""
 
     def __init__(self, wants: Callable[[str], bool]) -> None:
         self.wants = cache(wants)
@@ -102,8 +98,8 @@ class Watch:
         for use in uses:
             at = self._holders.location(use, frame)
             if at is not None:
-                text = self._holders.text(use, frame) if use.kind == "reads" else ""
-                yield Access(use.kind, at, text)
+                texts = self._holders.texts(use, frame) if use.kind == "reads" else ()
+                yield Access(use.kind, at, texts)
 
 
 def _first(_worker: int) -> int:

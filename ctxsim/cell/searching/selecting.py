@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -68,6 +69,15 @@ def may_be_selected(name: str) -> bool:
     """Whether a module that was imported is the application's own, or of a package."""
     file = module_file(sys.modules.get(name))
     return file is not None and (is_application_file(file) or _is_of_package(name, file))
+
+
+def is_package_file(file: str) -> bool:
+    """Whether a source file is of an installed package, and of none that watches and drives."""
+    for folder in _INSTALLED:
+        _, found, inside = file.rpartition(f"{os.sep}{folder}{os.sep}")
+        if found and not is_own_file(file):
+            return inside.partition(os.sep)[0].removesuffix(".py") not in _NEVER
+    return False
 
 
 def _named(names: Sequence[str]) -> Iterator[str]:

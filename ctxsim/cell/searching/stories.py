@@ -7,6 +7,7 @@ windows before the last one are told too, as far as their requests wrote what la
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.execution import Deadlock, Livelock, Spin, Wait
@@ -16,37 +17,76 @@ from ctxsim.cell.searching.circles import loop_told
 from ctxsim.cell.searching.lanes import Row
 from ctxsim.cell.searching.scripts import Room
 from ctxsim.cell.searching.seen import LaneKey, Line
-from ctxsim.cell.searching.sentences import Parties, last_write, of_sharing, of_unended, uses_in
+from ctxsim.cell.searching.sentences import (
+    ENOUGH,
+    Parties,
+    Told,
+    last_write,
+    of_sharing,
+    of_unended,
+    uses_in,
+)
 from ctxsim.cell.searching.turns import Play, Turn, shown_place, source_of, turns_of
-from ctxsim.cell.witness.record import shown_file
+from ctxsim.cell.witness.record import is_application_file, shown_file
 
 # More lanes than these leave no room for the lines: requests that came before are only counted.
 _MOST_LANES = 8
 
 
-def story(play: Play, event: Event, unwatched: int = 0) -> tuple[str, ...]:
-    """The lines of the story, the first a sentence, the others of at most `lanes.WIDTH` columns.
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The lines, the first a sentence, the others of at most `lanes.WIDTH` columns.
+
+    `evidence` is how well what was seen tells the finding, as `Told` has it.
+    """
+
+    lines: tuple[str, ...]
+    evidence: int
+
+
+def story(play: Play, event: Event, unwatched: int = 0) -> Story:
+    """The story of a play that showed that event.
 
     So many requests came before all whose lines were watched.
     """
     turns = list(turns_of(play))
+    spins, waits = _spins(play), _waits(play)
+    everybody = {each.lane: _name(play, each.lane) for each in turns}
+    told = Told("", evidence=ENOUGH)
+    if not spins and not waits:
+        told = of_sharing(Parties(everybody, event), turns, in_packages=play.is_in_packages)
+        turns = _about(told, turns)
     kept, left_out = _kept(turns, len(play.windows) - 1)
     turns = [each for each in turns if each.lane in kept]
     numbers = {lane: number for number, lane in enumerate(kept)}
     labels = [_name(play, lane) for lane in kept]
-    waits = _waits(play)
-    parties = Parties(dict(zip(kept, labels, strict=True)), event)
-    spins = _spins(play)
+    sentence = told.sentence
     if spins or waits:
+        parties = Parties(dict(zip(kept, labels, strict=True)), event)
         sentence = of_unended(parties, (*spins, *waits), turns)
-    else:
-        sentence = of_sharing(parties, turns)
     held = {(each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
     at_end = (*_spinning(spins, turns, numbers), *_waiting(waits, turns, numbers))
-    told = lanes.told(labels, [*_told(turns, numbers, held), *at_end])
+    rows = lanes.told(labels, [*_told(turns, numbers, held), *at_end])
     left_out += unwatched
     before = (f"{left_out} requests before these are left out",) if left_out else ()
-    return (sentence, *before, *told)
+    return Story((sentence, *before, *rows), told.evidence)
+
+
+def _about(told: Told, turns: Sequence[Turn]) -> list[Turn]:
+    """Of packages' lines nothing but what is told, since they share much that is meant to be."""
+
+    def of(line: Line) -> Line:
+        if is_application_file(line.file):
+            return line
+        kept = (each for each in line.accesses if any(each.at.meets(at) for at in told.about))
+        return replace(line, accesses=tuple(kept))
+
+    def lines_of(turn: Turn) -> Iterator[Line]:
+        for line in map(of, turn.lines):
+            if told.about or is_application_file(line.file):
+                yield line
+
+    return [replace(each, lines=tuple(lines_of(each))) for each in turns]
 
 
 def _kept(turns: Sequence[Turn], last: int) -> tuple[list[LaneKey], int]:

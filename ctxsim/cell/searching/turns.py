@@ -47,6 +47,8 @@ class Play:
     rooms: Sequence[Room]
     # A worker that carries several requests has a lane for each where it was watched.
     is_watched: bool
+    # So were packages' lines.
+    is_in_packages: bool = False
 
 
 def turns_of(play: Play) -> Iterator[Turn]:

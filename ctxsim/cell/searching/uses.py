@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Final, Literal
 
 Kind = Literal["reads", "writes"]
 
@@ -30,6 +30,10 @@ CHANGING = frozenset(
 LOOKING = frozenset({"copy", "count", "get", "index", "items", "keys", "values"})
 # Which also tell what was there before.
 _TELLING = frozenset({"pop", "popitem", "popleft", "setdefault"})
+# Functions that are told the name of an attribute.
+_BY_NAME: Final[Mapping[str, Kind]] = {
+    "getattr": "reads", "hasattr": "reads", "setattr": "writes", "delattr": "writes",
+}  # fmt: skip
 # Whose first argument is a key.
 _KEYED = frozenset({"get", "pop", "setdefault"})
 
@@ -45,11 +49,12 @@ class Attribute:
 class Item:
     """`[key]` of what comes before: `constant` where the source has the key, else a `variable`.
 
-    With neither, it is any item.
+    The key is that variable, or an attribute of it by these `names`. With neither, it is any item.
     """
 
     constant: object = None
     variable: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def is_any(self) -> bool:
@@ -139,9 +144,19 @@ class _Reader(ast.NodeVisitor):
         if isinstance(called, ast.Attribute) and path is not None:
             for kind, hop in _of_method(called.attr, node.args):
                 self._add(called, kind, (path[0], (*path[1], hop)))
+        elif isinstance(called, ast.Name):
+            self._take_by_name(called, node.args)
         self._go_into(called)
         for argument in (*node.args, *(each.value for each in node.keywords)):
             self.visit(argument)
+
+    def _take_by_name(self, called: ast.Name, arguments: list[ast.expr]) -> None:
+        kind = _BY_NAME.get(called.id)
+        if kind is None or len(arguments) < 2:  # noqa: PLR2004 - the object and the name
+            return
+        path, name = _path(arguments[0]), arguments[1]
+        if path is not None and isinstance(name, ast.Constant) and isinstance(name.value, str):
+            self._add(called, kind, (path[0], (*path[1], Attribute(name.value))))
 
     def _visit_bound(self, node: ast.AST, names: list[str]) -> None:
         self._bound += names
@@ -194,4 +209,7 @@ def _key(node: ast.expr) -> Item | None:
         return Item(constant=node.value)
     if isinstance(node, ast.Name):
         return Item(variable=node.id)
+    if isinstance(node, ast.Attribute) and (path := _path(node)) is not None:
+        names = tuple(each.name for each in path[1] if isinstance(each, Attribute))
+        return Item(variable=path[0], names=names) if len(names) == len(path[1]) else None
     return None

@@ -83,6 +83,11 @@ def found(tmp_path):
         ("Cart.kind = 'other'", ("writes", "shop.Cart.kind")),
         ("return CART.kind", ("reads", "shop.CART.kind")),
         ("SLOTTED.owner = 3", ("writes", "shop.SLOTTED.owner")),
+        ("setattr(CART, 'owner', 3)", ("writes", "shop.CART.owner")),
+        ("return getattr(CART, 'items', None)", ("reads", "shop.CART.items")),
+        ("return names.get(CART.kind)", ("reads", "shop.names[CART.kind]")),
+        ("CART.__dict__['owner'] = 3", ("writes", "Cart.owner")),
+        ("return CART.__dict__.get('items')", ("reads", "Cart.items")),
     ],
 )
 def test_a_use_of_what_may_be_shared_leads_to_it(found, body, told):
@@ -127,6 +132,18 @@ def test_the_same_object_is_met_by_any_name_and_others_are_not(found):
     assert read.meets(anything)
     assert not read.meets(elsewhere)
     assert not read.meets(foreign)
+
+
+def test_an_attribute_is_met_among_the_variables_of_its_object_and_by_its_name(found):
+    class Lazy:
+        name = "token"
+
+    one = Lazy()
+    _, [written] = found("one.token = 3", "written", one=one)
+    for number, body in enumerate(("one.__dict__[one.name]", "getattr(one, 'token')")):
+        kept = found(f"return {body}", f"read{number}", one=one)[1]
+        assert any(written.meets(each) for each in kept), body
+    assert not any(written.meets(each) for each in found("one.__dict__.get('other')", one=one)[1])
 
 
 def test_a_class_of_which_many_read_is_met_through_its_instances(found):

@@ -179,7 +179,11 @@ def test_requests_that_wait_for_each_other_are_a_deadlock(scenario):
     outcome = searched(scenario(DEADLOCK))
     [finding] = outcome.findings
     assert finding.code == "CTX501"
-    assert "waits in Lock.acquire" in "\n".join(finding.story)
+    story = "\n".join(finding.story)
+    assert story.count(" takes it at served.py:") == 2
+    assert (
+        len(re.findall(r"waits in Lock.acquire at served.py:\d+, which [AB] has since", story)) == 2
+    )
     assert {place.function for place in finding.where} == {"who"}
 
 

@@ -28,6 +28,7 @@ from ctxsim.cell.schedule.awaits import awaited, awaited_tasks, frames_of, place
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Deadlock, Ended, Escape, Execution, Limits, Wait
+from ctxsim.cell.schedule.holding import held_by, install
 from ctxsim.cell.schedule.lockstep import CutOff, Lockstep, Run
 from ctxsim.cell.schedule.looping import EscapedError, Loop, Task, end_quietly
 from ctxsim.cell.schedule.outside import await_outside
@@ -372,8 +373,8 @@ class TaskRun(Run):
                 others = [
                     self._workers[each] for each in awaited_tasks(task) if each in self._workers
                 ]
-                waits[worker.number] = self._wait_of(worker, task, others)
-                unseen += others
+                waits[worker.number] = wait = self._wait_of(worker, task, others)
+                unseen += others if wait.holder is None else [self.worker(wait.holder), *others]
         if not waits:
             return
         peer = self._loop.may_be_told_by()
@@ -388,8 +389,12 @@ class TaskRun(Run):
 
     def _wait_of(self, worker: Worker, task: Task, others: list[Worker]) -> Wait:
         site = site_of(worker.trail or (place_of(task),))
-        holder = others[0].number if others else None
-        return Wait(worker.number, awaited(task), site, self._since[worker.number], holder)
+        holder, place = held_by(task) or (None, None)
+        if holder is not None and holder is not task and holder in self._workers:
+            others = [self._workers[holder]]
+        number = others[0].number if others else None
+        held_at = None if place is None else site_of((place,))
+        return Wait(worker.number, awaited(task), site, self._since[worker.number], number, held_at)
 
     def _cut_off_all(self) -> None:
         self._leave_loop()
@@ -449,6 +454,7 @@ class Tasks:
     def __init__(
         self, loop: Loop | None = None, tracer: Tracer | None = None, limits: Limits | None = None
     ) -> None:
+        install()
         self.loop = loop or Loop()
         self._lockstep = Lockstep(tracer, limits, make=partial(TaskRun, self.loop))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from functools import partial
 
+import anyio
 import pytest
 from tasked import carried, chooser, executions, works
 
@@ -211,8 +213,8 @@ def test_a_request_that_the_application_cancels_itself_has_ended(tasks):
     assert carried(tasks, cancel, lambda: asyncio.sleep(1, "slept")) == [None, "slept"]
 
 
-def locking(*, ordered):
-    one, other = asyncio.Lock(), asyncio.Lock()
+def locking(*, ordered, lock=asyncio.Lock):
+    one, other = lock(), lock()
 
     async def take(first, second):
         async with first:
@@ -226,15 +228,52 @@ def locking(*, ordered):
     ]
 
 
-def test_tasks_that_wait_for_each_other_are_a_deadlock_with_where_each_awaits(tasks):
-    found = executions(tasks, lambda: locking(ordered=False), 50)
+@pytest.mark.parametrize(
+    ("lock", "what"),
+    [
+        (asyncio.Lock, "Lock.acquire"),
+        (partial(asyncio.BoundedSemaphore, 1), "Semaphore.acquire"),
+        (asyncio.Condition, "Lock.acquire"),
+        (anyio.Lock, "await of a future"),
+        (partial(anyio.Semaphore, 1), "await of a future"),
+    ],
+)
+def test_tasks_that_wait_for_each_other_are_a_deadlock_with_who_has_what(tasks, lock, what):
+    found = executions(tasks, lambda: locking(ordered=False, lock=lock), 50)
     stopped = next(execution.stopped for execution, _ in found if execution.stopped)
     assert isinstance(stopped, Deadlock)
-    assert [(each.worker, each.what) for each in stopped.waits] == [
-        (0, "Lock.acquire"),
-        (1, "Lock.acquire"),
+    assert [(each.worker, each.what, each.holder) for each in stopped.waits] == [
+        (0, what, 1),
+        (1, what, 0),
     ]
-    assert {each.site.function for each in stopped.waits} == {"locking.<locals>.take"}
+    for each in stopped.waits:
+        assert each.site.function == each.held_at.function == "locking.<locals>.take"
+        assert each.site.line - each.held_at.line == 2
+
+
+def test_of_a_semaphore_that_several_have_nobody_is_told_to_be_waited_for(tasks):
+    both = asyncio.Semaphore(2)
+
+    async def take_twice():
+        async with both:
+            await asyncio.sleep(0)
+            async with both:
+                pass
+
+    found = [tasks.run(works(take_twice, take_twice), chooser(each)).stopped for each in range(20)]
+    stopped = next(filter(None, found))
+    assert [each.holder for each in stopped.waits] == [None, None]
+
+
+def test_a_lock_that_was_not_given_back_is_told_with_where_it_was_taken(tasks):
+    lock = asyncio.Lock()
+
+    async def forget():
+        await lock.acquire()
+
+    [wait] = tasks.run(works(forget, forget), chooser()).stopped.waits
+    assert (wait.what, wait.holder) == ("Lock.acquire", None)
+    assert wait.held_at.function.endswith("forget")
 
 
 def test_locks_in_one_order_are_no_deadlock(tasks):

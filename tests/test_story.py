@@ -51,6 +51,36 @@ from keeper import keeper
 def who():
     return keeper.whose(request.args["tag"])
 """
+# Whoever is killed before it gives the role back leaves it to others.
+ROLE = """
+from urllib.parse import parse_qs
+from ctxsim import pause
+
+current = {"role": "nobody"}
+
+def app(environ, start_response):
+    tag = parse_qs(environ["QUERY_STRING"])["tag"][0]
+    found, current["role"] = current["role"], tag
+    pause()
+    current["role"] = "nobody"
+    start_response("200 OK", [])
+    return [f"{tag} after {found}".encode()]
+"""
+ROLE_OF_TASKS = """
+import asyncio
+from urllib.parse import parse_qs
+
+current, lock = {"role": "nobody"}, asyncio.Lock()
+
+async def app(scope, receive, send):
+    tag = parse_qs(scope["query_string"].decode())["tag"][0]
+    async with lock:
+        found, current["role"] = current["role"], tag
+        await asyncio.sleep(0)
+        current["role"] = "nobody"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": f"{tag} after {found}".encode()})
+"""
 # Two objects of each request's own beside the one that is shared.
 WIDE = """
 current = {}
@@ -69,7 +99,7 @@ def who():
 """
 
 
-def told(folder, source, workers, *, budget=120, more=""):
+def told(folder, source, workers, *, budget=120, more="", faults="none"):
     (folder / "served.py").write_text(source, encoding="utf-8")
     packages = folder / "site-packages"
     packages.mkdir(exist_ok=True)
@@ -77,7 +107,7 @@ def told(folder, source, workers, *, budget=120, more=""):
     path = folder / "searched.yaml"
     path.write_text(
         f"version: 1\ntarget: {{app: served.py:app, path: [., site-packages]}}\n{STEPS}\n"
-        f"workers: {workers}\n"
+        f"workers: {workers}\nfaults: {faults}\n"
         f"schedule: {{kind: auto, budget: {budget}{more}}}\nseed: 7\n",
         encoding="utf-8",
     )
@@ -138,6 +168,30 @@ def test_a_deadlock_has_lanes_that_end_in_waits(tmp_path):
         "waits in Lock.acquire at served.py:12, which B has since served.py:11",
         "waits in Lock.acquire at served.py:12, which A has since served.py:11",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "workers", "befell"),
+    [
+        (ROLE, "sync", r"was cancelled at its \d.. switch point, at served.py:10"),
+        (ROLE, "greenlets:1", r"was cancelled at its \d.. switch point, at served.py:10"),
+        (ROLE_OF_TASKS, "tasks:4", r"was cancelled at its \d.. await, at served.py:11"),
+    ],
+)
+def test_who_was_cancelled_is_told_where_that_matters(tmp_path, source, workers, befell):
+    """Who is not cancelled gives the role back, so nothing shows without it."""
+    case = told(tmp_path, source, f'["{workers}"]', faults="{cancel: 30%}")
+    first, _, rest = case.story[0].partition("; ")
+    assert re.fullmatch(rf".* \(GET /who\) {befell}", first)
+    assert f"{first.partition(' (')[0]} wrote served.current['role'] at served.py:" in rest
+    assert re.fullmatch(befell, lane(case.story, "x")[0].strip())
+
+
+def test_who_failed_for_nothing_is_told_beside_its_lines_alone(tmp_path):
+    case = told(tmp_path, threads.HEAD + threads.ORDER, "sync", faults="{error: 90%}")
+    assert " wrote served.last at served.py:11 and had ended when " in case.story[0]
+    assert "failed on purpose" not in case.story[0]
+    assert "failed on purpose" in "".join(lane(case.story, "x"))
 
 
 def test_requests_one_by_one_are_lanes_too(tmp_path):

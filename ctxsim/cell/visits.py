@@ -44,9 +44,9 @@ class Request:
 
     __slots__ = (
         "__weakref__", "began", "begun", "body", "canary", "content_type", "due", "fault",
-        "fault_draw", "faulted", "headers", "hooked", "iterated", "lane", "line", "number", "path",
-        "prepared", "query", "raised", "session_seen", "shape", "sheltered", "switches", "tagged",
-        "torn", "torn_iterated", "user", "visit",
+        "fault_draw", "faulted", "headers", "hooked", "iterated", "lane", "line", "number",
+        "on_fault", "path", "prepared", "query", "raised", "session_seen", "shape", "sheltered",
+        "switches", "tagged", "torn", "torn_iterated", "user", "visit",
     )  # fmt: skip
 
     def __init__(self, lane: Lane, prepared: Prepared, number: int) -> None:
@@ -60,6 +60,7 @@ class Request:
         self.fault: str | None = None
         self.fault_draw = 0
         self.faulted = False
+        self.on_fault: Callable[[int, str], object] | None = None
         # How many switch points it has passed; and whether no fault may befall it just now, because
         # it is in a teardown, whose failure no application can be expected to make good.
         self.switches = 0

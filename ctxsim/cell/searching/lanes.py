@@ -21,7 +21,7 @@ LANE_COLUMNS: Final = 3
 NAMES: Final = string.ascii_uppercase
 LEGEND: Final = "W writes and R reads what is shared; < has to stop"
 
-BEGINS, STOPS, FOLDED, WAITS, TAKES = ">", "<", ":", "!", "+"
+BEGINS, STOPS, FOLDED, WAITS, TAKES, FAILS = ">", "<", ":", "!", "+", "x"
 _BESIDE = "|"
 _MOST_ROWS = 12
 _MOST_TURNS = 16

@@ -42,6 +42,8 @@ class Asked:
     script: Script
     chooser: Chooser | None = None
     with_others: bool = False
+    # Whether no fault befalls anybody.
+    spares: bool = False
 
 
 class Plays:
@@ -61,6 +63,8 @@ class Plays:
         self._selection = selection
         self._traffic: Traffic = crew.traffic
         self._say = say
+        # Whether what is told does not show where no fault befalls anybody.
+        self._needs_faults = False
         # What was carried there, and the copy that stays.
         self._standing: tuple[Script, Standing[_Last, Shown | str | None]] | None = None
 
@@ -160,6 +164,10 @@ class Plays:
         To be watched may change what an application does, such as when its objects are freed.
         Packages are watched where the application's own lines do not tell it: it takes longer.
         """
+        faults = self._crew.plan.faults
+        if faults.error or faults.abort or faults.cancel:
+            spared = Asked(script, spares=True)
+            self._needs_faults = self.in_copy(lambda: self._shown(spared, cause)) is None
         told = self._story(script, cause, is_application_file) if can_trace() else None
         if told is not None and told.evidence < ENOUGH:
             more = self._story(script, cause, _is_python)
@@ -185,6 +193,7 @@ class Plays:
                     script.rooms,
                     is_watched=watch is not None,
                     is_in_packages=wants is _is_python,
+                    needs_faults=self._needs_faults,
                 )
                 return story(play, event, passed)
             if watch is not None:
@@ -213,6 +222,7 @@ class Plays:
         script = asked.script
         self._traffic.vary(script.variation, script.ends_before)
         with Stage(self._crew, self._control, self._selection, Limits(), watch) as stage:
+            stage.spares = asked.spares
             for number, window in enumerate(script.windows, 1):
                 if watch is not None:
                     watch.is_on = number >= len(script.windows) - _TOLD

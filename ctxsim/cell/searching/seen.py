@@ -45,6 +45,8 @@ class Line:
     function: str
     accesses: tuple[Access, ...] = ()
     goes_on: bool = False
+    # In place of a line: what befell the request after those before it.
+    note: str = ""
 
 
 class Watch:

@@ -140,6 +140,13 @@ def of_sharing(parties: Parties, turns: Sequence[Turn], *, in_packages: bool = F
     return Told(_only_switched(parties, turns, _UNSEEN_IN_PACKAGES if in_packages else _UNSEEN))
 
 
+def after(befell: Mapping[str, str], sentence: str) -> str:
+    """The sentence with what befell requests before it; they are told in full once."""
+    for name in befell:
+        sentence = sentence.replace(name, _short(name))
+    return "".join(f"{name} {what}; " for name, what in befell.items()) + sentence
+
+
 def _only_switched(parties: Parties, turns: Sequence[Turn], unseen: str) -> str:
     for turn, following in pairwise(turns):
         if turn.stop is not None and turn.lane != following.lane:

@@ -29,6 +29,7 @@ from ctxsim.cell.schedule.standins import drivers
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
+from ctxsim.cell.searching.befallen import Befallen, Faults
 from ctxsim.cell.searching.circles import loop_told
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.outside import ended_by, told_site
@@ -59,6 +60,7 @@ class Carried:
     started: str
     # Which steps the scenario's requests were for, as `requests`.
     steps: tuple[tuple[int, ...], ...] = ()
+    befallen: tuple[Befallen, ...] = ()
 
 
 class Stage:
@@ -87,6 +89,9 @@ class Stage:
         self._conductor = control.conductor(selection, limits, watch, noted)
         if watch is not None:
             watch.request_of = self._request_of
+        self._faults = Faults(watch)
+        # Whether no fault befalls anybody, whatever was chosen.
+        self.spares = False
         self._watchdog = Watchdog(_PATIENCE_S)
         self._entered = ExitStack()
         self._atomic = () if crew.plan.search is None else crew.plan.search.atomic
@@ -225,7 +230,8 @@ class Stage:
         self._clear_up(execution)
         who = tuple(tuple(request.who for request in each) for each in self._carried)
         steps = tuple(tuple(each.prepared.index for each in carried) for carried in self._carried)
-        return Carried(execution, who, self._control.started, steps)
+        befallen = tuple(self._faults.take(execution, self._carried))
+        return Carried(execution, who, self._control.started, steps, befallen)
 
     def _requests(self, number: int, lanes: tuple[int, ...]) -> Iterator[Request]:
         for lane in lanes:
@@ -234,6 +240,9 @@ class Stage:
                 # Whoever was cut off in one of them takes no other, where nobody would end it.
                 return
             request = self._traffic.next_of(self._traffic.lanes[lane])
+            if self.spares:
+                request.fault = None
+            self._faults.follow(request, number, len(self._carried[number]))
             self._carried[number].append(request)
             yield request
 

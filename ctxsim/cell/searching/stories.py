@@ -21,6 +21,7 @@ from ctxsim.cell.searching.sentences import (
     ENOUGH,
     Parties,
     Told,
+    after,
     last_write,
     of_sharing,
     of_unended,
@@ -56,14 +57,19 @@ def story(play: Play, event: Event, unwatched: int = 0) -> Story:
     if not spins and not waits:
         told = of_sharing(Parties(everybody, event), turns, in_packages=play.is_in_packages)
         turns = _about(told, turns)
-    kept, left_out = _kept(turns, len(play.windows) - 1)
+    failed = _failed(turns) if play.needs_faults else {}
+    kept, left_out = _kept(turns, len(play.windows) - 1, failed)
     turns = [each for each in turns if each.lane in kept]
     numbers = {lane: number for number, lane in enumerate(kept)}
     labels = [_name(play, lane) for lane in kept]
     sentence = told.sentence
+    parties = Parties(dict(zip(kept, labels, strict=True)), event)
     if spins or waits:
-        parties = Parties(dict(zip(kept, labels, strict=True)), event)
         sentence = of_unended(parties, (*spins, *waits), turns)
+    elif not told.evidence:
+        # Of those alone that are shown.
+        sentence = of_sharing(parties, turns, in_packages=play.is_in_packages).sentence
+    sentence = after({everybody[lane]: note for lane, note in failed.items()}, sentence)
     held = {(each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
     at_end = (*_spinning(spins, turns, numbers), *_waiting(waits, turns, numbers))
     rows = lanes.told(labels, [*_told(turns, numbers, held), *at_end])
@@ -89,10 +95,17 @@ def _about(told: Told, turns: Sequence[Turn]) -> list[Turn]:
     return [replace(each, lines=tuple(lines_of(each))) for each in turns]
 
 
-def _kept(turns: Sequence[Turn], last: int) -> tuple[list[LaneKey], int]:
-    """The lanes to show, and how many earlier ones are not, that wrote what others use."""
+def _failed(turns: Sequence[Turn]) -> dict[LaneKey, str]:
+    """What befell requests, if anything did."""
+    return {each.lane: line.note for each in turns for line in each.lines if line.note}
+
+
+def _kept(
+    turns: Sequence[Turn], last: int, failed: Collection[LaneKey]
+) -> tuple[list[LaneKey], int]:
+    """The lanes to show, and how many earlier ones are not, that matter for what others do."""
     lanes_of_last = list(dict.fromkeys(each.lane for each in turns if each.lane[0] == last))
-    kept = set(lanes_of_last)
+    kept = {*lanes_of_last, *failed}
     # A request may have read what an earlier one wrote, and so on.
     while more := _writers_for(turns, kept) - kept:
         kept |= more
@@ -153,7 +166,9 @@ def _rows(turn: Turn, held: _Held) -> Iterator[Row]:
     until = "to its end" if turn.stop is None else f"until {shown_place(turn.stop.place)}"
     yield Row(lanes.BEGINS, f"{begins}, {until}")
     for line in turn.lines:
-        if line.accesses:
+        if line.note:
+            yield Row(lanes.FAILS, line.note, is_wrapped=True)
+        elif line.accesses:
             yield Row(_mark(line), _of_line(line))
         elif (turn.lane[1], (line.file, line.line)) in held:
             yield Row(lanes.TAKES, f"takes it at {_of_line(line)}")

@@ -49,15 +49,27 @@ class Play:
     is_watched: bool
     # So were packages' lines.
     is_in_packages: bool = False
+    # Whether it does not show where no fault befalls anybody.
+    needs_faults: bool = False
 
 
 def turns_of(play: Play) -> Iterator[Turn]:
     """All turns in order, with the lines that were watched in them."""
-    lines = only_shared(play.lines)
+    lines = _with_notes(only_shared(play.lines), play)
     for number, carried in enumerate(play.windows):
         is_last = number == len(play.windows) - 1
         rooms = {(each.worker, each.step): each for each in play.rooms} if is_last else {}
         yield from _of_window(number, carried, [e for e in lines if e.lane[0] == number], rooms)
+
+
+def _with_notes(lines: list[Line], play: Play) -> list[Line]:
+    """The lines, and what befell requests in between."""
+    faults = [(window, each) for window, kept in enumerate(play.windows) for each in kept.befallen]
+    # From behind, so that those before stay where they are.
+    for window, each in reversed(faults):
+        lane = window, each.worker, each.request if play.is_watched else 0
+        lines.insert(each.after, Line(lane, each.step, "", 0, "", note=str(each)))
+    return lines
 
 
 def _of_window(

@@ -50,7 +50,7 @@ def fail(request: Request, place: str = INPUT) -> None:
         return
     drawn = request.fault_draw
     if place in _PLACES[drawn & 3]:
-        request.faulted = True
+        befall(request)
         raise InjectedError(_WHY) if drawn >> 2 & 3 else InjectedTimeoutError(_WHY)
 
 
@@ -61,8 +61,15 @@ def is_killed(request: Request) -> bool:
     request.switches += 1
     if request.sheltered or request.switches < _NTH[request.fault_draw & 7]:
         return False
-    request.faulted = True
+    befall(request, request.switches, "switch point")
     return True
+
+
+def befall(request: Request, count: int = 0, what: str = "") -> None:
+    """The fault that was chosen for `request` befalls it, at its await or switch point `count`."""
+    request.faulted = True
+    if request.on_fault is not None:
+        request.on_fault(count, what)
 
 
 def was_killed(request: Request) -> bool:

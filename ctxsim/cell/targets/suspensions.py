@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, TypeVar
 
+from ctxsim.cell.targets.faults import befall
 from ctxsim.cell.visits import Request
 
 T = TypeVar("T")
@@ -48,14 +49,14 @@ class Cancelled:
         from asyncio import current_task  # noqa: PLC0415 - see above
 
         request = self._request
-        left = request.fault_draw % _MOST_SUSPENSIONS + 1
+        left = count = request.fault_draw % _MOST_SUSPENSIONS + 1
         task = current_task()
 
         def suspended() -> None:
             nonlocal left
             left -= 1
             if left == 0 and task is not None:
-                request.faulted = True
+                befall(request, count, "await")
                 # The task is running: it throws the error in when it has been told what to wait
                 # for, which is where a cancellation from outside would meet it.
                 task.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from ctxsim.jobs import Options, job_of, refuse_unstarted, run
 from ctxsim.report.cases import CaseFile, parse_case
 from ctxsim.report.document import Document, finding_id
 from ctxsim.report.judged import JudgedCell
+from ctxsim.report.lanes import hanging
+from ctxsim.report.lines import wrapped
 from ctxsim.report.masks import mask
 from ctxsim.scenario import Cell, Scenario
 from ctxsim.scenario.plans import UNKNOWN_STORAGE
@@ -29,6 +31,8 @@ from ctxsim.scenario.plans import UNKNOWN_STORAGE
 GONE = "none of its requests was answered well: that it does not show tells nothing"
 # How often a test replays a case before it searches.
 _TIMES = 3
+# What pytest prints before each line of what an assertion says is up to 24 columns wide.
+_WIDTH = 72
 
 
 # A cell's storage, and its workers by their word.
@@ -253,12 +257,18 @@ def shown_again(
         case = replace(case, python="")
     replayed = replay(case, _TIMES)
     if replayed.times:
-        return replayed.story
+        return _folded(replayed.story)
     if not replayed.tells:
         return (GONE,)
     history = carried(case, replace(search_of(case), executions=executions), Options()).history
     found = (each for each in judge(history, None, [case.code]) if each.code == case.code)
-    return next((each.story for each in found), ())
+    return _folded(next((each.story for each in found), ()))
+
+
+def _folded(story: Iterable[str]) -> tuple[str, ...]:
+    """What is too wide goes on beneath its own text: a test prints it behind a margin."""
+    lines = (wrapped(line, hanging=hanging(line), width=_WIDTH) for line in story)
+    return tuple(each for line in lines for each in line)
 
 
 def _replayed(

@@ -62,6 +62,7 @@ def normalised(output: str) -> str:
     """
     text = re.sub(r"\b(user ?\d+|nobody)\b", "USER", output)
     text = " ".join(re.sub(r"\d[\d,.]*", "N", text).split())
+    text = text.replace("N fault was", "N faults were")
     return re.sub(r"\((?:\w+ x N ?)+\)", "(FAILURES)", text)
 
 

@@ -279,6 +279,8 @@ def test_nothing_is_called_clean_where_no_switch_point_was_reached(scenario):
     outcome = searched(scenario(FIXED, schedule="{kind: random, budget: 20, select: [json]}"))
     assert (outcome.verdict, outcome.exit_code) == ("inconclusive", 4)
     assert any("no request came to a switch point" in each for each in outcome.document.reasons)
+    # It did not switch at any line either.
+    assert [cell.selected for cell in outcome.document.cells] == [None]
 
 
 def test_a_request_that_is_always_cut_off_keeps_all_from_being_called_clean(scenario):
@@ -448,7 +450,10 @@ def test_an_exhaustive_search_says_when_it_has_seen_all(scenario):
     outcome = searched(scenario(FIXED, schedule="exhaustive"))
     assert (outcome.verdict, outcome.exit_code) == ("clean", 0)
     [remark] = remarks(outcome)
-    assert remark.endswith("with at most 1 preemption: these are all there are")
+    assert "with at most 1 preemption: these are all there are" in remark
+    assert "no two requests of two users do at once, within that bound" in remark
+    assert remark.endswith("Visitors and a third request had no part in it")
+    assert {cell.visitors for cell in outcome.document.cells} == {0}
     assert 10 < int(re.search(r"([\d,]+) schedules", remark)[1].replace(",", "")) < 200
 
 
@@ -476,14 +481,18 @@ def test_an_emitted_test_fails_until_it_is_mended_and_also_when_lines_have_moved
     folder.mkdir()
     (folder / "test_it.py").write_text(as_test(case, folder / "test_it.py"), encoding="utf-8")
 
-    def fails():
+    def ran():
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
-        return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
+        return subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True)
 
     written(served, LEAKY)
-    assert fails() == 1
+    failed = ran()
+    assert failed.returncode == 1
+    _, _, story = failed.stdout.partition("wrote served.current")
+    assert "has to stop there" in story
+    assert max(map(len, failed.stdout.splitlines())) <= 80
     moved = LEAKY.replace("    greeting =", "    first = 1\n    first += 1\n    greeting =")
     written(served, moved)
-    assert fails() == 1
+    assert ran().returncode == 1
     written(served, FIXED)
-    assert fails() == 0
+    assert ran().returncode == 0

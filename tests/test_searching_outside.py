@@ -8,6 +8,7 @@ from echoes import echo
 
 from ctxsim.jobs import Options
 from ctxsim.replaying import replay
+from ctxsim.report.text import render
 from ctxsim.scenario import Scenario
 from ctxsim.simulation import simulate
 
@@ -320,6 +321,22 @@ def test_a_loop_of_a_request_s_own_is_refused_with_the_application_s_line(loop, 
     assert cell.ending is None
     line = f"an event loop of its own, at served.py:{AT + 7} in loops, which no schedule controls"
     assert f"GET /loops was not searched: it waits for {line}" in told(outcome)
+
+
+def test_a_search_that_has_to_refuse_all_requests_did_not_hang(searched):
+    source = """
+    import subprocess
+
+    def asks(tag):
+        subprocess.run(["true"])
+        return tag
+
+    views = {"/asks": asks}
+    """
+    outcome = searched(source, "/asks", budget=20)
+    [cell] = outcome.cells
+    assert (outcome.verdict, cell.ending.kind) == ("inconclusive", "refused")
+    assert "refused" in render(outcome.document)
 
 
 @pytest.mark.parametrize("workers", ["threads:4", "greenlets:8"])

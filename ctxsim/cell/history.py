@@ -234,7 +234,8 @@ class Tally:
 class Ending:
     """How a cell ended, where it did not simply finish.
 
-    `kind` is one of: stopped, import, unsuited, crash, exit, hang, memory, flood, fault.
+    `kind` is one of: stopped, import, unsuited, crash, exit, hang, refused, memory, flood,
+    fault.
     """
 
     kind: str

@@ -22,6 +22,8 @@ Written by `ctxsim replay {id} --emit-test`.
 
 from pathlib import Path
 
+import pytest
+
 from ctxsim.replaying import shown_again
 
 FOLDER = Path(__file__).parent / {folder!r}
@@ -31,7 +33,8 @@ CASE = r"""
 
 def test_{name}():
     story = shown_again(CASE, folder=FOLDER)
-    assert not story, "\\n".join(story)
+    if story:
+        pytest.fail("\\n".join(story), pytrace=False)
 '''
 _QUOTES = '"""'
 

@@ -21,6 +21,7 @@ _MEANINGS = {
     "crash": "the interpreter crashed",
     "exit": "the application ended its process",
     "hang": "no request ended for too long",
+    "refused": "a search cannot control what requests wait for",
     "memory": "the process used too much memory",
     "flood": "the application wrote too much output",
     "import": "the application could not be imported",

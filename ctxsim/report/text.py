@@ -201,10 +201,10 @@ def _compared(cells: tuple[CellResult, ...]) -> str:
     compared = sum(cell.compared for cell in cells)
     visitors = sum(cell.visitors for cell in cells)
     faults = sum(sum(cell.faults.values()) for cell in cells)
-    mix = f"{faults:,} faults were part of the mix" if faults else "no faults were part of the mix"
+    told = {0: "no faults were", 1: "1 fault was"}.get(faults, f"{faults:,} faults were")
     return (
         f"{requests:,} requests, {visitors:,} of them of visitors; of {compared:,} the answer was "
-        f"compared with the request's own values; {mix}."
+        f"compared with the request's own values; {told} part of the mix."
     )
 
 

@@ -72,7 +72,7 @@ _CODE = st.sampled_from(sorted(TITLES))
 _WHO = st.builds(Who, _COUNT, _COUNT, _TEXT)
 _WORKERS = st.sampled_from(["sync", "threads:8", "greenlets:200", "threads:4 x greenlets:250"])
 _STORAGE = st.sampled_from(["contextvar", "greenlet", "thread", "ident", "shared"])
-_KINDS = ["stopped", "import", "crash", "exit", "hang", "memory", "flood", "fault"]
+_KINDS = ["stopped", "import", "crash", "exit", "hang", "refused", "memory", "flood", "fault"]
 _ENDINGS = st.builds(
     Ending, st.sampled_from(_KINDS), _TEXT, st.lists(_TEXT, max_size=3).map(tuple), _TEXT
 )

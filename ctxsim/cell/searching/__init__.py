@@ -39,6 +39,7 @@ from ctxsim.cell.searching.confirming import (
 )
 from ctxsim.cell.searching.controls import Control, control_of, prepare
 from ctxsim.cell.searching.courses import Recorded
+from ctxsim.cell.searching.coverage import left_out, unseen
 from ctxsim.cell.searching.endless import only_those, waits_on
 from ctxsim.cell.searching.imports import import_ahead
 from ctxsim.cell.searching.ladder import climb
@@ -59,7 +60,7 @@ from ctxsim.cell.searching.settling import (
     settle,
     shows_one_by_one,
 )
-from ctxsim.cell.searching.stage import ANY, Stage
+from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.searching.unended import Unended
 from ctxsim.cell.targets import Runner
 from ctxsim.cell.visits import Traffic
@@ -123,7 +124,7 @@ class Searching:
         self._scenes: list[Scenes] = [{} for _ in self._selections]
         # What was answered otherwise, perhaps because of what no schedule controls.
         self._blamed: set[tuple[str, str]] = set()
-        self._untried: set[Cause] = set()
+        self._untried, self._left_out = set[Cause](), set[Cause]()
         self._dismissed: dict[Cause, int] = {}
         self._waits_in_vain = False
         # By cause: None where it did not show again, or was not tried.
@@ -131,9 +132,8 @@ class Searching:
         self._known = frozenset(self._search.known)
         self._until_s = math.inf
         self._counts: dict[Cause, int] = {}
-        self._executions = self._number = 0
-        # How many batches there were in a row in which no request ended.
-        self._in_vain = 0
+        # The last says how many batches there were in a row in which no request ended.
+        self._executions = self._number = self._in_vain = 0
         self._pairs: Pairs | None = None
         if self._search.kind == "exhaustive":
             self._pairs = Pairs(len(self._traffic.plan.steps), crew.workers.in_flight == 1)
@@ -266,7 +266,10 @@ class Searching:
     def _settle_each(self, batch: Batch, at: int) -> None:
         for event in batch.events:
             self._counts[event.cause] = self._counts.get(event.cause, 0) + 1
-            if self._is_known(event) or len(self._settled) >= _MOST_CAUSES:
+            if self._is_known(event):
+                continue
+            if len(self._settled) >= _MOST_CAUSES:
+                self._left_out.add(event.cause)
                 continue
             reason = _THREADS if batch.has_lost_threads else self._outside.reason
             if event.kind in _MAY_BE_OUTSIDE and reason:
@@ -474,22 +477,19 @@ class Searching:
                 is_sure = bool(settled and settled.times) and not is_difference(cause)
                 is_sure = is_sure or cause[0] == "answer.foreign"
                 self._doubt(f"what was seen once ({cause[0]}: {cause[2]}) {seen}", is_sure=is_sure)
-        if self._executions and self._crew.workers.in_flight > 1:
-            self._say_unseen()
-
-    def _say_unseen(self) -> None:
-        """Which requests were carried in one piece, since none of their lines is selected."""
+        for text, is_doubt in left_out(self._left_out, self._settled):
+            (self._doubt if is_doubt else self._remark)(text)
+        if not self._executions or self._crew.workers.in_flight == 1:
+            return
         if not self._seen:
             self._doubt("no request came to a switch point; name modules in schedule.select")
-            return
-        steps = self._traffic.plan.steps
-        routes = {steps[each].route for each in self._unended.ended - self._seen}
-        if unseen := sorted(routes - {steps[each].route for each in self._seen - {ANY}}):
-            self._remark(f"{', '.join(unseen)} came to no switch point: carried in one piece")
+        elif told := unseen(self._traffic.plan.steps, self._unended.ended, self._seen):
+            self._remark(told)
 
     def _say_selected(self) -> None:
         used = [each for each, steps in zip(self._selections, self._steps, strict=True) if steps]
-        if self._control.at_lines and any(each.files for each in used):
+        # Nobody has switched where nobody came to any of their lines.
+        if self._seen and self._control.at_lines and any(each.files for each in used):
             self._say({"say": "selected", **asdict(selecting.told(used))})
 
     def _remark(self, text: str) -> None:

@@ -58,7 +58,7 @@ def told_escape(escape: Escape) -> str:
 def ended_by(escape: Escape) -> SearchEndedError:
     """Nothing is left to be searched."""
     return SearchEndedError(
-        "hang",
+        "refused",
         f"a request {told_escape(escape)}, which no schedule controls{_declared(escape)}; or "
         "search without such requests, or write schedule: {kind: os}",
     )

@@ -75,5 +75,9 @@ class Pairs:
         if self.in_order:
             told = f"{count:,} orders of pairs of requests, of which one worker carries both"
         if len(self.finished) == there_are:
-            return f"{told}: these are all there are"
+            how = "one after the other" if self.in_order else "at once"
+            return (
+                f"{told}: these are all there are; what none of them shows, no two requests of two "
+                f"users do {how}, within that bound. Visitors and a third request had no part in it"
+            )
         return f"{told}; all there are of {len(self.finished)} of the {there_are} pairs"

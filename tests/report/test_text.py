@@ -90,6 +90,15 @@ def test_a_cell_that_ended_early_shows_its_kind_its_message_and_the_innermost_li
     assert "in f29" not in shown
 
 
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [({}, "no faults were"), ({"error": 1}, "1 fault was"), ({"error": 2}, "2 faults were")],
+)
+def test_faults_are_counted_in_words_that_agree(faults, told):
+    shown = text.render(replace(DOCUMENT, cells=(replace(CELL, faults=faults),)))
+    assert f"{told} part of the mix." in " ".join(shown.split())
+
+
 def test_reasons_stand_before_the_verdict():
     document = replace(DOCUMENT, reasons=("app/sync: nothing was compared",))
     assert "\napp/sync: nothing was compared\n" in text.render(document)

@@ -46,20 +46,14 @@ from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
 from ctxsim.cell.searching.native import NativeThreads
 from ctxsim.cell.searching.native import prepare as prepare_native
+from ctxsim.cell.searching.orders import is_by_turns, shows_one_by_one
 from ctxsim.cell.searching.outside import Outside, refuse_threads
 from ctxsim.cell.searching.pairs import Pairs
 from ctxsim.cell.searching.parting import nondeterminism, parting
 from ctxsim.cell.searching.plays import Asked, Plays, Say
 from ctxsim.cell.searching.scripts import Script
-from ctxsim.cell.searching.settling import (
-    Cause,
-    Player,
-    Settled,
-    is_by_turns,
-    replayed,
-    settle,
-    shows_one_by_one,
-)
+from ctxsim.cell.searching.settling import Settled, replayed, settle
+from ctxsim.cell.searching.shown import Cause
 from ctxsim.cell.searching.stage import Stage
 from ctxsim.cell.searching.unended import Unended
 from ctxsim.cell.targets import Runner
@@ -369,7 +363,7 @@ class Searching:
         most = _PLAYS_AGAIN if cause[0] in kinds else _PLAYS
         more_s = _MORE_TIME * (self._search.duration_s or 0.0)
         late = partial(self._is_late, more_s)
-        player = Player(play, play if self._outside.asked else self._plays[at].shows_last)
+        player = self._plays[at].player(stays=not self._outside.asked)
         settled = self._settled[cause] = settle(script, cause, player, most, late)
         self._plays[at].end()
         if settled is None or settled.times < settled.of:

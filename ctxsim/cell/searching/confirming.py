@@ -20,10 +20,11 @@ from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.native import NativeThreads
+from ctxsim.cell.searching.orders import one_by_one, orders_of
 from ctxsim.cell.searching.outside import told_site
 from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.selecting import NOWHERE, selected
-from ctxsim.cell.searching.settling import Cause, one_by_one, orders_of
+from ctxsim.cell.searching.shown import Cause
 from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.workers.carry import Crew

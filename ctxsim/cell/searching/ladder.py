@@ -16,7 +16,8 @@ from ctxsim.cell.schedule.strategies.portfolio import Portfolio
 from ctxsim.cell.searching.courses import Recorded, by_spots
 from ctxsim.cell.searching.plays import Asked, Plays
 from ctxsim.cell.searching.scripts import Script
-from ctxsim.cell.searching.settling import Cause, Play, Settled, Shown, replayed, smaller
+from ctxsim.cell.searching.settling import Settled, replayed, smaller
+from ctxsim.cell.searching.shown import Cause, Play, Shown
 
 EXACTLY = "exactly, by the same choices"
 BY_POINTS = "by its switches, each after as many steps"
@@ -62,7 +63,7 @@ def climb(
     near = next(_near(script, cause, plays), None)
     if near is None:
         return None
-    near = smaller(near, cause, plays.shows, _PLAYS)
+    near = smaller(near, cause, plays.player(stays=False), _PLAYS)
     settled = _shown(near, cause, plays.shows, times)
     return None if settled is None else Climbed(settled, NEARBY)
 

@@ -10,7 +10,8 @@ from itertools import combinations
 from ctxsim.cell.history import KINDS, Event, Where
 from ctxsim.cell.schedule.choices import first_difference
 from ctxsim.cell.searching.courses import Course, Mark
-from ctxsim.cell.searching.settling import Cause, Settled
+from ctxsim.cell.searching.settling import Settled
+from ctxsim.cell.searching.shown import Cause
 
 Courses = tuple[Course, ...]
 # By what stands in a line, the usual reason that it gives another result; the first that fits.

@@ -19,7 +19,7 @@ from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.searching.selecting import is_package_file
 from ctxsim.cell.searching.sentences import ENOUGH
-from ctxsim.cell.searching.settling import Cause, Shown, is_same
+from ctxsim.cell.searching.shown import Cause, Player, Shown, is_same
 from ctxsim.cell.searching.stage import Carried, Stage
 from ctxsim.cell.searching.stories import Story, story
 from ctxsim.cell.visits import Traffic
@@ -68,6 +68,15 @@ class Plays:
         # What was carried there, and the copy that stays.
         self._standing: tuple[Script, Standing[_Last, Shown | str | None]] | None = None
 
+    def player(self, *, stays: bool = True) -> Player:
+        """What carries scripts to make them small; where no copy `stays`, all from the start."""
+        last = self.shows_last if stays else self.shows
+        return Player(self.shows, last, self.shows_any, self._of_user)
+
+    def _of_user(self, lane: int) -> frozenset[int]:
+        lanes = self._traffic.lanes
+        return frozenset(n for n, each in enumerate(lanes) if each.user is lanes[lane].user)
+
     def in_copy(self, work: Callable[[], Result]) -> Result:
         """What `work` returns in a copy of this process, in which workers stop in those files."""
         self._control.look_ahead(self._selection)
@@ -80,9 +89,16 @@ class Plays:
         # The harness has to hear of it: no request ends meanwhile that it would count.
         self._say({"say": "trying", "route": cause[1]})
         asked = Asked(script, chooser)
-        shown, tally = self.in_copy(lambda: (self._shown(asked, cause), self._tally))
+        shown, tally = self.in_copy(lambda: (self._shown(asked, (cause,)), self._tally))
         self.tally.add(tally)
         return shown
+
+    def shows_any(self, script: Script, causes: tuple[Cause, ...]) -> Shown | None:
+        """As `shows`, for an event of any of these causes."""
+        if self._traffic.is_over:
+            return None
+        self._say({"say": "trying", "route": causes[0][1]})
+        return self.in_copy(lambda: self._shown(Asked(script), causes))
 
     def shows_last(self, script: Script, cause: Cause) -> Shown | None:
         """As `shows`, for scripts of which one after the other differs in its last window alone.
@@ -202,9 +218,9 @@ class Plays:
                     passed += sum(map(len, carried.requests))
         return None
 
-    def _shown(self, asked: Asked, cause: Cause) -> Shown | None:
+    def _shown(self, asked: Asked, causes: tuple[Cause, ...]) -> Shown | None:
         for number, carried, events in self._carried(asked):
-            if event := self._found(cause, events):
+            if event := next(filter(None, (self._found(each, events) for each in causes)), None):
                 execution = carried.execution
                 return Shown(event, number, execution.decisive, execution.points)
         return None

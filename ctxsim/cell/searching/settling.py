@@ -6,10 +6,8 @@ after the import, carries a script; so what is left of it is all that the findin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import factorial
 
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule, counts_of
@@ -17,38 +15,15 @@ from ctxsim.cell.schedule.minimal import fewest, find_most
 from ctxsim.cell.schedule.points import Points, Site
 from ctxsim.cell.schedule.shrink import Candidate, moved, shrink, windows
 from ctxsim.cell.schedule.shrink import Window as Reach
-from ctxsim.cell.searching.scripts import Room, Script, Window
+from ctxsim.cell.searching.scripts import Room, Script
+from ctxsim.cell.searching.shown import Cause, Play, Player, Shown
+from ctxsim.cell.searching.slipping import Slipping
 
-Cause = tuple[str, ...]
-# For each worker, whose requests it carries.
-Lanes = tuple[tuple[int, ...], ...]
 _CONFIRMATIONS = 20
 # However much was spent on what comes before: the window is what is told.
 _LEAST_FOR_WINDOW = 40
-# To tell whether chance is the reason.
-_DRAWS = 10
-# In so many orders requests come one by one at most: four, or five of which four share two workers.
-_MOST_ORDERS = 30
 # Where a script sends so many windows before its last, a play counts for as many more.
 _LONG, _MORE_FOR_LONG = 100, 3
-_LINE = re.compile(r":\d+(-\d+)?\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """That a script showed what was looked for: in the last of so many windows.
-
-    `schedule` is how that window was carried, and `points` the same with where workers stood.
-    """
-
-    event: Event
-    windows: int
-    schedule: Schedule
-    points: Points
-
-
-# Carries a script until an event of that cause comes; None where there is none.
-Play = Callable[[Script, Cause], Shown | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +36,6 @@ class Settled:
     of: int
 
 
-@dataclass(frozen=True, slots=True)
-class Player:
-    """Carries scripts from the state after the import; and, with `last`, those in a row that differ
-    in their last windows alone, which may begin where the windows before have left a copy."""
-
-    play: Play
-    last: Play
-
-
 def settle(
     script: Script, cause: Cause, player: Player, most: int, is_late: Callable[[], bool]
 ) -> Settled | None:
@@ -78,7 +44,7 @@ def settle(
     It shows again where it shows in each of 20 plays of the same small script. When it `is_late`,
     it stays as large as it is.
     """
-    settling = _Settling(cause, player.play, most, is_late, player.last)
+    settling = _Settling(cause, player, most, is_late)
     if not settling.shows(script):
         return None
     return settling.confirmed(settling.smaller(script))
@@ -86,76 +52,13 @@ def settle(
 
 def replayed(script: Script, cause: Cause, play: Play, times: int) -> Settled | None:
     """Play a script so many times; None if what is looked for does not show once."""
-    return _Settling(cause, play, times, lambda: False).confirmed(script, times)
+    return _Settling(cause, Player(play), times, lambda: False).confirmed(script, times)
 
 
-def is_same(one: Cause, other: Cause) -> bool:
-    """Whether two causes are the same but for the numbers of lines."""
-    return [_LINE.sub("", each) for each in one] == [_LINE.sub("", each) for each in other]
-
-
-def smaller(script: Script, cause: Cause, play: Play, most: int) -> Script:
+def smaller(script: Script, cause: Cause, player: Player, most: int) -> Script:
     """A script that shows the same, made small with at most about so many plays."""
-    settling = _Settling(cause, play, most, lambda: False)
+    settling = _Settling(cause, player, most, lambda: False)
     return settling.smaller(script) if settling.shows(script) else script
-
-
-def shows_one_by_one(script: Script, cause: Cause, play: Play) -> bool:
-    """Whether the same requests show it without a schedule, one after the other."""
-    return play(one_by_one(script, script.windows[-1].lanes), cause) is not None
-
-
-def is_by_turns(script: Script, cause: Cause, play: Play) -> bool:
-    """Whether the turns that requests took are the reason for what a script shows.
-
-    They are where it shows whatever chance draws, and in no order of the same requests one by one.
-    """
-    orders = orders_of(script.windows[-1].lanes)
-    # Where there are too many, it is not known.
-    if orders is None or any(play(one_by_one(script, each), cause) for each in orders):
-        return False
-    return all(play(_drawn(script, number), cause) for number in range(1, _DRAWS + 1))
-
-
-def orders_of(workers: Lanes) -> Iterator[Lanes] | None:
-    """All orders of the requests one by one in which those of each worker stay in theirs.
-
-    None where one worker alone took no turns, or where these are too many to be carried; some of
-    them would leave it open whether another order shows it.
-    """
-    if len(workers) == 1:
-        return None
-    count = factorial(sum(map(len, workers)))
-    for worker in workers:
-        count //= factorial(len(worker))
-    return _orders(workers) if count <= _MOST_ORDERS else None
-
-
-def _orders(workers: Lanes) -> Iterator[Lanes]:
-    if not any(workers):
-        yield ()
-    for at, worker in enumerate(workers):
-        if worker:
-            left = (*workers[:at], worker[1:], *workers[at + 1 :])
-            yield from ((worker[:1], *rest) for rest in _orders(left))
-
-
-def one_by_one(script: Script, workers: Lanes) -> Script:
-    """The script's requests one after the other, those of its last window in this order."""
-    *before, last = script.windows
-    alone: list[Window] = []
-    passed_over: set[int] = set()
-    for number, window in enumerate((*before, replace(last, lanes=workers))):
-        if number in script.passed_over:
-            passed_over.update(range(len(alone), len(alone) + window.requests))
-        alone += window.in_turn
-    return replace(script, windows=tuple(alone), passed_over=frozenset(passed_over))
-
-
-def _drawn(script: Script, number: int) -> Script:
-    """The script where chance draws otherwise."""
-    windows = (replace(each, seed=each.seed ^ number) for each in script.windows)
-    return replace(script, windows=tuple(windows))
 
 
 def _named(candidate: Candidate, points: Points) -> Candidate:
@@ -194,19 +97,21 @@ class _Settling:
     def __init__(
         self,
         cause: Cause,
-        play: Play,
+        player: Player,
         most: int,
         is_late: Callable[[], bool],
-        play_last: Play | None = None,
     ) -> None:
         self._cause = cause
-        self._play = play
-        self._play_last = play_last or play
-        self._left = most
+        self._play = player.play
+        self._play_last = player.last or player.play
+        self._player = player
+        self._most = self._left = most
         self._is_late = is_late
         self._last: Shown | None = None
         # What was played already, and what it showed.
         self._known: dict[Script, Shown | None] = {}
+        # Where it is to be seen of each smaller script whether it shows for another reason.
+        self._slipping: Slipping | None = None
 
     def shows(self, script: Script) -> bool:
         if script in self._known:
@@ -226,12 +131,24 @@ class _Settling:
 
     def _has_shown(self, script: Script, shown: Shown | None) -> bool:
         self._known[script] = shown
-        if shown is None:
+        if shown is None or (self._slipping is not None and self._slipping.has_slipped(script)):
             return False
         self._last = shown
         return True
 
     def smaller(self, script: Script) -> Script:
+        """The script, which has shown it, made small; and for the same reason as before."""
+        slipping = Slipping(script, self._cause, self._player)
+        found = self._smaller(script)
+        if not slipping.has_slipped(found):
+            return found
+        if self._is_late():
+            return script
+        # To ask each time takes twice as long, and it is hardly ever needed.
+        self._slipping, self._left = slipping, self._most
+        return self._smaller(script) if self.shows(script) else found
+
+    def _smaller(self, script: Script) -> Script:
         script = self._in_turn(self._until_shown(script))
         script = self._fewer_before(script)
         script = self._shrunk(script)

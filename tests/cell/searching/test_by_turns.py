@@ -5,8 +5,8 @@ from math import factorial, prod
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctxsim.cell.searching.orders import is_by_turns, one_by_one, orders_of
 from ctxsim.cell.searching.scripts import Script, Window
-from ctxsim.cell.searching.settling import is_by_turns, one_by_one, orders_of
 
 CAUSE = ("answer.otherwise", "GET /who", "body", "")
 

@@ -174,6 +174,35 @@ def answer(tag, v=""):
 """
 
 
+# Who is in its loop first gets out of it, unless the other one has said it is busy by then.
+BOTH_BUSY = """
+busy = {"one": False, "other": False}
+
+def answer(tag, v=""):
+    mine, yours = ("one", "other") if v else ("other", "one")
+    while True:
+        busy[mine] = True
+        PAUSE
+        if not busy[yours]:
+            break
+    busy[mine] = False
+    return tag
+"""
+
+
+@pytest.mark.parametrize(
+    ("workers", "pause"),
+    [("threads:4", "pass"), ("threads:4", "turn(0.01)"), ("greenlets:4", "turn(0)")],
+)
+def test_two_flags_of_which_each_waits_for_the_other_are_found_by_default(searched, workers, pause):
+    outcome = searched(BOTH_BUSY.replace("PAUSE", pause), workers, budget=400)
+    assert {each.code for each in outcome.findings} == {"CTX502"}
+    [case] = outcome.cases
+    assert [len(each) for each in case.script["windows"][-1]["lanes"]] == [1, 1]
+    assert len(case.script["windows"][-1]["points"]["preemptions"]) <= 2
+    assert replay(case, 20).times == 20
+
+
 @pytest.mark.parametrize("workers", WORKERS)
 def test_who_asks_for_ever_for_what_nobody_says_is_told_with_what_it_asks(searched, workers):
     [finding] = searched(NOBODY_SAYS, workers).findings

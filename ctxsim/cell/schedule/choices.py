@@ -10,13 +10,14 @@ because a replay then notices sooner that it went astray.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, repeat, starmap, zip_longest
 from typing import Any, Literal
 
 Kind = Literal["worker", "number", "deadline", "cancel"]
 Runs = tuple[tuple[int, int], ...]
+_NOTHING: Mapping[int, Collection[int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,22 @@ def counts_of(steps: Sequence[int]) -> list[int]:
     return counts
 
 
-def of_workers(schedule: Schedule, kept: Sequence[int]) -> Schedule:
+def of_workers(
+    schedule: Schedule, kept: Sequence[int], without: Mapping[int, Collection[int]] = _NOTHING
+) -> Schedule:
     """What is left of a schedule without the other workers; those kept are numbered anew.
 
+    So are their steps, where some are left out: `without` has those of a worker, counted from 1.
     A worker that was switched away from is followed by the next one that is kept. How many were
     ready is not known any more, and stays as it was.
     """
     new = {old: number for number, old in enumerate(kept)}
-    left = [step for step, worker in enumerate(schedule.steps) if worker in new]
+    taken = [0] * len(counts_of(schedule.steps))
+    left = []
+    for step, worker in enumerate(schedule.steps):
+        taken[worker] += 1
+        if worker in new and taken[worker] not in without.get(worker, ()):
+            left.append(step)
     had_to_stop = {step - 1 for step in schedule.preempted}
     steps = tuple(new[schedule.steps[step]] for step in left)
     switches = [at for at in range(1, len(left)) if steps[at] != steps[at - 1]]

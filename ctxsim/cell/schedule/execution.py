@@ -102,12 +102,15 @@ class Spin:
 class Livelock:
     """Workers went on and got nowhere, though all had their turns and time passed.
 
-    From the step `since` on they did nothing else. `waits` are of those that wait beside them.
+    From the step `since` on they did nothing else, and by the step `decided` all have been round:
+    what they find there may have been as they came and not be so any more once another came too.
+    `waits` are of those that wait beside them.
     """
 
     spins: tuple[Spin, ...]
     waits: tuple[Wait, ...]
     since: int
+    decided: int
 
     def __str__(self) -> str:
         return "livelock: " + "; ".join(map(str, (*self.spins, *self.waits)))
@@ -195,10 +198,10 @@ class Execution:
 
     @property
     def decisive(self) -> Schedule:
-        """The schedule up to where all that goes on goes round in circles; else all of it."""
+        """The schedule up to where all that goes on has gone round in circles; else all of it."""
         if not isinstance(self.stopped, Livelock):
             return self.schedule
-        return self.schedule.until(self.stopped.since)
+        return self.schedule.until(self.stopped.decided)
 
     @property
     def points(self) -> Points:

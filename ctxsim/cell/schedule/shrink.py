@@ -9,7 +9,7 @@ so many; a schedule that was judged is not judged again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -37,6 +37,8 @@ class Candidate:
 
 # Carries out a candidate: how it went where the same finding shows, else None.
 Remains = Callable[[Candidate], Schedule | None]
+# Of one that was carried out: after how many steps of its worker each request began, by workers.
+Begins = Callable[[Candidate], Sequence[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,19 @@ def shrink(
     carried: Sequence[int],
     remains: Remains,
     most_executions: int = _EXECUTIONS,
+    begins: Begins | None = None,
 ) -> Shrunk:
     """Shrink an execution that shows a finding, whose workers `carried` so many requests each.
 
-    Requests are counted worker by worker. Raises ValueError if the finding does not show in the
-    whole execution told by its switches: then there is nothing to shrink.
+    Requests are counted worker by worker. Where it is known what each `begins` with, its steps go
+    with it; else they stay where its worker carries another one. Raises ValueError if the finding
+    does not show in the whole execution told by its switches: then there is nothing to shrink.
     """
     judge = _Judge(remains, most_executions)
     whole = Candidate(tuple(range(sum(carried))), points_of(schedule))
     if (shown := judge(whole)) is None:
         raise ValueError("the finding does not show when the schedule is followed by its switches")
-    shrinking = _Shrinking(judge, whole, shown, carried)
+    shrinking = _Shrinking(judge, whole, shown, carried, begins)
     shrinking.until_nothing_helps()
     windows = shrinking.windows()
     return Shrunk(shrinking.best, windows, judge.executions, shrinking.is_complete)
@@ -121,11 +125,17 @@ class _Shrinking:
     """`best` always showed the finding; each pass puts a smaller one in its place, or leaves it."""
 
     def __init__(
-        self, judge: _Judge, whole: Candidate, shown: Schedule, carried: Sequence[int]
+        self,
+        judge: _Judge,
+        whole: Candidate,
+        shown: Schedule,
+        carried: Sequence[int],
+        begins: Begins | None,
     ) -> None:
         self.best = whole
         self.is_complete = False
         self._judge = judge
+        self._begins = begins
         # How the best one went.
         self._shown = shown
         # Who carried each request in the first execution.
@@ -193,7 +203,30 @@ class _Shrinking:
         kept = [number for number, who in enumerate(before) if who in left]
         # How many of them it has started is not known of any request.
         started = range(len(before), len(counts_of(self._shown.steps)))
-        return Candidate(requests, points_of(of_workers(self._shown, (*kept, *started))))
+        without = {each: self._steps_of_others(each, requests) for each in kept}
+        left_over = of_workers(self._shown, (*kept, *started), without)
+        return Candidate(requests, points_of(left_over))
+
+    def _steps_of_others(self, worker: int, requests: Collection[int]) -> set[int]:
+        """The steps, from 1, that a worker took for requests of its own that are not among these.
+
+        In one step it ends a request and begins the next one: that step is the later one's, unless
+        none comes later.
+        """
+        begins = () if self._begins is None else self._begins(self.best)[worker:][:1]
+        who = self._carriers(self.best.requests)[worker]
+        own = [each for each in self.best.requests if self._carrier[each] == who]
+        if not begins or len(begins[0]) != len(own):
+            return set()
+        first = dict(zip(own, begins[0], strict=True))
+        ends = dict(zip(own, (*begins[0][1:], self._count(worker)), strict=True))
+        last = max(each for each in own if each in requests)
+        return {
+            step
+            for each in own
+            if each not in requests
+            for step in range(first[each] + 1 + (each > last), ends[each] + 1 + (each > last))
+        }
 
     def _count(self, worker: int) -> int:
         """How many steps a worker took."""

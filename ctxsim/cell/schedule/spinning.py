@@ -9,6 +9,7 @@ is due meanwhile and however late it gets. What is merely long has other values 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from types import FrameType
 from typing import Final, Protocol
 
@@ -49,6 +50,9 @@ _STILL = 200
 _MOST_STEPS = 20_000
 # Who came to so few places of late may be in a loop.
 _LATE_PLACES, _MOST_PLACES = 200, 50
+# Who has come into a loop may still get out of it in the first rounds: another one, who came later,
+# has not changed yet what is asked for there.
+_ROUNDS: Final = 2
 
 
 def may_spin(worker: Worker) -> bool:
@@ -225,15 +229,26 @@ class Rounds:
         if not spins:
             return None
         others = tuple(each for each in waits if each.worker not in self._seen)
-        return Livelock(spins, others, max(self._since(each.worker, steps) for each in spins))
+        since = max(self._since(each.worker, steps) for each in spins)
+        decided = max(self._rounds_later(each.worker, since, steps) for each in spins)
+        return Livelock(spins, others, since, decided)
 
     def _since(self, number: int, steps: Sequence[int]) -> int:
         """The step after which a worker was in its loop for good, by all places seen there."""
-        places = {place for stack in self._seen[number].stacks for place in stack}
+        places = self._places(number)
         trail = self._of.worker(number).trail
         own = next((at + 1 for at in reversed(range(len(trail))) if trail[at] not in places), 0)
         taken = (step for step, worker in enumerate(steps) if worker == number)
         return next((step + 1 for at, step in enumerate(taken) if at >= own), len(steps))
+
+    def _rounds_later(self, number: int, since: int, steps: Sequence[int]) -> int:
+        """The step by which a worker has been round, after that one, by how many lines it has."""
+        lines = len(self._places(number).intersection(self._of.worker(number).trail))
+        taken = (step for step in range(since, len(steps)) if steps[step] == number)
+        return next(islice(taken, _ROUNDS * lines, None), len(steps))
+
+    def _places(self, number: int) -> set[Place]:
+        return {place for stack in self._seen[number].stacks for place in stack}
 
 
 def _spin(number: int, loop: tuple[Place, ...]) -> Spin:

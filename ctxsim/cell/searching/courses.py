@@ -58,6 +58,8 @@ class Course:
     # For which steps `requests` were.
     steps: tuple[tuple[int, ...], ...] = ()
     causes: tuple[tuple[str, ...], ...] = ()
+    # How many steps of the schedule are decisive: from there on, nobody gets anywhere.
+    decisive: int = 0
 
     @property
     def unended_steps(self) -> Iterator[int]:
@@ -82,6 +84,7 @@ class Course:
             _spinning(execution.stopped),
             carried.steps,
             tuple(each.cause for each in events),
+            len(execution.decisive.steps),
         )
 
     def ended(self, worker: int) -> tuple[int, ...]:

@@ -6,8 +6,8 @@ scenario sends is carried beside it, and only what goes on waiting nevertheless 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from ctxsim.cell.history import Who
 from ctxsim.cell.schedule.choices import Schedule, counts_of, of_workers
@@ -37,27 +37,50 @@ def waits_on(script: Script, victim: Who, course: LastCourse) -> bool | None:
     if alone.spinning:
         # All have had their turns: nobody gets through, or others take what it asks for.
         loop = set(alone.marks[worker][-_ROUNDS:])
-        others = range(len(together.requests))
-        if any(_got_through(together, other, loop) for other in others):
+        since = _since(alone, together)
+        if any(_got_through(each, loop) for each in since):
             return False
         # One like it that ended may have taken what this one asks for, or asked for something else.
         step = alone.steps[worker][-1]
-        return None if any(step in together.ended(other) for other in others) else True
+        return None if any(step in each.ended for each in since) else True
     if together.is_too_long or _steps(alone, worker) != _steps(together, worker):
         return None
     return True
 
 
-def _got_through(course: Course, worker: int, loop: Collection[Mark]) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """What a worker came by, and which of its requests ended, since somebody goes round."""
+
+    marks: Sequence[Mark]
+    ended: Sequence[int]
+    has_ended: bool
+
+
+def _since(alone: Course, together: Course) -> list[_Since]:
+    """Who came through before tells nothing: it was another state that they found."""
+    before = counts_of(alone.schedule.steps[: alone.decisive])
+    own = range(len(alone.requests))
+    return [
+        _Since(
+            together.marks[each][before[each] if each in own and each < len(before) else 0 :],
+            together.ended(each)[len(alone.ended(each)) if each in own else 0 :],
+            each not in together.unended,
+        )
+        for each in range(len(together.requests))
+    ]
+
+
+def _got_through(since: _Since, loop: Collection[Mark]) -> bool:
     """Whether a request went round in that loop as well, and then got out of it."""
-    marks = course.marks[worker]
+    marks = since.marks
     # Who comes by its first line has asked, and need not have gone round.
     first = min(loop, key=lambda each: each.line)
     body = {each for each in loop if each != first} or loop
     rounds = [at for at, mark in enumerate(marks) if mark in body]
     if not rounds:
         return False
-    return worker not in course.unended or any(mark not in loop for mark in marks[rounds[0] :])
+    return since.has_ended or any(mark not in loop for mark in marks[rounds[0] :])
 
 
 def _worker_of(course: Course, victim: Who) -> int | None:

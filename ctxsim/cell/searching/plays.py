@@ -144,11 +144,11 @@ class Plays:
             if self._found(cause, stage.events):
                 return _EARLIER
             stage.go_on()
-            execution = stage.carry(window).execution
+            carried = stage.carry(window)
             event = self._found(cause, stage.events)
             if event is None:
                 return None
-            return Shown(event, len(script.windows) + 1, execution.decisive, execution.points)
+            return Shown.of(event, len(script.windows) + 1, carried)
 
         return carry
 
@@ -221,8 +221,7 @@ class Plays:
     def _shown(self, asked: Asked, causes: tuple[Cause, ...]) -> Shown | None:
         for number, carried, events in self._carried(asked):
             if event := next(filter(None, (self._found(each, events) for each in causes)), None):
-                execution = carried.execution
-                return Shown(event, number, execution.decisive, execution.points)
+                return Shown.of(event, number, carried)
         return None
 
     def _found(self, cause: Cause, events: list[Event]) -> Event | None:

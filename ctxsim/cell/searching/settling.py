@@ -245,7 +245,11 @@ class _Settling:
         try:
             carried = tuple(map(len, last.lanes))
             shrunk = shrink(
-                self._last.schedule, carried, remains, max(_LEAST_FOR_WINDOW, self._left)
+                self._last.schedule,
+                carried,
+                remains,
+                max(_LEAST_FOR_WINDOW, self._left),
+                lambda candidate: seen[candidate].begins,
             )
         except ValueError:
             # Its switches alone do not lead there: it stays as it is.

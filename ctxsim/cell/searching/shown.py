@@ -10,6 +10,7 @@ from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.points import Points
 from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.stage import Carried
 
 Cause = tuple[str, ...]
 _LINE = re.compile(r":\d+(-\d+)?\b")
@@ -19,13 +20,21 @@ _LINE = re.compile(r":\d+(-\d+)?\b")
 class Shown:
     """That a script showed what was looked for: in the last of so many windows.
 
-    `schedule` is how that window was carried, and `points` the same with where workers stood.
+    `schedule` is how that window was carried, and `points` the same with where workers stood. Of
+    each worker, `begins` says after how many of its steps it began each of its requests.
     """
 
     event: Event
     windows: int
     schedule: Schedule
     points: Points
+    begins: tuple[tuple[int, ...], ...] = ()
+
+    @classmethod
+    def of(cls, event: Event, windows: int, carried: Carried) -> Shown:
+        """That the last of these windows, carried so, showed an event."""
+        execution = carried.execution
+        return cls(event, windows, execution.decisive, execution.points, carried.begins)
 
 
 # Carries a script until an event of that cause comes; None where there is none.

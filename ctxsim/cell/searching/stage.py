@@ -61,6 +61,8 @@ class Carried:
     # Which steps the scenario's requests were for, as `requests`.
     steps: tuple[tuple[int, ...], ...] = ()
     befallen: tuple[Befallen, ...] = ()
+    # After how many steps of its worker each began, as `requests`.
+    begins: tuple[tuple[int, ...], ...] = ()
 
 
 class Stage:
@@ -96,6 +98,7 @@ class Stage:
         self._entered = ExitStack()
         self._atomic = () if crew.plan.search is None else crew.plan.search.atomic
         self._carried: list[list[Request]] = []
+        self._begins: list[list[int]] = []
         # The steps of requests that came to their ends, and of those that were cut off.
         self.ended: set[int] = set()
         self.cut_off: set[int] = set()
@@ -212,6 +215,7 @@ class Stage:
             points = window.points or _ONE_AFTER_THE_OTHER
             chooser = ByPoints(points).begin(0, window.seed, Lengths())
         self._carried = [[] for _ in window.lanes]
+        self._begins = [[] for _ in window.lanes]
         workers = [
             self._control.worker(self._carrier, self._requests(number, lanes))
             for number, lanes in enumerate(window.lanes)
@@ -231,7 +235,8 @@ class Stage:
         who = tuple(tuple(request.who for request in each) for each in self._carried)
         steps = tuple(tuple(each.prepared.index for each in carried) for carried in self._carried)
         befallen = tuple(self._faults.take(execution, self._carried))
-        return Carried(execution, who, self._control.started, steps, befallen)
+        begins = tuple(map(tuple, self._begins))
+        return Carried(execution, who, self._control.started, steps, befallen, begins)
 
     def _requests(self, number: int, lanes: tuple[int, ...]) -> Iterator[Request]:
         for lane in lanes:
@@ -244,6 +249,7 @@ class Stage:
                 request.fault = None
             self._faults.follow(request, number, len(self._carried[number]))
             self._carried[number].append(request)
+            self._begins[number].append(0 if run is None else len(run.worker(number).trail))
             yield request
 
     def _request_of(self, worker: int) -> int:

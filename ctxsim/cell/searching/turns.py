@@ -78,8 +78,9 @@ def _of_window(
     execution = carried.execution
     schedule, first_round = execution.schedule, len(execution.schedule.steps)
     if isinstance(execution.stopped, Livelock):
-        # Of those that go round in circles, no more than the first time round.
-        first_round = execution.stopped.since
+        # Of those that go round in circles, no more than the first time round, once nobody has to
+        # stop there for another one.
+        first_round = max((execution.stopped.since, *execution.decisive.preempted))
         schedule = schedule.until(first_round + _FIRST_ROUND)
     preempted = set(schedule.preempted)
     taken = [0] * len(counts_of(schedule.steps))

@@ -245,6 +245,34 @@ def test_workers_that_requests_started_follow_those_that_are_left():
     assert shrunk.candidate.points.preemptions == (Switch(0, 2, 1),)
 
 
+def test_the_steps_of_a_request_go_with_it_where_its_worker_carries_another_one():
+    """A worker's second request is stopped in its second step, however long the first one was."""
+    carried = ([2, 3, 2], [3])
+    lengths = [each for worker in carried for each in worker]
+
+    def begins(candidate):
+        left = [lengths[each] for each in candidate.requests if each < 3]
+        return (tuple(sum(left[:at]) for at in range(len(left))), (0,))
+
+    def remains(candidate):
+        if 1 not in candidate.requests or 3 not in candidate.requests:
+            return None
+        left = [each for each in candidate.requests if each < 3]
+        steps = [each for each in left for _ in range(lengths[each])] + [left[-1]]
+        [switch] = candidate.points.preemptions or [None]
+        # In its first step a worker ends what it carried before.
+        if switch is None or steps[switch.step - 1 : switch.step + 1] != [1, 1]:
+            return None
+        first = (0,) * switch.step
+        last = (0,) * (len(steps) - switch.step)
+        whole = (*first, 1, 1, 1, *last)
+        return Schedule(whole, (2,) * len(whole), (switch.step,))
+
+    whole = Schedule((0,) * 4 + (1,) * 3 + (0,) * 4, (2,) * 11, (4,))
+    shrunk = shrink(whole, (3, 1), remains, begins=begins)
+    assert shrunk.candidate.requests == (1, 3)
+
+
 def test_what_does_not_show_the_finding_cannot_be_shrunk():
     with pytest.raises(ValueError, match="the finding does not show"):
         shrink(Schedule((0,), (1,)), (1,), lambda _: None)
@@ -277,3 +305,10 @@ def test_the_greatest_number_takes_few_questions(most, true_up_to):
     assert find_most(most, holds) == min(most, true_up_to)
     assert len(asked) <= 20
     assert all(0 < number <= most for number in asked)
+
+
+def test_steps_that_are_left_out_are_gone_from_those_of_their_worker():
+    schedule = Schedule((0, 1, 0, 1, 0, 1), (2, 2, 2, 2, 2, 1), (1, 2, 3, 4))
+    left = of_workers(schedule, (0, 1), {0: {1, 2}})
+    assert left.steps == (1, 1, 0, 1)
+    assert left.preempted == (2,)

@@ -183,6 +183,34 @@ def test_what_is_decisive_ends_where_both_have_begun_to_go_round(lockstep):
     assert len(execution.points.preemptions) < 30
 
 
+def two_flags(*, sleeps):
+    """Workers that each say they are busy, until the other one is not."""
+    busy = set()
+
+    def call(own, other):
+        while True:
+            busy.add(own)
+            if sleeps:
+                time.sleep(0.01)
+            if other not in busy:
+                break
+        busy.discard(own)
+
+    return [lambda: call(0, 1), lambda: call(1, 0)]
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_what_is_decisive_leads_to_the_same_livelock(lockstep, sleeps):
+    """Who is in the loop first gets out of it, unless the other one comes in time."""
+    runs = (lockstep.run(two_flags(sleeps=sleeps), chooser("random", n)) for n in range(30))
+    found = [each for each in runs if isinstance(each.stopped, Livelock)]
+    assert found
+    for execution in found:
+        by_points = ByPoints(execution.points).begin(0, 0, Lengths())
+        again = lockstep.run(two_flags(sleeps=sleeps), by_points)
+        assert str(again.stopped) == str(execution.stopped)
+
+
 def sets_at_last():
     Shared.state.ready = True
 

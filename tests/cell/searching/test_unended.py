@@ -6,8 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from ctxsim.cell.history import Who
+from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.execution import Loop
-from ctxsim.cell.searching.endless import only_those
+from ctxsim.cell.searching.courses import Course, Mark
+from ctxsim.cell.searching.endless import only_those, waits_on
 from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.unended import Unended
 
@@ -37,6 +40,41 @@ def test_who_only_follows_may_be_seen_or_not(shown, told):
     """Whether a request that came later has gone round yet is no matter of the two that do."""
     script = Script(0, (Window(((0,), (1,)), 7),))
     assert only_those(script, SEEN, carried(*shown)) == (script, told)
+
+
+BEFORE, LOOP, AFTER = (Mark("shop.py", line, "buy", "") for line in (5, 7, 9))
+VICTIM, OTHER = Who(1, 1, "GET /buy"), Who(2, 1, "GET /buy")
+
+
+def beside(through):
+    """Whether one waits for ever, where another one of its window got through the loop, or one
+    that was sent besides."""
+    alone = Course(
+        Schedule((0, 0, 0, 0, *(1,) * 300), (2,) * 304),
+        ((BEFORE, LOOP, AFTER), (BEFORE, *[LOOP] * 298)),
+        requests=((OTHER,), (VICTIM,)),
+        unended=(1,),
+        spinning=(1,),
+        steps=((1,), (0,)),
+        decisive=6,
+    )
+    others = ((BEFORE, *[LOOP] * 50, *[AFTER] * through),)
+    ended = () if through else (2,)
+    together = Course(
+        alone.schedule,
+        (*alone.marks, *others),
+        requests=(*alone.requests, (Who(3, 1, "GET /buy"),)),
+        unended=(1, *ended),
+        steps=(*alone.steps, (2,)),
+    )
+    script = Script(0, (Window(((0,), (1,)), 7),))
+    return waits_on(script, VICTIM, lambda asked: together if asked.with_others else alone)
+
+
+def test_who_got_through_before_another_one_was_stuck_tells_nothing():
+    """It found another state."""
+    assert beside(through=0)
+    assert not beside(through=1)
 
 
 def with_long_ones():

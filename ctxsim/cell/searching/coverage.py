@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ctxsim.cell.history import KINDS
 from ctxsim.cell.plan import Step
-from ctxsim.cell.searching.settling import Cause
+from ctxsim.cell.searching.shown import Cause
 from ctxsim.cell.searching.stage import ANY
 
 

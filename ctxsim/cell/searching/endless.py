@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from ctxsim.cell.history import Who
 from ctxsim.cell.schedule.choices import Schedule, counts_of, of_workers
 from ctxsim.cell.schedule.points import points_of
-from ctxsim.cell.searching.batches import MOST_AT_ONCE
 from ctxsim.cell.searching.courses import Course, Mark
 from ctxsim.cell.searching.plays import Asked
 from ctxsim.cell.searching.scripts import Script
@@ -106,7 +105,7 @@ def only_those(
     if (alone := _one_alone(script, course)) is not None:
         return alone
     cause = _as_it_shows(script, cause, course)
-    is_crowd = len(script.windows[-1].lanes) > MOST_AT_ONCE
+    is_crowd = len(script.windows[-1].lanes) > 2  # noqa: PLR2004 - for two to wait
     return _without_followers(script, cause, course) if is_crowd else (script, cause)
 
 

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any
 
 from ctxsim.cell.history import Event, Tally
-from ctxsim.cell.schedule.choosing import Chooser
+from ctxsim.cell.schedule.choices import Lengths, Schedule
+from ctxsim.cell.schedule.choosing import Chooser, Strategy
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.tracing import Selection, can_trace
 from ctxsim.cell.searching import turns
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.courses import Course
 from ctxsim.cell.searching.forks import Result, Standing, in_fork
+from ctxsim.cell.searching.nearby import Attempt
 from ctxsim.cell.searching.scripts import Script, Window
 from ctxsim.cell.searching.seen import Watch
 from ctxsim.cell.searching.selecting import is_package_file
@@ -25,11 +27,15 @@ from ctxsim.cell.searching.stories import Story, story
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.record import is_application_file
 from ctxsim.cell.workers.carry import Crew
+from ctxsim.errors import DivergedError
 
 _NOT_TOLD = "it did not show once more, when it was to be told"
 _EARLIER = "earlier"
 # Of what a story is made of: so many windows before the last, of those that are a very long past.
 _TOLD = 40
+_NO_SCHEDULE = Schedule((), ())
+# A search nearby ends after so many steps: of requests that are long, few schedules are tried.
+_NEAR_STEPS = 2_000
 Say = Callable[[dict[str, Any]], None]
 _Last = tuple[Window, Cause]
 _Wants = Callable[[str], bool]
@@ -44,6 +50,14 @@ class Asked:
     with_others: bool = False
     # Whether no fault befalls anybody.
     spares: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Went:
+    """How a last window went, and what it showed; or that it showed earlier."""
+
+    shown: Shown | str | None
+    schedule: Schedule = _NO_SCHEDULE
 
 
 class Plays:
@@ -70,8 +84,9 @@ class Plays:
 
     def player(self, *, stays: bool = True) -> Player:
         """What carries scripts to make them small; where no copy `stays`, all from the start."""
-        last = self.shows_last if stays else self.shows
-        return Player(self.shows, last, self.shows_any, self._of_user)
+        if not stays:
+            return Player(self.shows, self.shows, self.shows_any, self._of_user)
+        return Player(self.shows, self.shows_last, self.shows_any, self._of_user, self.near)
 
     def _of_user(self, lane: int) -> frozenset[int]:
         lanes = self._traffic.lanes
@@ -115,7 +130,7 @@ class Plays:
         known = replace(script, windows=tuple(before))
         if self._standing is None or self._standing[0] != known:
             self.end()
-            begin = partial(self._until_last, known)
+            begin = partial(self._begin_last, known)
             self._control.look_ahead(self._selection)
             self._standing = known, Standing(begin, self._crew.record.lock)
         shown = self._standing[1].ask((last, cause))
@@ -128,7 +143,57 @@ class Plays:
             self._standing[1].end()
             self._standing = None
 
-    def _until_last(self, script: Script) -> Callable[[_Last], Shown | str | None]:
+    def near(self, attempt: Attempt, cause: Cause) -> tuple[Shown | None, int]:
+        """Search other schedules of a script's last window for an event of that cause.
+
+        With how many it took. All begin in the same state.
+        """
+        if self._traffic.is_over:
+            return None, 0
+        self._say({"say": "trying", "route": cause[1]})
+        return self.in_copy(lambda: self._near(attempt, cause))
+
+    def _near(self, attempt: Attempt, cause: Cause) -> tuple[Shown | None, int]:
+        *before, last = attempt.script.windows
+        carry = self._until_last(replace(attempt.script, windows=tuple(before)))
+
+        def carry_by(strategy: Strategy, number: int) -> tuple[_Went | None, Strategy]:
+            went = carry(last, cause, strategy.begin(number, last.seed, measured))
+            if went is not None:
+                strategy.ended(went.schedule)
+            return went, strategy
+
+        tried = steps = 0
+        for strategy, most in attempt.strategies:
+            measured = Lengths()
+            for number in range(most):
+                if strategy.exhausted or steps > _NEAR_STEPS:
+                    break
+                # What it has learnt comes back with it.
+                begin = partial(carry_by, strategy, number)
+                went, strategy = in_fork(begin, self._crew.record.lock)
+                tried += 1
+                if went is None or isinstance(went.shown, str):
+                    # The state is another than it was before, or it shows before the window.
+                    return None, tried
+                if went.shown is not None:
+                    return went.shown, tried
+                measured = measured.including(went.schedule)
+                steps += len(went.schedule.steps)
+        return None, tried
+
+    def _begin_last(self, script: Script) -> Callable[[_Last], Shown | str | None]:
+        carry = self._until_last(script)
+
+        def answer(asked: _Last) -> Shown | str | None:
+            window, cause = asked
+            went = carry(window, cause)
+            assert went is not None
+            return went.shown
+
+        return answer
+
+    def _until_last(self, script: Script) -> Callable[..., _Went | None]:
         """Carry the windows before the last one; what carries that, in a copy of this copy."""
         self._traffic.vary(script.variation, script.ends_before)
         # It is left by the end of the process alone.
@@ -139,16 +204,19 @@ class Plays:
             else:
                 stage.carry(window)
 
-        def carry(asked: _Last) -> Shown | str | None:
-            window, cause = asked
+        def carry(window: Window, cause: Cause, chooser: Chooser | None = None) -> _Went | None:
             if self._found(cause, stage.events):
-                return _EARLIER
+                return _Went(_EARLIER)
             stage.go_on()
-            carried = stage.carry(window)
+            try:
+                carried = stage.carry(window, chooser)
+            except DivergedError:
+                return None
+            schedule = carried.execution.schedule
             event = self._found(cause, stage.events)
             if event is None:
-                return None
-            return Shown.of(event, len(script.windows) + 1, carried)
+                return _Went(None, schedule)
+            return _Went(Shown.of(event, len(script.windows) + 1, carried), schedule)
 
         return carry
 
@@ -183,7 +251,7 @@ class Plays:
         faults = self._crew.plan.faults
         if faults.error or faults.abort or faults.cancel:
             spared = Asked(script, spares=True)
-            self._needs_faults = self.in_copy(lambda: self._shown(spared, cause)) is None
+            self._needs_faults = self.in_copy(lambda: self._shown(spared, (cause,))) is None
         told = self._story(script, cause, is_application_file) if can_trace() else None
         if told is not None and told.evidence < ENOUGH:
             more = self._story(script, cause, _is_python)

@@ -15,6 +15,8 @@ from ctxsim.cell.schedule.minimal import fewest, find_most
 from ctxsim.cell.schedule.points import Points, Site
 from ctxsim.cell.schedule.shrink import Candidate, moved, shrink, windows
 from ctxsim.cell.schedule.shrink import Window as Reach
+from ctxsim.cell.searching.nearby import attempts, is_smaller
+from ctxsim.cell.searching.orders import one_by_one
 from ctxsim.cell.searching.scripts import Room, Script
 from ctxsim.cell.searching.shown import Cause, Play, Player, Shown
 from ctxsim.cell.searching.slipping import Slipping
@@ -22,6 +24,10 @@ from ctxsim.cell.searching.slipping import Slipping
 _CONFIRMATIONS = 20
 # However much was spent on what comes before: the window is what is told.
 _LEAST_FOR_WINDOW = 40
+# How many requests are tried one by one before the last window, where more come at once.
+_MOST_IN_TURN = 12
+# Of all plays, so many more schedules are searched for one with less; and no fewer than that.
+_NEARBY, _LEAST_NEARBY = 0.4, 60
 # Where a script sends so many windows before its last, a play counts for as many more.
 _LONG, _MORE_FOR_LONG = 100, 3
 
@@ -150,8 +156,8 @@ class _Settling:
 
     def _smaller(self, script: Script) -> Script:
         script = self._in_turn(self._until_shown(script))
-        script = self._fewer_before(script)
-        script = self._shrunk(script)
+        script = self._latest_in_turn(self._fewer_before(script))
+        script = self._with_less(self._shrunk(script))
         rooms = script.rooms
         return replace(self._fewer_before(script), rooms=rooms)
 
@@ -172,6 +178,26 @@ class _Settling:
         if candidate == script or self._is_late() or not self.shows(candidate):
             return script
         return self._until_shown(candidate)
+
+    def _latest_in_turn(self, script: Script) -> Script:
+        """The latest of the requests before the last window one by one, if so many are enough.
+
+        Where their number is what matters, it may be another one: one by one, or by so many rounds.
+        """
+        *before, last = script.windows
+        sent = [each for n, each in enumerate(before) if n not in script.passed_over]
+        if len(sent) <= _MOST_IN_TURN and all(each.requests == 1 for each in sent):
+            return script
+        alone = one_by_one(replace(script, windows=tuple(before)), before[-1].lanes)
+        numbers = [n for n in range(len(alone.windows)) if n not in alone.passed_over]
+        for count in range(1, min(len(numbers), _MOST_IN_TURN) + 1):
+            if self._is_late():
+                break
+            left_out = alone.passed_over.union(numbers[: len(numbers) - count])
+            candidate = replace(script, windows=(*alone.windows, last), passed_over=left_out)
+            if self.shows(candidate):
+                return self._dropped(self._until_shown(candidate))
+        return script
 
     def _fewer_before(self, script: Script) -> Script:
         """Without the windows before the last that are not needed: passed over, or left out."""
@@ -263,6 +289,34 @@ class _Settling:
             counts = dict(enumerate(counts_of(shown.schedule.steps)))
             found = windows(named, counts, remains, max(_LEAST_FOR_WINDOW, self._left))
         return replace(of(candidate), rooms=tuple(_rooms(candidate, found, seen)))
+
+    def _with_less(self, script: Script) -> Script:
+        """With fewer requests that meet or fewer preemptions, if a search nearby finds that."""
+        left = max(_LEAST_NEARBY, int(_NEARBY * self._most))
+        while (smaller := self._near(script, left)) is not None:
+            script, taken = smaller
+            left -= taken
+        return script
+
+    def _near(self, script: Script, most: int) -> tuple[Script, int] | None:
+        """A smaller script that a search nearby found, and how many schedules that took."""
+        near = self._player.near
+        if near is None or self._is_late() or not self.shows(script) or self._last is None:
+            return None
+        taken = 0
+        for attempt in attempts(script, self._last.schedule):
+            if taken >= most or self._is_late():
+                break
+            shown, count = near(attempt, self._cause)
+            taken += count
+            if shown is None:
+                continue
+            *before, last = attempt.script.windows
+            last = replace(last, points=shown.points)
+            found = replace(attempt.script, windows=(*before, last))
+            if self.shows(found) and is_smaller(smaller := self._shrunk(found), script):
+                return smaller, taken
+        return None
 
     def confirmed(self, script: Script, of: int = _CONFIRMATIONS) -> Settled | None:
         times = sum(self._shows_again(script) for _ in range(of))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.searching.nearby import Attempt
 from ctxsim.cell.searching.scripts import Script
 from ctxsim.cell.searching.stage import Carried
 
@@ -51,13 +52,14 @@ class Player:
     in their last windows alone, which may begin where the windows before have left a copy.
 
     `any_of` carries one until an event of one of these causes comes. `of_user` says of a lane which
-    ones its user has, itself among them.
+    ones its user has, itself among them. `near` searches, where a copy may stay, and counts.
     """
 
     play: Play
     last: Play | None = None
     any_of: Callable[[Script, tuple[Cause, ...]], Shown | None] | None = None
     of_user: Callable[[int], Collection[int]] = _alone
+    near: Callable[[Attempt, Cause], tuple[Shown | None, int]] | None = None
 
     def shows_any(self, script: Script, causes: tuple[Cause, ...]) -> bool:
         """Whether a script shows one of these causes."""

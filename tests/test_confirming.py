@@ -111,6 +111,16 @@ def answer(tag, v=""):
     busy.remove(tag)
     return word
 """
+TRIED_AGAIN = """
+def answer(tag, v=""):
+    first, second = (one, other) if v else (other, one)
+    with first:
+        time.sleep(0)
+        while not second.acquire(blocking=False):
+            time.sleep(0.001)
+        second.release()
+    return tag
+"""
 STEPS = 'steps: [{get: "/who?tag={canary}"}, {get: "/who?v=1&tag={canary}"}]'
 
 
@@ -157,6 +167,7 @@ def found(scenario):
         (DEADLOCK, "threads:4", "CTX501", ""),
         (DEADLOCK, "greenlets:4", "CTX501", ""),
         (ENDLESS, "threads:4", "CTX502", ""),
+        (TRIED_AGAIN, "threads:4", "CTX502", ""),
     ],
 )
 def test_what_native_threads_can_show_they_confirm(found, source, workers, code, keys):

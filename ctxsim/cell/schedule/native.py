@@ -32,8 +32,9 @@ _LOOK_S = 0.005
 # For how many looks a thread stands still before it is taken to wait: where the schedule had it
 # wait too, and where it had not; and all of them, before nobody is thought to go on any more.
 _EXPECTED, _UNEXPECTED = 4, 600
-# However busy a thread is: it may run in circles, in code in which it is not held.
-_MOST_LOOKS = 2_000
+# However busy a thread is, since it may run in circles: so many times as long as all of them have
+# to stand still, and so many looks at most.
+_BUSY, _MOST_LOOKS = 2, 2_000
 # What starts threads has another name, and another signature, from Python 3.13 on.
 _STARTS = ("_start_new_thread", "_start_joinable_thread")
 _threading: Any = threading
@@ -231,25 +232,41 @@ class Window:
     def _looks(self, threads: Sequence[_Thread]) -> Iterator[int]:
         """After each look, for how many looks none of the threads has gone on by now."""
         seen, still = [each.progress() for each in threads], 0
-        for _ in range(_MOST_LOOKS):
+        for _ in range(min(_MOST_LOOKS, _BUSY * self._still_looks)):
             yield still
             self._changed.acquire(timeout=_LOOK_S)
             now = [each.progress() for each in threads]
             seen, still = now, still + 1 if now == seen else 0
 
     def _finish(self) -> None:
-        """All that are left, one after the other, each until it ends or waits."""
+        """All that are left, one after the other, each until it ends or waits.
+
+        Of those that hold each other up, each one goes on for as long as it has its turn: when one
+        has had two of these, and nobody has ended meanwhile, none will.
+        """
+        in_vain: set[int] = set()
         while True:
             held = next((each for each in self._threads if each.is_held), None)
-            if held is not None:
-                self._grant(held)
-                for still in self._looks([held]):
-                    if held.is_held or held.ended is not None or still >= _EXPECTED:
-                        break
-                if held.ended is not None:
-                    held.join()
-            elif not self._wait_for_one():
-                return
+            if held is None:
+                if not self._wait_for_one():
+                    return
+                continue
+            if self._goes_on(held):
+                if held.number in in_vain:
+                    self._stopped = Deadlock(tuple(self._waits(are_busy=True)))
+                    return
+                in_vain.add(held.number)
+            if held.ended is not None:
+                held.join()
+                in_vain.clear()
+
+    def _goes_on(self, held: _Thread) -> bool:
+        """Let one go on; whether it still did when its time was over."""
+        self._grant(held)
+        for still in self._looks([held]):
+            if held.is_held or held.ended is not None or still >= _EXPECTED:
+                return False
+        return True
 
     def _wait_for_one(self) -> bool:
         """Whether somebody is held once more; else all have ended, or stand still."""
@@ -262,16 +279,17 @@ class Window:
                 if still >= _EXPECTED:
                     return False
             elif still >= self._still_looks:
-                break
-        self._stopped = Deadlock(tuple(self._waits()))
+                self._stopped = Deadlock(tuple(self._waits()))
+                return False
+        self._stopped = Deadlock(tuple(self._waits(are_busy=True)))
         return False
 
-    def _waits(self) -> Iterator[Wait]:
+    def _waits(self, *, are_busy: bool = False) -> Iterator[Wait]:
         frames = sys._current_frames()
         for each in self._threads:
             frame = frames.get(each.ident)
-            # One that sleeps goes on some time.
-            if each.ended is None and frame is not None and not _is_asleep(frame):
+            # One that sleeps goes on some time; whoever does so again and again is no better off.
+            if each.ended is None and frame is not None and (are_busy or not _is_asleep(frame)):
                 called = called_in_library(frame) or "a call"
                 yield Wait(each.number, called, site_of((application_place(frame),)), 0)
 

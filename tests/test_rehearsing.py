@@ -271,8 +271,10 @@ def test_what_other_requests_change_is_found_though_no_answer_holds_a_canary(app
 
 def test_a_page_that_leaves_something_out_under_load_is_told_with_what_to_do(application):
     """That it is shared would excuse more than that."""
-    _, codes, [(_, _, story)] = found(application, "spared")
-    assert codes == {("CTX208", "POST /spared")}
+    _, codes, stories = found(application, "spared")
+    # A worker in which it was busy all the time gave no answer that could be compared besides.
+    assert codes - {("CTX901", "")} == {("CTX208", "POST /spared")}
+    [story] = [story for code, _, story in stories if code == "CTX208"]
     assert story[0].endswith("otherwise than alone: a part is missing")
     assert "what others liked" in story[2]
     advice = " ".join(story[4:])

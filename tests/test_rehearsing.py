@@ -195,11 +195,12 @@ def lucky(user, environ):
     return "200 OK", "you won" if random.random() < 0.005 else "better luck next time"
 
 def spared(user, environ):
-    """Where it is busy, the costly part of the page is left out."""
+    """Where it is busy, the costly part of the page is left out for every second one."""
     seen.add(environ["HTTP_X_TAG"])
     try:
         time.sleep(0.002)
-        more = "" if len(seen) > 1 else "<p>what others liked</p>"
+        is_spared = len(seen) > 1 and next(orders) % 2
+        more = "" if is_spared else "<p>what others liked</p>"
         return "200 OK", f"<h1>{user}</h1>{more}<footer>the end</footer>"
     finally:
         seen.discard(environ["HTTP_X_TAG"])
@@ -271,10 +272,8 @@ def test_what_other_requests_change_is_found_though_no_answer_holds_a_canary(app
 
 def test_a_page_that_leaves_something_out_under_load_is_told_with_what_to_do(application):
     """That it is shared would excuse more than that."""
-    _, codes, stories = found(application, "spared")
-    # A worker in which it was busy all the time gave no answer that could be compared besides.
-    assert codes - {("CTX901", "")} == {("CTX208", "POST /spared")}
-    [story] = [story for code, _, story in stories if code == "CTX208"]
+    _, codes, [(_, _, story)] = found(application, "spared")
+    assert codes == {("CTX208", "POST /spared")}
     assert story[0].endswith("otherwise than alone: a part is missing")
     assert "what others liked" in story[2]
     advice = " ".join(story[4:])

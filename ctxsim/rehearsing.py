@@ -1,15 +1,14 @@
-"""What is carried alone, beside the load: before it to learn the answers, after it to confirm.
+"""What is carried alone after the load, to confirm what showed in it.
 
-Before the load, two cells for each storage learn how requests are answered one by one. What is
-answered otherwise under load may still be the application's own past, such as an item that is sold
-out, or chance, or its kind of worker: so after the load the same users' requests are carried again
-by the same workers, one by one, and what shows there too is no matter of isolation.
+What is answered otherwise under load than alone may be the application's own past, such as an item
+that is sold out, or chance, or its kind of worker: so after the load the same users' requests are
+carried again by the same workers, one by one, and what shows there too is no matter of isolation.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -24,10 +23,10 @@ from ctxsim.cell.checks.alone import (
     unexplained,
 )
 from ctxsim.cell.history import FAILED, Event, History, Tally, in_what
-from ctxsim.cell.learnt import Learnt, together
-from ctxsim.cell.plan import Faults, Load, Plan, Workers
+from ctxsim.cell.plan import Faults, Workers
 from ctxsim.cell.population import user_count
 from ctxsim.cells import CellOutcome, Job, Pace
+from ctxsim.lessons import LONGEST_LESSON_S, MOST_USERS, Run, load_of, one_by_one
 from ctxsim.scenario import Cell, Scenario, alone_plan
 
 _SYNC = Workers.parse("sync")
@@ -37,16 +36,6 @@ _FAILING = ("status 5", "its own value is missing")
 _REFUSALS = ("401", "403", "302", "303", "307")
 # To tell that nothing shows alone takes so many times the requests of the load, where it was rare.
 _MANY_TIMES = 2
-
-# Learning: so many visits of each user to each flow, by as many users as keep it short.
-_VISITS = 4
-_FEWEST_USERS, _MOST_USERS = 4, 12
-_ENOUGH_REQUESTS = 400
-_SHORTEST_LESSON_S, _LONGEST_LESSON_S = 0.5, 5.0
-# What of the time that is left, where it is bounded, goes to learning.
-_LESSON_SHARE = 0.1
-# A cell that learns nothing for so long is given up: the load will tell more of it.
-_STALL_S = 10.0
 
 # Confirming: for longer than it took until the first difference, unless that would take too long.
 _MARGIN = 1.5
@@ -61,7 +50,6 @@ _OTHER_PROCESSES, _MOST_OTHER_PROCESSES = 6, 14
 _NEARLY_ALL = 0.5
 
 K = TypeVar("K")
-Run = Callable[[Sequence[Job]], list[CellOutcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,70 +147,6 @@ def _told(event: Event) -> str:
     )
 
 
-def learn(jobs: Sequence[Job], run: Run, pace: Pace) -> tuple[list[Job], tuple[str, ...]]:
-    """The jobs with what was learnt of the answers alone, and why something was not."""
-    firsts = {job.cell.storage: job for job in reversed(jobs)}
-    longest_s = _lesson_s(2 * len(firsts), pace)
-    lessons = [
-        replace(job, plan=_lesson(job.plan, len(jobs) + 2 * i + nth, longest_s))
-        for i, job in enumerate(firsts.values())
-        for nth in (1, 2)
-    ]
-    outcomes = run(lessons)
-    learnt: dict[str, Learnt] = {}
-    notes = []
-    for storage, pair in zip(firsts, zip(outcomes[::2], outcomes[1::2], strict=True), strict=True):
-        heard = [each.lesson for each in pair if each.lesson and each.history.ending is None]
-        if len(heard) == len(pair):
-            learnt[storage] = together(heard)
-        elif reason := next(_failures(pair), ""):
-            notes.append(f"answers were not compared with those alone: {reason}")
-    told = [replace(j, plan=replace(j.plan, learnt=learnt.get(j.cell.storage))) for j in jobs]
-    return told, tuple(dict.fromkeys(notes))
-
-
-def _failures(pair: Sequence[CellOutcome]) -> Iterator[str]:
-    """Why nothing was learnt, where the load will not tell the same."""
-    for outcome in pair:
-        ending = outcome.history.ending
-        if ending is not None and ending.kind not in ("import", "stopped"):
-            yield f"carried alone, the target ended: {ending.kind}: {ending.message}"
-
-
-def _lesson_s(lessons: int, pace: Pace) -> float:
-    rounds = max(1, -(-lessons // pace.at_once))
-    share_s = pace.left_s * _LESSON_SHARE / rounds
-    return min(_LONGEST_LESSON_S, max(_SHORTEST_LESSON_S, share_s))
-
-
-def _lesson(plan: Plan, process: int, longest_s: float) -> Plan:
-    steps = max(1, len(plan.steps))
-    few = max(_FEWEST_USERS, min(_MOST_USERS, _ENOUGH_REQUESTS // (_VISITS * steps)))
-    users = min(user_count(plan), few)
-    clients = users + (plan.users.visitor and -(-users // 8))
-    return replace(
-        _one_by_one(plan, process, users),
-        load=_load(plan, clients * _VISITS * steps, longest_s),
-        learning=True,
-    )
-
-
-def _load(plan: Plan, requests: int, longest_s: float) -> Load:
-    return Load(requests=requests, duration_s=longest_s, rate_per_s=plan.rate_kept_per_s)
-
-
-def _one_by_one(plan: Plan, process: int, users: int) -> Plan:
-    return replace(
-        plan,
-        process=process,
-        workers=Workers.parse("sync"),
-        users=replace(plan.users, count=users, parallel=1),
-        one_by_one=True,
-        search=None,
-        stall_s=min(plan.stall_s, _STALL_S),
-    )
-
-
 def rehearse(
     scenario: Scenario,
     jobs: Sequence[Job],
@@ -297,7 +221,7 @@ def _shown_in_sync(wanted: _Wanted, all_users: Mapping[Cell, History]) -> Histor
 
 def _after(jobs: Sequence[Job]) -> int:
     """The number of the first process that confirms; those of lessons lie between."""
-    return max(job.plan.process for job in jobs) + 2 * len(jobs) + 1
+    return max(job.plan.process for job in jobs) + 4 * len(jobs) + 1
 
 
 def last_process(jobs: Sequence[Job]) -> int:
@@ -324,7 +248,7 @@ def _with_other_processes(
             _, most = left.get(job.cell.storage, (job, 0))
             left[job.cell.storage] = (job, max(count, most))
     each_s = max(_LEAST_OTHER_S, pace.each_s(sum(count for _, count in left.values())))
-    each_s = min(_LONGEST_LESSON_S, each_s)
+    each_s = min(LONGEST_LESSON_S, each_s)
     short = [
         _short(job, first + _MOST_OTHER_PROCESSES * i + nth, each_s)
         for i, (job, count) in enumerate(left.values())
@@ -354,9 +278,9 @@ def _other_processes(job: Job, history: History, events: Sequence[Event], pace: 
 
 
 def _short(job: Job, process: int, longest_s: float) -> Job:
-    clients = min(user_count(job.plan), _MOST_USERS)
-    load = _load(job.plan, 2 * clients * len(job.plan.steps), longest_s)
-    return replace(job, plan=replace(_one_by_one(job.plan, process, clients), load=load))
+    clients = min(user_count(job.plan), MOST_USERS)
+    load = load_of(job.plan, 2 * clients * len(job.plan.steps), longest_s)
+    return replace(job, plan=replace(one_by_one(job.plan, process, clients), load=load))
 
 
 def _broken_by(job: Job, history: History) -> tuple[str, int] | None:
@@ -398,7 +322,7 @@ def _lone(
             for event in expectations.worth_a_look(outcome.history)
         ]
         enough = max((_long_enough(*each) for each in broken), default=0)
-        load = _load(visit.plan, enough, longest_s)
+        load = load_of(visit.plan, enough, longest_s)
         first_s = max((at_elapsed_s(*each) for each in broken), default=0.0)
         plan = replace(
             visit.plan,
@@ -491,9 +415,9 @@ def _requests(history: History, event: Event) -> int:
 def _again(wanted: _Wanted, process: int, longest_s: float) -> Job:
     job, history, events = wanted.job, wanted.history, wanted.events
     first_s = max(at_elapsed_s(history, event) for event in events)
-    load = _load(job.plan, max(_requests(history, event) for event in events), longest_s)
+    load = load_of(job.plan, max(_requests(history, event) for event in events), longest_s)
     load = replace(load, least_s=min(_LONGEST_WAIT_S, _MARGIN * first_s))
-    plan = _one_by_one(job.plan, process, user_count(job.plan))
+    plan = one_by_one(job.plan, process, user_count(job.plan))
     awaited = tuple(dict.fromkeys(map(_place, events)))
     again = replace(plan, workers=job.plan.workers, load=load, awaited=awaited)
     return replace(job, plan=again)

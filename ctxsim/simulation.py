@@ -32,7 +32,8 @@ from ctxsim.jobs import (
     run,
     seed_of,
 )
-from ctxsim.rehearsing import Alone, Run, last_process, learn, rehearse
+from ctxsim.lessons import Lessons, Run, learn
+from ctxsim.rehearsing import Alone, last_process, rehearse
 from ctxsim.replaying import FoundBefore, Place, Within, both, cases_of, found_before
 from ctxsim.report.cases import CaseFile
 from ctxsim.report.conclusion import Case, conclude
@@ -150,14 +151,15 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     if scenario.schedule.kind == "replay":
         return _of_cases(scenario, jobs, options, started)
     before, jobs = _found_first(scenario, jobs, options)
-    unlearnt: tuple[str, ...] = ()
+    lessons = Lessons(jobs)
     pace = Pace(at_once(scenario, options), options.until, options.at_latest)
 
     def run_alone(these: Sequence[Job]) -> list[CellOutcome]:
         return run(these, options, pace, lambda _: None)
 
     if options.compare_alone and not options.halt.asked and _ALONE in codes(scenario):
-        jobs, unlearnt = learn(jobs, run_alone, pace)
+        lessons = learn(jobs, run_alone, pace)
+        jobs = lessons.jobs
     carried = _carry(scenario, jobs, options, pace.for_loads(_LOAD_SHARE), progress)
     jobs, carried = _suited(scenario, jobs, carried)
     refuse_unstarted(carried)
@@ -179,8 +181,8 @@ def gather(scenario: Scenario, options: Options, progress: Tell | None) -> Gathe
     case = replace(
         case,
         notes=(*case.notes, *further.notes, *before.notes(known)),
-        not_covered=(*case.not_covered, *unlearnt, *further.not_covered),
-        doubts=(*case.doubts, *further.doubts),
+        not_covered=(*case.not_covered, *lessons.unlearnt, *further.not_covered),
+        doubts=(*case.doubts, *lessons.doubts, *further.doubts),
     )
     shown = before.added_to(told, known)
     return Gathered(case, tuple(judged), shown, tuple(carried), tuple(jobs), further)

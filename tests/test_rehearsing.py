@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ctxsim import rehearsing
+from ctxsim import lessons, rehearsing
 from ctxsim.cell.history import Event, History, Tally, Who
 from ctxsim.cells import Pace, pace
 from ctxsim.jobs import Options, jobs_of
@@ -318,7 +318,7 @@ def test_where_time_is_short_fewer_cells_are_confirmed_but_to_their_end(applicat
     """What is found in one is found; the others are not clean, and it is said why."""
     # All the same, what comes before has the time that it needs.
     monkeypatch.setattr(pace, "_LEAST_LOAD_S", 30.0)
-    monkeypatch.setattr(rehearsing, "_SHORTEST_LESSON_S", 5.0)
+    monkeypatch.setattr(lessons, "_SHORTEST_LESSON_S", 5.0)
     late = Options(until=0.0)
     outcome, codes, stories = found(
         application, "race", "tokens", workers="threads:8', 'threads:6", options=late
@@ -356,7 +356,7 @@ def test_what_a_past_of_one_s_own_changes_once_shows_alone_as_well(application):
 def test_what_one_worker_shows_alone_is_no_matter_of_others(application, monkeypatch):
     """Where time is short, only what `sync` answers is carried again."""
     monkeypatch.setattr(pace, "_LEAST_LOAD_S", 30.0)
-    monkeypatch.setattr(rehearsing, "_SHORTEST_LESSON_S", 5.0)
+    monkeypatch.setattr(lessons, "_SHORTEST_LESSON_S", 5.0)
     with (application / "app.py").open("a", encoding="utf-8") as file:
         file.write(PAST)
     late = {"each": 600, "options": Options(until=0.0)}

@@ -20,6 +20,8 @@ LEAST_OF_ONE = 2
 LEAST_USERS = 3
 # A number that is no text of anybody's may be the same so many times by chance.
 LEAST_OF_NUMBERS = 24
+# So many words tell what differs.
+_MOST_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,76 @@ def together(lessons: Sequence[Lesson]) -> Learnt:
     count = set.intersection(*(set(each.counters) for each in lessons))
     counters = sorted(count, key=lambda each: (each.step, each.status, each.place))
     return Learnt(tuple(_ways(lessons)), tuple(enough), tuple(counters))
+
+
+# A step, whether visitors sent it, and the status of its answers.
+Key = tuple[int, bool, int]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Bound:
+    """A step that users are answered otherwise on a thread that others had before.
+
+    `seen` are the words that it has there, `own` those that it has on a thread of its own.
+    """
+
+    step: int
+    visitor: bool
+    status: int
+    seen: str
+    own: str
+
+    @property
+    def key(self) -> Key:
+        return self.step, self.visitor, self.status
+
+
+def varied(lessons: Iterable[Lesson]) -> set[Key]:
+    """Of what users were answered in more than one way, in each of the lessons."""
+    kept = [{k for k, heard in _by_step(each).items() if _alike(heard) is None} for each in lessons]
+    return set.intersection(*kept) if kept else set()
+
+
+def has_own_thread(user: int, process: int) -> bool:
+    """Whether that user's requests have a thread each in a lesson in which half of them do."""
+    return user > 0 and user % 2 == process % 2
+
+
+def bound(lesson: Lesson, process: int) -> Iterator[Bound]:
+    """What some users were always told on the thread that they share, and none of those that have
+    one for each request: these were all told the same, and something else."""
+    for key, heard in _by_step(lesson).items():
+        own = [each for each in heard if has_own_thread(each.user, process)]
+        alike = _alike(own) if own else None
+        if alike is None or sum(each.count for each in own) < LEAST_ANSWERS:
+            continue
+        others = (each for each in heard if each not in own and each.count >= LEAST_OF_ONE)
+        for seen in map(_exact, others):
+            if seen is not None and seen != alike:
+                yield Bound(*key, _without(seen, alike), _without(alike, seen))
+
+
+def _by_step(lesson: Lesson) -> dict[Key, list[Heard]]:
+    found: dict[Key, list[Heard]] = {}
+    for heard in lesson.heard:
+        found.setdefault((heard.step, heard.user == 0, heard.status), []).append(heard)
+    return found
+
+
+def _alike(heard: Iterable[Heard]) -> Template | None:
+    """What all were told, to the letter; None where that differs."""
+    alike = all_common(each.template for each in heard)
+    return None if alike is None or None in alike else alike
+
+
+def _exact(heard: Heard) -> Template | None:
+    return _alike([heard])
+
+
+def _without(words: Template, others: Template) -> str:
+    """The words that are not in the other text at the same place."""
+    apart = [w for n, w in enumerate(words) if n >= len(others) or w != others[n]]
+    return " ".join(str(each).strip() for each in apart[:_MOST_WORDS])
 
 
 def _ways(lessons: Sequence[Lesson]) -> Iterable[Ways]:

@@ -76,6 +76,11 @@ class Workers:
         return self.model == "sync" or (self.model == "greenlets" and self.variant is None)
 
     @property
+    def shares_threads(self) -> bool:
+        """Whether one thread carries several requests, and has what is local to it for all."""
+        return self.model == "sync" or (self.model == "threads" and self.variant != "fresh")
+
+    @property
     def can_be_controlled(self) -> bool:
         """Whether a schedule can say which of them goes on."""
         return self.model in ("threads", "greenlets") or self.suits_asgi
@@ -327,6 +332,8 @@ class Plan:
     one_by_one: bool = False
     # Say how requests were answered; what an earlier cell said, to compare the answers with.
     learning: bool = False
+    # Half of the users have a thread for each request, in place of the one that all others share.
+    apart: bool = False
     learnt: Learnt | None = None
     # It ends when each of these was answered otherwise: a route, and in what (`history.in_what`).
     awaited: tuple[tuple[str, str], ...] = ()

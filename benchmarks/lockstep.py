@@ -22,9 +22,10 @@ from serving import get  # noqa: E402 - as above
 
 from ctxsim.cell.schedule.choices import Lengths  # noqa: E402 - as above
 from ctxsim.cell.schedule.lockstep import Lockstep  # noqa: E402 - as above
+from ctxsim.cell.schedule.selection import Granularity, Selection  # noqa: E402 - as above
 from ctxsim.cell.schedule.standins import StandIns  # noqa: E402 - as above
 from ctxsim.cell.schedule.strategies import strategy  # noqa: E402 - as above
-from ctxsim.cell.schedule.tracing import Granularity, Selection, tracing  # noqa: E402 - as above
+from ctxsim.cell.schedule.tracing import tracing  # noqa: E402 - as above
 
 Calls = Sequence[Callable[[], object]]
 _SECONDS = 3.0

@@ -40,9 +40,10 @@ class Counter:
 def by_ctxsim(granularity: str, executions: int) -> None:
     from ctxsim.cell.schedule.choices import Lengths  # noqa: PLC0415 - one tool is there alone
     from ctxsim.cell.schedule.lockstep import Lockstep  # noqa: PLC0415 - as above
+    from ctxsim.cell.schedule.selection import Selection  # noqa: PLC0415 - as above
     from ctxsim.cell.schedule.standins import StandIns  # noqa: PLC0415 - as above
     from ctxsim.cell.schedule.strategies import strategy  # noqa: PLC0415 - as above
-    from ctxsim.cell.schedule.tracing import Selection, tracing  # noqa: PLC0415 - as above
+    from ctxsim.cell.schedule.tracing import tracing  # noqa: PLC0415 - as above
 
     selection = Selection(frozenset({__file__}), "line" if granularity == "line" else "opcode")
     chosen, measured = strategy("random"), Lengths()

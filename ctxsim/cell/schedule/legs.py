@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from ctxsim.cell.schedule.execution import Execution
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.places import Place
-from ctxsim.cell.schedule.tracing import Reach, Tracer
+from ctxsim.cell.schedule.selection import Reach, Tracer
 
 # Stopped before a line that it came to; stopped in a call amid one; had to wait in such a call; or
 # came to its end.

@@ -42,6 +42,7 @@ from ctxsim.cell.schedule.places import (
 )
 from ctxsim.cell.schedule.points import Site
 from ctxsim.cell.schedule.real import get_ident
+from ctxsim.cell.schedule.selection import Tracer, Untraced
 from ctxsim.cell.schedule.spinning import (
     FIRST_LOOK,
     FIRST_LOOK_AT_KNOWN,
@@ -50,7 +51,6 @@ from ctxsim.cell.schedule.spinning import (
     may_spin,
 )
 from ctxsim.cell.schedule.states import TICKS_PER_S, Roster, Waitable, Waiting, Worker
-from ctxsim.cell.schedule.tracing import Tracer, Untraced
 
 # What `sys.settrace` says of it: code that is called so is traced although a trace function calls.
 _call_traced: Final = sys.call_tracing

@@ -26,7 +26,7 @@ from ctxsim.cell.schedule.execution import Deadlock, Ended, Execution, Kind, Wai
 from ctxsim.cell.schedule.legs import Leg, Legs
 from ctxsim.cell.schedule.places import Place, application_place, called_in_library, site_of
 from ctxsim.cell.schedule.real import allocate_lock, get_ident
-from ctxsim.cell.schedule.tracing import Tracer
+from ctxsim.cell.schedule.selection import Tracer
 
 _LOOK_S = 0.005
 # For how many looks a thread stands still before it is taken to wait: where the schedule had it

@@ -34,9 +34,9 @@ from ctxsim.cell.schedule.looping import EscapedError, Loop, Task, end_quietly
 from ctxsim.cell.schedule.outside import await_outside
 from ctxsim.cell.schedule.places import Place, site_of
 from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.selection import Tracer
 from ctxsim.cell.schedule.states import Worker
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
-from ctxsim.cell.schedule.tracing import Tracer
 
 # What one task carries, and the context that it is to run in.
 Work = tuple[Coroutine[Any, Any, object], Context]

@@ -16,7 +16,7 @@ from ctxsim.cell.checks.alone import is_difference
 from ctxsim.cell.history import AS_ANOTHER, Event, in_what
 from ctxsim.cell.schedule.execution import Deadlock, Limits
 from ctxsim.cell.schedule.legs import Legs, Noted, legs_of, variants
-from ctxsim.cell.schedule.tracing import Selection
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.forks import in_fork
 from ctxsim.cell.searching.native import NativeThreads

@@ -16,9 +16,10 @@ from ctxsim.cell.schedule.choosing import Chooser
 from ctxsim.cell.schedule.execution import Execution, Limits
 from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.lockstep import Lockstep
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.standins.clocks import sleep
-from ctxsim.cell.schedule.tracing import Selection, Tracers
+from ctxsim.cell.schedule.tracing import Tracers
 from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous

@@ -14,7 +14,8 @@ from ctxsim.cell.schedule.greenlets.hub import Greenlets as Hub
 from ctxsim.cell.schedule.greenlets.hub import bring_to_rest, going_on
 from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.lockstep import Lockstep
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.selection import Selection
+from ctxsim.cell.schedule.tracing import tracing
 from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import NOWHERE
 from ctxsim.cell.visits import Request

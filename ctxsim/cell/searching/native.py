@@ -16,7 +16,8 @@ from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule.execution import Limits
 from ctxsim.cell.schedule.legs import Legs, Noted
 from ctxsim.cell.schedule.native import Native, held_after, slept
-from ctxsim.cell.schedule.tracing import Selection, tracing_threads
+from ctxsim.cell.schedule.selection import Selection
+from ctxsim.cell.schedule.tracing import tracing_threads
 from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.selecting import of_lines
 from ctxsim.cell.targets import is_asynchronous

@@ -11,7 +11,8 @@ from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.schedule.choices import Lengths, Schedule
 from ctxsim.cell.schedule.choosing import Chooser, Strategy
 from ctxsim.cell.schedule.execution import Limits
-from ctxsim.cell.schedule.tracing import Selection, can_trace
+from ctxsim.cell.schedule.selection import Selection
+from ctxsim.cell.schedule.tracing import can_trace
 from ctxsim.cell.searching import turns
 from ctxsim.cell.searching.controls import Control
 from ctxsim.cell.searching.courses import Course

@@ -8,6 +8,7 @@ from functools import cache
 from types import FrameType
 
 from ctxsim.cell.schedule.lockstep import here
+from ctxsim.cell.schedule.statements import LAMBDA, begun, function_of
 from ctxsim.cell.searching.holders import Holders, Location
 from ctxsim.cell.searching.uses import Kind, Use, uses_of
 
@@ -34,8 +35,8 @@ class Access:
 class Line:
     """A line that was carried out in step `step` of its window, for the request of that lane.
 
-    `step` counts all steps, from 0. Where others went on in the middle of a line, what it wrote in
-    the end is told by a second one, which `goes_on`.
+    `step` counts all steps, from 0. A line `goes_on` where it is one more of a statement that has
+    begun, comes again in it, or where others went on in the middle of it and it then writes.
     """
 
     lane: LaneKey
@@ -77,7 +78,9 @@ class Watch:
             self._writing[frame] = len(self.lines), written
         number = run.current.number
         lane = self.window, number, self.request_of(number)
-        self.lines.append(Line(lane, run.step, code.co_filename, line, code.co_name, reads))
+        goes_on = code.co_name == LAMBDA or begun(code, line, frame.f_lasti) is None
+        function = function_of(code)
+        self.lines.append(Line(lane, run.step, code.co_filename, line, function, reads, goes_on))
 
     @property
     def _keeps(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ctxsim.cell.history import Selected
 from ctxsim.cell.plan import Search, Workers
-from ctxsim.cell.schedule.tracing import Granularity, Selection
+from ctxsim.cell.schedule.selection import Granularity, Selection
 from ctxsim.cell.witness.record import is_application_file, is_own_file, module_file
 from ctxsim.errors import TargetError
 

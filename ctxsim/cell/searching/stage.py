@@ -25,9 +25,9 @@ from ctxsim.cell.schedule.leaving import leaving
 from ctxsim.cell.schedule.legs import Noted
 from ctxsim.cell.schedule.lockstep import here
 from ctxsim.cell.schedule.points import Points, Site, Switch
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import drivers
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
-from ctxsim.cell.schedule.tracing import Selection
 from ctxsim.cell.schedule.watchdog import Watchdog
 from ctxsim.cell.searching.befallen import Befallen, Faults
 from ctxsim.cell.searching.circles import loop_told

@@ -165,11 +165,18 @@ def _rows(turn: Turn, held: _Held) -> Iterator[Row]:
     begins = "starts" if turn.begins else "goes on"
     until = "to its end" if turn.stop is None else f"until {shown_place(turn.stop.place)}"
     yield Row(lanes.BEGINS, f"{begins}, {until}")
+    told = set[Row]()
     for line in turn.lines:
+        if not line.goes_on:
+            told.clear()
         if line.note:
             yield Row(lanes.FAILS, line.note, is_wrapped=True)
         elif line.accesses:
-            yield Row(_mark(line), _of_line(line))
+            row = Row(_mark(line), _of_line(line))
+            # A loop within a statement comes to the same line again.
+            if row not in told:
+                yield row
+            told.add(row)
         elif (turn.lane[1], (line.file, line.line)) in held:
             yield Row(lanes.TAKES, f"takes it at {_of_line(line)}")
         elif not line.goes_on:

@@ -16,10 +16,11 @@ from ctxsim.cell.schedule.execution import Escape, Execution, Limits
 from ctxsim.cell.schedule.legs import Noted, noting
 from ctxsim.cell.schedule.looping import Loop
 from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.tasks import Tasks as Loops
 from ctxsim.cell.schedule.tasks import Work
-from ctxsim.cell.schedule.tracing import Selection, Tracers
+from ctxsim.cell.schedule.tracing import Tracers
 from ctxsim.cell.schedule.watching import Watcher
 from ctxsim.cell.searching.outside import told_escape
 from ctxsim.cell.searching.selecting import of_lines

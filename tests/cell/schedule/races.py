@@ -13,8 +13,9 @@ from searching import Trial
 
 from ctxsim.cell.schedule.choices import Schedule
 from ctxsim.cell.schedule.lockstep import Lockstep
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 
 LINES = Selection(frozenset({racy.__file__}))
 OPCODES = Selection(frozenset({racy.__file__}), "opcode")

@@ -16,8 +16,10 @@ import pytest
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.entrances import _all_functions, calling
 from ctxsim.cell.schedule.lockstep import Lockstep
+from ctxsim.cell.schedule.selection import Selection
+from ctxsim.cell.schedule.settrace import Settrace
 from ctxsim.cell.schedule.strategies import strategy
-from ctxsim.cell.schedule.tracing import Selection, Settrace, Tracers, tracing
+from ctxsim.cell.schedule.tracing import Tracers, tracing
 from ctxsim.cell.searching.forks import in_fork
 
 pytestmark = pytest.mark.skipif(

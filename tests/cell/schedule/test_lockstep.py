@@ -18,11 +18,12 @@ from ctxsim.cell.schedule.choices import Lengths, Schedule
 from ctxsim.cell.schedule.execution import Deadlock, Ended, Limits, StepLimit
 from ctxsim.cell.schedule.lockstep import CutOff, Lockstep, here
 from ctxsim.cell.schedule.points import Site
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.shrink import shrink
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.replay import Replay
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 from ctxsim.cell.schedule.watchdog import Watchdog
 from ctxsim.errors import DivergedError
 from ctxsim.switchpoint import pause

@@ -17,9 +17,10 @@ from ctxsim.cell.schedule.legs import Leg, Noted, legs_of, noting, variants
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.native import Native, held_after
 from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
-from ctxsim.cell.schedule.tracing import Selection, tracing, tracing_threads
+from ctxsim.cell.schedule.tracing import tracing, tracing_threads
 
 RACY = frozenset({racy.__file__})
 OWN = frozenset({__file__})

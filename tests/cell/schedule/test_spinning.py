@@ -19,12 +19,13 @@ from ctxsim.cell.schedule.execution import KnownLoop, Limits, Livelock, Loop, St
 from ctxsim.cell.schedule.likenesses import likeness
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.strategies import strategy
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
 from ctxsim.cell.schedule.strategies.replay import Replay
 from ctxsim.cell.schedule.tasks import Tasks
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 
 CHOOSERS = ("random", "pct", "sticky")
 

@@ -19,10 +19,11 @@ import pytest
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.execution import Deadlock
 from ctxsim.cell.schedule.lockstep import Lockstep
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.states import TICKS_PER_S
 from ctxsim.cell.schedule.strategies import strategy
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 
 before = threading.local()
 bound_before = threading.Lock

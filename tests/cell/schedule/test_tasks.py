@@ -13,10 +13,11 @@ from tasked import carried, chooser, executions, works
 
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.execution import Deadlock, Limits, StepLimit
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.strategies.replay import Replay
 from ctxsim.cell.schedule.tasks import Tasks
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 from ctxsim.errors import DivergedError
 
 OWN_LINES = Selection(frozenset({__file__}))

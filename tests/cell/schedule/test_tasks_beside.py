@@ -14,9 +14,10 @@ from tasked import carried, chooser, executions, works
 
 from ctxsim.cell.schedule.execution import Deadlock, Escape
 from ctxsim.cell.schedule.real import start_new_thread
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.tasks import Tasks
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 
 OWN_LINES = Selection(frozenset({__file__}))
 

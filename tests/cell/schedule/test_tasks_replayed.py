@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tasked import chooser, works
 
 from ctxsim.cell.schedule.choices import Lengths
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.strategies.replay import Replay
 from ctxsim.cell.schedule.tasks import Tasks
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 
 OWN_LINES = Selection(frozenset({__file__}))
 

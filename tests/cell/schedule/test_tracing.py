@@ -17,9 +17,10 @@ import racy
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.execution import UncontrolledBlock
 from ctxsim.cell.schedule.lockstep import Lockstep
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.standins import StandIns
 from ctxsim.cell.schedule.strategies import strategy
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 from ctxsim.cell.schedule.watchdog import Watchdog
 from ctxsim.errors import UsageError
 

@@ -5,8 +5,9 @@ import pytest
 from ctxsim.cell.schedule.choices import Lengths
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.points import Points, Switch
+from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
-from ctxsim.cell.schedule.tracing import Selection, tracing
+from ctxsim.cell.schedule.tracing import tracing
 from ctxsim.cell.searching.seen import Watch, only_shared
 
 state = {}

@@ -18,9 +18,9 @@ from ctxsim.cell.schedule.greenlets.outside import RefusedPool
 from ctxsim.cell.schedule.greenlets.run import HubRun, Spawn
 from ctxsim.cell.schedule.lockstep import CutOff, Lockstep, Run
 from ctxsim.cell.schedule.points import Points
+from ctxsim.cell.schedule.selection import Tracer
 from ctxsim.cell.schedule.states import Roster
 from ctxsim.cell.schedule.strategies.by_points import ByPoints
-from ctxsim.cell.schedule.tracing import Tracer
 
 _POOL = "gevent's threadpool, which works in native threads"
 _NAMES = "a name of the network to be resolved"

@@ -35,8 +35,8 @@ from ctxsim.cell.schedule.greenlets.resumed import resumed
 from ctxsim.cell.schedule.lockstep import CutOff, Run
 from ctxsim.cell.schedule.places import Place, frames_from
 from ctxsim.cell.schedule.points import Site
+from ctxsim.cell.schedule.selection import Tracer
 from ctxsim.cell.schedule.states import Waitable, Worker
-from ctxsim.cell.schedule.tracing import Tracer
 
 # How many steps are taken by what requests have left behind, when all of them have ended: what goes
 # on for ever is not waited for.

@@ -108,6 +108,7 @@ def reads_of(text):
         ),
         ("dict(scope['headers']).get(b'x-user')", Read("header", "X-User")),
         ("dict(scope['headers'])[b'authorization']", Read("auth", "header")),
+        ("def f():\n    d = request.form.to_dict()\n    return d['x']", Read("form", "x")),
         ("'x' in request.args", Read("query", "x")),
         ("bottle.request.query.x", Read("query", "x")),
         ("int(request.forms.n)", Read("form", "n", "int")),

@@ -10,6 +10,7 @@ from typing import Any
 from ctxsim.cell.history import Where
 from ctxsim.cell.looking import finding, served
 from ctxsim.cell.looking.found import Found
+from ctxsim.cell.looking.handing import follow_calls
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.named_paths import compared_paths, literal_paths
 from ctxsim.cell.looking.paths import is_filled, likely_paths
@@ -93,6 +94,7 @@ def _of_application(
 ) -> tuple[Sight, list[Route], Iterable[Read]]:
     """What is known of an application before it is tried, and what all its routes read."""
     sources = application_sources()
+    follow_calls(sources)
     framework, found = found_routes()
     names = Names(sources)
     told = _routes(found, names)

@@ -15,6 +15,7 @@ from ctxsim.cell.looking.vocabulary import (
     BODY,
     CALLS,
     CHOOSERS,
+    COPIES,
     DECLARES,
     ENVIRON,
     GETTERS,
@@ -79,11 +80,11 @@ def _follow_variables(tree: ast.Module) -> None:
     ]
     everywhere: dict[str, tuple[Place, ...]] = {}
     for function in functions:
-        everywhere |= _follow(function, {})
+        everywhere |= follow(function, {})
     # Once more, since it may be handed on: to a parameter that mostly has the same name.
     for function in functions:
         parameters = {each.arg for each in (*function.args.args, *function.args.kwonlyargs)}
-        _follow(function, {name: everywhere[name] for name in parameters & everywhere.keys()})
+        follow(function, {name: everywhere[name] for name in parameters & everywhere.keys()})
 
 
 def _note_lists(tree: ast.Module) -> None:
@@ -120,14 +121,14 @@ def _kept_as(node: ast.expr) -> str:
     return "" if key is None else f"[{key!r}]"
 
 
-def _follow(
+def follow(
     function: ast.FunctionDef | ast.AsyncFunctionDef, known: dict[str, tuple[Place, ...]]
 ) -> dict[str, tuple[Place, ...]]:
     """The variables of a function that hold a part of a request, with those that are `known`."""
     made = dict(known)
     for inner in ast.walk(function):
         if isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Name):
-            places = _places_of(inner.value)
+            places = places_of(inner.value)
             if places:
                 made[inner.targets[0].id] = places
         elif isinstance(inner, ast.Name) and inner.id in made:
@@ -153,7 +154,7 @@ class Names:
         node = self._functions.get((file, line))
         if node is None:
             return None
-        called = {_name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+        called = {name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
         functions = self._functions.values()
         helpers = [each for each in functions if getattr(each, "name", "") in called]
         classes = {each.name: each for each in helpers if isinstance(each, ast.ClassDef)}
@@ -200,10 +201,10 @@ def mentions(tree: ast.AST, word: str) -> bool:
 def _filled_forms(node: ast.AST, classes: Mapping[str, ast.ClassDef]) -> Iterator[Read]:
     """The fields of forms that a function fills from a query: `SearchForm(request.args)`."""
     for each in ast.walk(node) if classes else ():
-        form = classes.get(_name_of(each.func)) if isinstance(each, ast.Call) else None
+        form = classes.get(name_of(each.func)) if isinstance(each, ast.Call) else None
         if form is not None and isinstance(each, ast.Call):
             given = (*each.args, *(keyword.value for keyword in each.keywords))
-            if any("query" in _places_of(one) for one in given):
+            if any("query" in places_of(one) for one in given):
                 fields = (read for inner in form.body for read in _fields_in(inner))
                 yield from (replace(read, place="query") for read in fields)
 
@@ -349,14 +350,14 @@ def _by_attribute(holder: ast.expr, name: str) -> Iterator[Read]:
     """`request.query.name`, which Bottle takes for what others write as `request.query["name"]`."""
     match holder:
         case ast.Attribute(attr="query" | "forms" | "params", value=inner):
-            if _name_of(inner) == "request" and name not in OF_HOLDERS:
+            if name_of(inner) == "request" and name not in OF_HOLDERS:
                 yield from _made(holder, name)
 
 
 def _fields(node: ast.AST) -> Iterator[Read]:
     """The fields of a schema: a dictionary that a call is given, or the attributes of a class."""
     if isinstance(node, ast.Call):
-        if _name_of(node.func) == DECLARES and node.args:
+        if name_of(node.func) == DECLARES and node.args:
             yield from _declared_argument(node)
         location = next((_location(each) for each in node.keywords if each.arg in _WHERE), BODY)
         for given in node.args:
@@ -381,15 +382,15 @@ def _field(place: Place, name: str | None, value: ast.expr) -> Iterator[Read]:
     if name is None or not isinstance(value, ast.Call):
         return
     kind = value.func
-    is_of_schema = isinstance(kind, ast.Attribute) and _name_of(kind.value) == "fields"
+    is_of_schema = isinstance(kind, ast.Attribute) and name_of(kind.value) == "fields"
     if is_of_schema or _is_form_field(kind):
-        yield from _read(place, name, KINDS.get(_name_of(kind), "text"))
+        yield from _read(place, name, KINDS.get(name_of(kind), "text"))
 
 
 def _is_form_field(kind: ast.expr) -> bool:
     # A column of a database is called so, too.
-    is_column = isinstance(kind, ast.Attribute) and _name_of(kind.value) == "models"
-    return _name_of(kind).endswith("Field") and not is_column
+    is_column = isinstance(kind, ast.Attribute) and name_of(kind.value) == "models"
+    return name_of(kind).endswith("Field") and not is_column
 
 
 def _location(keyword: ast.keyword) -> Place:
@@ -397,7 +398,7 @@ def _location(keyword: ast.keyword) -> Place:
     return next((LOCATIONS[text] for text in texts if text in LOCATIONS), BODY)
 
 
-def _name_of(node: ast.expr) -> str:
+def name_of(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
@@ -418,19 +419,19 @@ def _declared(call: ast.Call) -> str:
 
 
 def _made(holder: ast.expr, name: str, kind: str = "text") -> Iterator[Read]:
-    for place in _places_of(holder):
+    for place in places_of(holder):
         yield from _read(place, name, kind)
 
 
-def _places_of(holder: ast.expr) -> tuple[Place, ...]:
+def places_of(holder: ast.expr) -> tuple[Place, ...]:
     """From which part of a request this expression takes what it holds."""
     if id(holder) in _MADE:
         return _MADE[id(holder)][1]
     match holder:
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.BoolOp(values=[inner, *_]):
-            return _places_of(inner)
+            return places_of(inner)
         case ast.Attribute(attr=name, value=inner):
-            return () if _name_of(inner) == "os" else PLACES.get(name, ())
+            return () if name_of(inner) == "os" else PLACES.get(name, ())
         case ast.Call(func=called):
             return _places_of_call(called, holder.args)
         # The one is a variable, the other of an ASGI scope.
@@ -440,9 +441,11 @@ def _places_of(holder: ast.expr) -> tuple[Place, ...]:
 
 
 def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place, ...]:
-    name = _name_of(called)
+    name = name_of(called)
     if name == "dict" and arguments:
-        return _places_of(arguments[0])
+        return places_of(arguments[0])
+    if name in COPIES and isinstance(called, ast.Attribute):
+        return places_of(called.value)
     if name in PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
         return ("form",)
     return (CALLS[name],) if name in CALLS else PLACES.get(name, ())

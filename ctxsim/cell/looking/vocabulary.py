@@ -51,6 +51,8 @@ VARIABLES: dict[str, Place] = {
     "cookies": "cookie",
     "form": "form",
 }
+# What gives the same names once more.
+COPIES = frozenset({"to_dict", "copy", "dict"})
 GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
 # What is asked of the holder itself, and is no name that a client sends.
 OF_HOLDERS = GETTERS | {"decode", "dict", "input_encoding", "replace", *dir(dict), *dir(str)}

@@ -90,6 +90,24 @@ def test_the_place_and_the_line_are_told(application, kind):
     check(source, found["CTX201"], place)
 
 
+ONCE = "CACHE.setdefault('tag', tag)"
+
+
+def test_the_line_that_writes_once_is_told_by_the_source(application):
+    """No later request writes there, so that none is seen to."""
+    source, found = carried(application, ONCE, "CACHE['tag']", "sync")
+    check(source, found["CTX201"], "app.CACHE['tag']")
+    assert any(line.startswith("likely written by") for line in found["CTX201"].story)
+
+
+def test_a_request_that_computes_long_is_not_held_up_by_the_search_for_a_writer(application):
+    """No line writes to the place any more, and each one would be looked behind."""
+    write = f"{ONCE}; sum(n for n in range(100_000))"
+    source = APP.format(write=write, read="CACHE['tag']")
+    plan = plan_of(SAY, target=application(source), load=Load(requests=30))
+    assert "CTX201" in live(plan, limit_s=15).finished().codes
+
+
 @pytest.mark.parametrize("word", ["threads:4", "tasks:10:to_thread"])
 @pytest.mark.parametrize("kind", ["a variable", "a dict's entry", "a default argument"])
 def test_what_threads_overwrite_meanwhile_is_told_rightly_or_not_at_all(application, kind, word):

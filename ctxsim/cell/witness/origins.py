@@ -31,7 +31,7 @@ from ctxsim.cell.witness.record import (
 )
 from ctxsim.cell.witness.stores import Root, Store, stores
 from ctxsim.cell.witness.variables import KIND, named
-from ctxsim.cell.witness.written import is_read
+from ctxsim.cell.witness.written import is_read, writer_of
 
 _KINDS = frozenset({"answer.foreign", "saw.foreign", "session.foreign", "residue"})
 _MOST_OBJECTS = 20_000
@@ -42,6 +42,10 @@ _MOST_OBJECTS_AGAIN = 2_000
 _MOST_SEARCHES = 40
 _MOST_SEARCHES_OF_A_CAUSE = 6
 _ATTEMPTS = 20
+# So many lines of one request are looked behind, and so many for one suspect: what a request
+# computes in a loop of thousands would take seconds, and look as if it hung.
+_MOST_LINES_OF_A_REQUEST = 250
+_MOST_LINES = 1_000
 # A search takes less.
 _SEARCH_S = 0.05
 
@@ -59,6 +63,7 @@ class _Suspect:
     of_users: bool
     is_sure: bool
     attempts: int = _ATTEMPTS
+    lines: int = _MOST_LINES
 
     @property
     def slot(self) -> tuple[str, bool]:
@@ -70,8 +75,8 @@ class Origins:
     """Finds where values come from. `wanted` says whether requests should be traced."""
 
     __slots__ = (
-        "_alone", "_before", "_current", "_files", "_in_turn", "_known", "_last", "_lock",
-        "_marks", "_record", "_searches", "_searches_of", "_suspects", "_writers", "fault",
+        "_alone", "_before", "_current", "_files", "_in_turn", "_known", "_last", "_lines_left",
+        "_lock", "_marks", "_record", "_searches", "_searches_of", "_suspects", "_writers", "fault",
         "traced", "wanted",
     )  # fmt: skip
 
@@ -100,6 +105,7 @@ class Origins:
         self._last: tuple[Where, ...] = ()
         # The user's earlier values in the place that is watched, when the request began.
         self._before: set[str] = set()
+        self._lines_left = 0
         self.wanted = False
         self.traced: Request | None = None
         self.fault: Exception | None = None
@@ -153,7 +159,11 @@ class Origins:
 
     def _watch(self, event: Event, store: Store, *, of_users: bool, is_sure: bool) -> None:
         if is_sure:
-            self._record.tell_origin(event.cause, Origin(store.place))
+            # Who writes it once, or in a thread that is not traced, is not seen to.
+            likely = writer_of(store)
+            where = () if likely is None else (likely,)
+            told = Origin(store.place, where, is_likely=likely is not None)
+            self._record.tell_origin(event.cause, told)
         self._add(_Suspect(event.cause, store.place, store.named, of_users, is_sure))
 
     def _add(self, suspect: _Suspect) -> None:
@@ -210,6 +220,7 @@ class Origins:
                 return
             self.traced = request
         self._before, self._last = before, ()
+        self._lines_left = min(_MOST_LINES_OF_A_REQUEST, self._suspects[0].lines)
         sys.settrace(self._on_call)
 
     def end(self, request: Request) -> None:
@@ -227,7 +238,7 @@ class Origins:
             self.traced = None
             suspect = self._suspects[0]
             suspect.attempts -= 1
-            if suspect.attempts <= 0:
+            if suspect.attempts <= 0 or suspect.lines <= 0:
                 self._suspects.pop(0)
             self.wanted = bool(self._suspects)
 
@@ -247,6 +258,8 @@ class Origins:
         try:
             if self._last:
                 self._look(request)
+                if self.traced is not request:
+                    return None
             self._last = application_frames(frame if event == "line" else frame.f_back, 1)
         except Exception as error:  # noqa: BLE001 - the application must not meet our fault
             self.fault = error
@@ -258,7 +271,11 @@ class Origins:
 
     def _look(self, request: Request) -> None:
         suspect = self._suspects[0]
+        suspect.lines -= 1
+        self._lines_left -= 1
         if not self._holds(suspect, request):
+            if self._lines_left <= 0:
+                self._give_up(request)
             return
         sys.settrace(None)
         written = Origin(_kept_in(suspect), self._last)

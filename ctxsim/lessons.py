@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ctxsim.cell.learnt import Bound, Key, Learnt, Lesson, bound, together, varied
+from ctxsim.cell.learnt import LEAST_APART, Bound, Key, Learnt, Lesson, bound, together, varied
 from ctxsim.cell.plan import Load, Plan, Workers
 from ctxsim.cell.population import user_count
 from ctxsim.cells import CellOutcome, Job, Pace
@@ -55,12 +55,13 @@ def learn(jobs: Sequence[Job], run: Run, pace: Pace) -> Lessons:
     learnt: dict[str, Learnt] = {}
     notes, doubts = list[str](), list[str]()
     pairs = zip(outcomes[::2], outcomes[1::2], strict=True)
-    for storage, first, pair in zip(firsts, lessons[::2], pairs, strict=True):
+    for (storage, first), lesson, pair in zip(firsts.items(), lessons[::2], pairs, strict=True):
         heard = _heard(pair)
         if len(heard) == len(pair):
             learnt[storage] = together(heard)
             if _may_be_bound(jobs, pair) and (suspects := varied(heard)):
-                doubts += _left_on_threads(first, len(jobs), suspects, run)
+                number = lesson.plan.process + 2 * len(jobs)
+                doubts += _left_on_threads(_apart(first, number, longest_s), suspects, run)
         elif reason := next(_failures(pair), ""):
             notes.append(f"answers were not compared with those alone: {reason}")
     told = [replace(j, plan=replace(j.plan, learnt=learnt.get(j.cell.storage))) for j in jobs]
@@ -77,7 +78,14 @@ def _may_be_bound(jobs: Sequence[Job], pair: Sequence[CellOutcome]) -> bool:
     return is_wsgi and any(job.plan.workers.shares_threads for job in jobs)
 
 
-def _left_on_threads(lesson: Job, cells: int, suspects: set[Key], run: Run) -> Iterator[str]:
+def _apart(job: Job, number: int, longest_s: float) -> list[Job]:
+    """Two lessons with these numbers, in each of which half of the users have threads of their own,
+    and enough of them to tell what varies."""
+    plans = (_lesson(job.plan, number + nth, longest_s, 2 * LEAST_APART) for nth in (0, 1))
+    return [replace(job, plan=replace(each, apart=True)) for each in plans]
+
+
+def _left_on_threads(apart: Sequence[Job], suspects: set[Key], run: Run) -> Iterator[str]:
     """Which of the suspects are answered otherwise on a thread that others had before, in words.
 
     What never varied on one thread is not left there, but is so on any thread of its kind.
@@ -85,18 +93,18 @@ def _left_on_threads(lesson: Job, cells: int, suspects: set[Key], run: Run) -> I
     Two processes tell it, in each of which the other half of the users have threads of their own:
     what hangs on who they are, or on what a process has drawn by lot, is another matter.
     """
-    plans = [replace(lesson.plan, process=lesson.plan.process + 2 * cells + n) for n in (0, 1)]
-    heard = _heard(run([replace(lesson, plan=replace(each, apart=True)) for each in plans]))
-    if len(heard) < len(plans):
+    heard = _heard(run(apart))
+    if len(heard) < len(apart):
         return
     routes: dict[str, Bound] = {}
-    both = (set(bound(each, plan.process)) for each, plan in zip(heard, plans, strict=True))
+    both = (set(bound(each, job.plan.process)) for each, job in zip(heard, apart, strict=True))
     for each in sorted(each for each in set.intersection(*both) if each.key in suspects):
-        routes.setdefault(lesson.plan.steps[each.step].route, each)
+        routes.setdefault(apart[0].plan.steps[each.step].route, each)
     for route, each in routes.items():
         yield (
             f"{route} is answered otherwise on a thread that has carried others than on one "
-            f"of its own: {each.seen!r} in place of {each.own!r}"
+            f"of its own: {repr(each.seen) if each.seen else 'now this, now that,'} in place of "
+            f"{each.own!r}"
         )
 
 
@@ -114,9 +122,9 @@ def _lesson_s(lessons: int, pace: Pace) -> float:
     return min(LONGEST_LESSON_S, max(_SHORTEST_LESSON_S, share_s))
 
 
-def _lesson(plan: Plan, process: int, longest_s: float) -> Plan:
+def _lesson(plan: Plan, process: int, longest_s: float, fewest: int = _FEWEST_USERS) -> Plan:
     steps = max(1, len(plan.steps))
-    few = max(_FEWEST_USERS, min(MOST_USERS, _ENOUGH_REQUESTS // (_VISITS * steps)))
+    few = max(fewest, min(MOST_USERS, _ENOUGH_REQUESTS // (_VISITS * steps)))
     users = min(user_count(plan), few)
     clients = users + (plan.users.visitor and -(-users // 8))
     return replace(

@@ -81,11 +81,14 @@ RIGHT = {
 
 @pytest.fixture
 def ran(tmp_path):
-    def run(source, *workers):
+    def run(source, *workers, flows=()):
         (tmp_path / "served.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
+        steps = "steps: [{get: '/now?tag={canary}'}, {get: '/set?tag={canary}&zone=Tokyo'}]"
+        if flows:
+            named = (f"f{n}: {{steps: [{{{each}}}]}}" for n, each in enumerate(flows))
+            steps = f"flows: {{{', '.join(named)}}}"
         text = (
-            "version: 1\ntarget: {app: served.py:app}\nusers: {count: 6}\n"
-            "steps: [{get: '/now?tag={canary}'}, {get: '/set?tag={canary}&zone=Tokyo'}]\n"
+            f"version: 1\ntarget: {{app: served.py:app}}\nusers: {{count: 8}}\n{steps}\n"
             f"workers: [{', '.join(workers)}]\nload: {{requests: 200}}\nfaults: none\nseed: 7\n"
         )
         (tmp_path / "left.yaml").write_text(text, encoding="utf-8")
@@ -101,6 +104,27 @@ def test_what_is_left_on_a_thread_makes_nothing_clean(ran, workers):
     assert outcome.document.reasons == (
         "GET /now is answered otherwise on a thread that has carried others than on one of its "
         "own: 'Tokyo' in place of 'UTC'",
+    )
+
+
+MANY = """
+def answer(zone):
+    if zone:
+        kept.zone = zone
+        return "set"
+    return getattr(kept, "zone", "UTC")
+"""
+
+
+def test_what_is_left_on_a_thread_may_have_many_values(ran):
+    """No user is told the same twice there, and those with threads of their own always are."""
+    zones = ("Tokyo", "Lima", "Oslo")
+    flows = [f"get: '/set?tag={{canary}}&zone={zone}'" for zone in zones]
+    outcome = ran(MANY, "sync", flows=["get: '/now?tag={canary}'", *flows])
+    assert outcome.exit_code == ExitCode.INCONCLUSIVE
+    assert outcome.document.reasons == (
+        "GET /now is answered otherwise on a thread that has carried others than on one of its "
+        "own: now this, now that, in place of 'UTC'",
     )
 
 
@@ -133,6 +157,10 @@ FOUND = Bound(0, False, 200, "8", "12")
         (("at 12", "at 8", "at 12", "at 8"), {FOUND}),
         (("at 12", None, "at 12", "at 8"), {FOUND}),
         (("at 12", "at 12", "at 12", "at 12"), set()),
+        # Enough of both: those that share are all told now this, now that.
+        (("at 12", None) * 4, {Bound(0, False, 200, "", "at 12")}),
+        (("at 12", None, "at 12", "at 12") * 2, set()),
+        (("at 12", None, None, None) * 2, set()),
         # Users are told otherwise from time to time, or on threads of their own too.
         (("at 12", None, "at 12", None), set()),
         (("at 12", "at 8", "at 8", "at 8"), set()),

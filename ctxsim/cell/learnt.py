@@ -20,6 +20,9 @@ LEAST_OF_ONE = 2
 LEAST_USERS = 3
 # A number that is no text of anybody's may be the same so many times by chance.
 LEAST_OF_NUMBERS = 24
+# Of so many users with threads of their own none, and of as many without all, are told now this,
+# now that, by chance in one lesson of 256 at most; and two lessons must say so.
+LEAST_APART = 4
 # So many words tell what differs.
 _MOST_WORDS = 6
 
@@ -150,7 +153,8 @@ Key = tuple[int, bool, int]
 class Bound:
     """A step that users are answered otherwise on a thread that others had before.
 
-    `seen` are the words that it has there, `own` those that it has on a thread of its own.
+    `seen` are the words that it has there, '' where these vary, `own` those that it has on a thread
+    of its own.
     """
 
     step: int
@@ -177,16 +181,22 @@ def has_own_thread(user: int, process: int) -> bool:
 
 def bound(lesson: Lesson, process: int) -> Iterator[Bound]:
     """What some users were always told on the thread that they share, and none of those that have
-    one for each request: these were all told the same, and something else."""
+    one for each request: these were all told the same, and something else.
+
+    Or all that share it were told now this, now that: what is left there may have many values.
+    """
     for key, heard in _by_step(lesson).items():
         own = [each for each in heard if has_own_thread(each.user, process)]
         alike = _alike(own) if own else None
         if alike is None or sum(each.count for each in own) < LEAST_ANSWERS:
             continue
-        others = (each for each in heard if each not in own and each.count >= LEAST_OF_ONE)
-        for seen in map(_exact, others):
+        others = [each for each in heard if each not in own and each.count >= LEAST_OF_ONE]
+        exact = list(map(_exact, others))
+        for seen in exact:
             if seen is not None and seen != alike:
                 yield Bound(*key, _without(seen, alike), _without(alike, seen))
+        if min(len(own), len(others)) >= LEAST_APART and not any(exact):
+            yield Bound(*key, "", _without(alike, _fast(others)))
 
 
 def _by_step(lesson: Lesson) -> dict[Key, list[Heard]]:
@@ -204,6 +214,11 @@ def _alike(heard: Iterable[Heard]) -> Template | None:
 
 def _exact(heard: Heard) -> Template | None:
     return _alike([heard])
+
+
+def _fast(heard: Iterable[Heard]) -> Template:
+    """The words that all were told at the same places; none where there are no such places."""
+    return all_common(each.template for each in heard) or ()
 
 
 def _without(words: Template, others: Template) -> str:

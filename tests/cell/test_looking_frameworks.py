@@ -10,6 +10,7 @@ import pytest
 
 from ctxsim.cell.looking import sources
 from ctxsim.cell.looking.attempts import attempts
+from ctxsim.cell.looking.names import Names
 from ctxsim.cell.sights import Read, Route
 
 CHERRYPY = """
@@ -190,7 +191,7 @@ def reads_of(text, name):
     tree = ast.parse(textwrap.dedent(text))
     sources._follow_variables(tree)
     sources._note_lists(tree)
-    names = sources.Names([sources.Source("app.py", tree)])
+    names = Names([sources.Source("app.py", tree)])
     [line] = [n.lineno for n in ast.walk(tree) if getattr(n, "name", "") == name]
     return set(names.of_function("app.py", line))
 
@@ -210,6 +211,27 @@ def test_a_form_that_is_filled_from_the_query_is_read_there(filled, place):
         return form.term.data
     """
     assert reads_of(text, "search") >= {Read(place, "term"), Read(place, "page", "int")}
+
+
+@pytest.mark.parametrize(
+    ("made", "place"),
+    [
+        ("NewItem(**request.get_json())", "json"),
+        ("NewItem.model_validate(json.loads(request.body))", "json"),
+        ("NewItem(**request.form.to_dict())", "form"),
+    ],
+)
+def test_a_model_that_is_made_of_a_body_says_what_it_has(made, place):
+    text = f"""
+    class NewItem(BaseModel):
+        kinds: ClassVar[list] = []
+        title: str
+        count: int | None = None
+
+    def add():
+        return {made}.title
+    """
+    assert reads_of(text, "add") == {Read(place, "title"), Read(place, "count", "int")}
 
 
 @pytest.mark.parametrize(

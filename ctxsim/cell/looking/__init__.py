@@ -13,9 +13,10 @@ from ctxsim.cell.looking.found import Found
 from ctxsim.cell.looking.handing import follow_calls
 from ctxsim.cell.looking.loops import Loops
 from ctxsim.cell.looking.named_paths import compared_paths, literal_paths
+from ctxsim.cell.looking.names import Names
 from ctxsim.cell.looking.paths import is_filled, likely_paths
 from ctxsim.cell.looking.routes import found_routes, of_methods, place_of
-from ctxsim.cell.looking.sources import Names, Source, application_sources, mentions
+from ctxsim.cell.looking.sources import Source, application_sources, mentions
 from ctxsim.cell.looking.surroundings import facts
 from ctxsim.cell.looking.suspects import notes_of
 from ctxsim.cell.looking.trials import Trials

@@ -6,7 +6,7 @@ import ast
 import functools
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,12 +20,14 @@ from ctxsim.cell.looking.vocabulary import (
     ENVIRON,
     GETTERS,
     KINDS,
+    LOADERS,
     LOCATIONS,
     NOT_SENT,
     OF_ATTRIBUTES,
     OF_HOLDERS,
     PARSERS,
     PLACES,
+    RAW,
     VARIABLES,
 )
 from ctxsim.cell.sights import Place, Read
@@ -40,8 +42,6 @@ _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
 # or that a module keeps under a key, such as in the application's configuration.
 _LISTED: dict[int, tuple[ast.expr, tuple[str, ...]]] = {}
 _WHERE = ("location", "locations")
-# What a view takes besides the arguments of its path.
-_NO_ARGUMENTS = ("self", "cls", "request")
 _MOST_FILES = 400
 
 
@@ -136,59 +136,6 @@ def follow(
     return made
 
 
-class Names:
-    """Which names are read where: by the line of the function, and by all that is no view."""
-
-    def __init__(self, sources: list[Source]) -> None:
-        self._functions: dict[tuple[str, int], ast.AST] = {}
-        self._sources = sources
-        for source in sources:
-            for node in ast.walk(source.tree):
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-                    self._functions[source.file, node.lineno] = node
-                    self._functions[source.file, first] = node
-
-    def of_function(self, file: str, line: int) -> tuple[Read, ...] | None:
-        """What the function or class at that line reads; None where it is not known."""
-        node = self._functions.get((file, line))
-        if node is None:
-            return None
-        called = {name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
-        functions = self._functions.values()
-        helpers = [each for each in functions if getattr(each, "name", "") in called]
-        classes = {each.name: each for each in helpers if isinstance(each, ast.ClassDef)}
-        return _unique((*_filled_forms(node, classes), *_reads(node)), _words([node], helpers))
-
-    def arguments(self, file: str, line: int) -> tuple[str, ...]:
-        """The names of what the view at that line takes from its path, if it takes nothing else."""
-        node = self._functions.get((file, line))
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return ()
-        return tuple(each.arg for each in node.args.args if each.arg not in _NO_ARGUMENTS)
-
-    def compared_arguments(self, file: str, line: int) -> tuple[str, ...]:
-        """The texts that the function at that line compares its parameters with."""
-        node = self._functions.get((file, line))
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return ()
-        parameters = {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}
-        texts = (t for n, t in _pairs_of(node) if isinstance(n, ast.Name) and n.id in parameters)
-        return tuple(dict.fromkeys(texts))
-
-    def mentions(self, file: str, line: int, word: str) -> bool:
-        """Whether the function or class at that line holds the text `word`, or a name like it."""
-        node = self._functions.get((file, line))
-        return node is not None and mentions(node, word)
-
-    def elsewhere(self, views: set[tuple[str, int]]) -> tuple[Read, ...]:
-        """What is read outside of the given functions: in hooks, middleware, what views call."""
-        left_out = {id(self._functions[each]) for each in views if each in self._functions}
-        found = (read for each in self._sources for read in _reads(each.tree, left_out))
-        others = [node for node in self._functions.values() if id(node) not in left_out]
-        return _unique(found, _words(others))
-
-
 def mentions(tree: ast.AST, word: str) -> bool:
     """Whether a piece of source holds the text `word`, or an attribute of that name."""
     return any(
@@ -198,24 +145,13 @@ def mentions(tree: ast.AST, word: str) -> bool:
     )
 
 
-def _filled_forms(node: ast.AST, classes: Mapping[str, ast.ClassDef]) -> Iterator[Read]:
-    """The fields of forms that a function fills from a query: `SearchForm(request.args)`."""
-    for each in ast.walk(node) if classes else ():
-        form = classes.get(name_of(each.func)) if isinstance(each, ast.Call) else None
-        if form is not None and isinstance(each, ast.Call):
-            given = (*each.args, *(keyword.value for keyword in each.keywords))
-            if any("query" in places_of(one) for one in given):
-                fields = (read for inner in form.body for read in _fields_in(inner))
-                yield from (replace(read, place="query") for read in fields)
-
-
-def _fields_in(node: ast.stmt) -> Iterator[Read]:
+def fields_in(node: ast.stmt) -> Iterator[Read]:
     match node:
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=kind) as value):
             yield from _field("form" if _is_form_field(kind) else BODY, name, value)
 
 
-def _unique(reads: Iterable[Read], words: Words) -> tuple[Read, ...]:
+def unique(reads: Iterable[Read], words: Words) -> tuple[Read, ...]:
     # The more exact kind counts where one name is read in two ways.
     kinds: dict[tuple[Place, str], Read] = {}
     for read in reads:
@@ -228,7 +164,7 @@ def _unique(reads: Iterable[Read], words: Words) -> tuple[Read, ...]:
     return tuple(kinds.values())
 
 
-def _words(functions: Iterable[ast.AST], helpers: Iterable[ast.AST] = ()) -> Words:
+def words_of(functions: Iterable[ast.AST], helpers: Iterable[ast.AST] = ()) -> Words:
     """The texts with which functions compare what they read, at once or by way of a variable.
 
     `helpers` are handed it, by parameters that mostly have the same names.
@@ -240,7 +176,7 @@ def _words(functions: Iterable[ast.AST], helpers: Iterable[ast.AST] = ()) -> Wor
             if isinstance(target, ast.Name):
                 made = (read for each in _alternatives(value) for read in _read_by(each))
                 held.setdefault(target.id, []).extend(made)
-        for compared, text in (pair for each in (function, *helpers) for pair in _pairs_of(each)):
+        for compared, text in (pair for each in (function, *helpers) for pair in pairs_of(each)):
             named = held.get(compared.id, []) if isinstance(compared, ast.Name) else ()
             for read in (*named, *_read_by(compared)):
                 words[read.place, read.name][text] = None
@@ -259,7 +195,7 @@ def _alternatives(value: ast.expr) -> Iterator[ast.expr]:
 
 
 @functools.cache
-def _pairs_of(function: ast.AST) -> tuple[tuple[ast.expr, str], ...]:
+def pairs_of(function: ast.AST) -> tuple[tuple[ast.expr, str], ...]:
     """What a function compares with texts, or chooses one by; many routes have the same helpers."""
     pairs = []
     for node in ast.walk(function):
@@ -314,11 +250,11 @@ def _texts(node: ast.expr) -> Iterator[str]:
             yield text
 
 
-def _reads(node: ast.AST, left_out: set[int] | frozenset[int] = frozenset()) -> Iterator[Read]:
+def reads_in(node: ast.AST, left_out: set[int] | frozenset[int] = frozenset()) -> Iterator[Read]:
     for child in ast.iter_child_nodes(node):
         if id(child) not in left_out:
             yield from _read_by(child)
-            yield from _reads(child, left_out)
+            yield from reads_in(child, left_out)
 
 
 def _read_by(node: ast.AST) -> Iterator[Read]:
@@ -331,7 +267,7 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
                 yield from _made(node.func.value, name, _declared(node))
             place = CALLS.get(node.func.attr)
             if name is not None and place in ("cookie", "header", "query"):
-                yield from _read(place, name)
+                yield from _read(place, name, KINDS.get(node.func.attr, "text"))
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         name = text_of(node.slice)
         if name is not None:
@@ -366,7 +302,7 @@ def _fields(node: ast.AST) -> Iterator[Read]:
                     yield from _field(location, text_of(key), value)
     elif isinstance(node, ast.ClassDef):
         for each in node.body:
-            yield from _fields_in(each)
+            yield from fields_in(each)
 
 
 def _declared_argument(call: ast.Call) -> Iterator[Read]:
@@ -446,9 +382,16 @@ def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place,
         return places_of(arguments[0])
     if name in COPIES and isinstance(called, ast.Attribute):
         return places_of(called.value)
-    if name in PARSERS and any(_is_body(node) for each in arguments for node in ast.walk(each)):
+    inside = [node for each in arguments for node in ast.walk(each)]
+    if name in PARSERS and any(map(_is_body, inside)):
         return ("form",)
+    if name in LOADERS and any(_is_body(node) or _is_raw(node) for node in inside):
+        return ("json",)
     return (CALLS[name],) if name in CALLS else PLACES.get(name, ())
+
+
+def _is_raw(node: ast.AST) -> bool:
+    return isinstance(node, ast.expr) and name_of(node) in RAW
 
 
 def _is_body(node: ast.AST) -> bool:

@@ -18,6 +18,8 @@ PLACES: dict[str, tuple[Place, ...]] = {
     "files": ("file",),
     "FILES": ("file",),
     "json": ("json",),
+    "json_body": ("json",),
+    "media": ("json",),
     "data": ("json",),
     "cookies": ("cookie",),
     "COOKIES": ("cookie",),
@@ -27,6 +29,7 @@ PLACES: dict[str, tuple[Place, ...]] = {
 }
 CALLS: dict[str, Place] = {
     "get_json": "json",
+    "get_media": "json",
     "json": "json",
     "parse_qs": "query",
     "parse_qsl": "query",
@@ -35,9 +38,16 @@ CALLS: dict[str, Place] = {
     "get_header": "header",
     "header": "header",
     "get_param": "query",
+    "get_param_as_int": "query",
+    "get_param_as_float": "query",
+    "get_param_as_bool": "query",
+    "get_param_as_list": "query",
     "get_signed_cookie": "cookie",
 }
 PARSERS = ("parse_qs", "parse_qsl")
+# What makes a document of a body, and what a body is called that nothing was made of yet.
+LOADERS = ("loads", "load")
+RAW = ("body", "raw", "data", "get_data", "stream")
 # How Flask-RESTful and Flask-RESTX are told of a name; a program's own arguments have a hyphen.
 DECLARES = "add_argument"
 # A variable that holds the request's environment or headers, in applications without a framework.
@@ -60,6 +70,7 @@ KINDS = {
     "int": "int", "Int": "int", "Integer": "int", "IntegerField": "int",
     "float": "float", "Float": "float", "FloatField": "float", "DecimalField": "float",
     "Decimal": "float",
+    "get_param_as_int": "int", "get_param_as_float": "float", "get_param_as_bool": "bool",
     "bool": "bool", "Bool": "bool", "Boolean": "bool", "BooleanField": "bool",
 }  # fmt: skip
 # What of a request a schema is for, in webargs' words, and what it is for by default.

@@ -300,6 +300,52 @@ def test_what_gives_way_to_newer_values_is_no_retention(application, keep, codes
     assert found.codes == codes, found.told()
 
 
+# What matters of cachelib and of cachetools: their classes, and where these keep what.
+CACHELIB = """
+class SimpleCache:
+    def __init__(self, threshold=500):
+        self._cache, self._threshold = {}, threshold
+    def set(self, key, value):
+        self._cache[key] = value
+"""
+CACHETOOLS = """
+class Cache:
+    def __init__(self, maxsize):
+        self.__data, self.__maxsize = {}, maxsize
+    def set(self, key, value):
+        self.__data[key] = value
+"""
+HOLDER = """
+from urllib.parse import parse_qs
+{made}
+
+def app(environ, start_response):
+    tag = parse_qs(environ["QUERY_STRING"]).get("tag", ["none"])[0]
+    CACHE.set(tag, [tag])
+    start_response("200 OK", [])
+    return [tag.encode()]
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "codes"),
+    [
+        ("from cachelib.simple import SimpleCache\nCACHE = SimpleCache()", set()),
+        ("import cachetools\nclass Mine(cachetools.Cache): pass\nCACHE = Mine(500)", set()),
+        ("import cachetools\nCACHE = cachetools.Cache(float('inf'))", {"CTX402"}),
+    ],
+)
+def test_a_librarys_cache_that_has_a_bound_is_no_retention(application, tmp_path, made, codes):
+    """What is there may be of the whole run, since the run may be shorter than it takes to fill."""
+    packages = tmp_path / "site-packages"
+    (packages / "cachelib").mkdir(parents=True)
+    (packages / "cachelib" / "simple.py").write_text(CACHELIB)
+    (packages / "cachetools.py").write_text(CACHETOOLS)
+    target = application(HOLDER.format(made=made))
+    target = replace(target, path=(*target.path, str(packages)))
+    assert live(plan_of(SAY, target=target)).finished().codes == codes
+
+
 CONSUMER = """
 import queue, threading
 jobs = queue.Queue()

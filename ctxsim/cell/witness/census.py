@@ -22,6 +22,7 @@ from ctxsim.cell.objects import UNCHANGEABLE, instances
 from ctxsim.cell.plan import SAFE, Plan
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.answers import Owner, covers
+from ctxsim.cell.witness.bounded import bounded_caches
 from ctxsim.cell.witness.filed import without_filed
 from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.piling import Piling
@@ -242,6 +243,7 @@ def _barred(kept: Iterable[Any]) -> Iterator[object]:
                 # Several caches, to each of which other ways may lead.
                 yield from list(cache.values())
     yield vars(sys.modules["builtins"])
+    yield from bounded_caches()
     for module in _modules():
         # Each is a root by what its variables hold.
         yield from (vars(module), vars(module).get(_REGISTRY))

@@ -363,10 +363,9 @@ def _lines(sight: Sight, frame: Frame, flows: list[Flow]) -> Iterator[str]:
     yield f"name: {_text(frame.target)}"
     yield from _target(frame)
     yield "users:"
-    lets_in = {
-        trial.step: trial.lasted_s for f in flows for _, trial in f.trials if trial.step.once
-    }
-    if lets_in:
+    once = (trial for f in flows for _, trial in f.trials if trial.step.once)
+    # By their words, since a step with a document is no key.
+    if lets_in := {repr(trial.step): trial.lasted_s for trial in once}:
         few = max(_FEWEST_USERS, min(_FEW_USERS, int(_ALL_IN_S / sum(lets_in.values()))))
         yield f"  count: {few:<15} # each is let in once, which takes long"
     yield "  visitor: true          # every flow is also sent without credentials"

@@ -168,9 +168,10 @@ def test_a_first_request_alone_tells_not_that_a_route_is_slow():
     assert "slow" not in draft(sight_of(loading, single, *rest), FRAME).text
 
 
+@pytest.mark.parametrize("place", ["form", "json"])
 @pytest.mark.parametrize(("seconds", "users"), [(0.1, 10), (0.4, 5), (3.0, 4)])
-def test_the_longer_it_takes_to_let_users_in_the_fewer_come(seconds, users):
-    login = slowly(tried(Route("POST", "/login", (Read("form", "name"),)), 200), seconds)
+def test_the_longer_it_takes_to_let_users_in_the_fewer_come(seconds, users, place):
+    login = slowly(tried(Route("POST", "/login", (Read(place, "name"),)), 200), seconds)
     scenario = Scenario.parse(draft(sight_of(login, tried(Route("GET", "/me"), 200)), FRAME).text)
     planned = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1)
     assert planned.users.count == users

@@ -234,6 +234,19 @@ def test_a_model_that_is_made_of_a_body_says_what_it_has(made, place):
     assert reads_of(text, "add") == {Read(place, "title"), Read(place, "count", "int")}
 
 
+@pytest.mark.parametrize("made", ["User(name=form.name.data)", "User(name=request.form['name'])"])
+def test_a_model_that_is_given_single_values_says_nothing_of_a_body(made):
+    text = f"""
+    class User(Model):
+        name: Mapped[str] = column()
+        secret: Mapped[str] = column()
+
+    def add():
+        return {made}
+    """
+    assert not any(read.name == "secret" for read in reads_of(text, "add"))
+
+
 @pytest.mark.parametrize(
     "made", ["request.args.get('x') or other", "other if ok else request.args['x']"]
 )

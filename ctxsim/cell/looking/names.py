@@ -97,13 +97,19 @@ def _filled(node: ast.AST, classes: Mapping[str, ast.ClassDef]) -> Iterator[Read
     for each in ast.walk(node) if classes else ():
         made = next((classes[name] for name in _called(each) if name in classes), None)
         if made is not None and isinstance(each, ast.Call):
-            given = (*each.args, *(keyword.value for keyword in each.keywords))
-            places = dict.fromkeys(chain.from_iterable(map(places_of, given)))
-            for place in places:
+            for place in dict.fromkeys(chain.from_iterable(map(places_of, _whole(each)))):
                 yield from _annotated(made, place)
-            if "query" in places:
+            given = (*each.args, *(keyword.value for keyword in each.keywords))
+            if any("query" in places_of(one) for one in given):
                 fields = (read for inner in made.body for read in fields_in(inner))
                 yield from (replace(read, place="query") for read in fields)
+
+
+def _whole(call: ast.Call) -> Iterator[ast.expr]:
+    """What a call is given as a whole: `**part`, or what a model is made of by its method."""
+    yield from (keyword.value for keyword in call.keywords if keyword.arg is None)
+    if isinstance(call.func, ast.Attribute) and call.func.attr in _MAKERS:
+        yield from call.args[:1]
 
 
 def _annotated(model: ast.ClassDef, place: Place) -> Iterator[Read]:

@@ -367,13 +367,19 @@ def places_of(holder: ast.expr) -> tuple[Place, ...]:
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.BoolOp(values=[inner, *_]):
             return places_of(inner)
         case ast.Attribute(attr=name, value=inner):
-            return () if name_of(inner) == "os" else PLACES.get(name, ())
+            # `os.environ`, and what a form's field holds.
+            is_other = name_of(inner) == "os" or (name == "data" and not _is_request(inner))
+            return () if is_other else PLACES.get(name, ())
         case ast.Call(func=called):
             return _places_of_call(called, holder.args)
         # The one is a variable, the other of an ASGI scope.
         case ast.Name(id=name) | ast.Subscript(slice=ast.Constant(value="headers" as name)):
             return (VARIABLES[name],) if name in VARIABLES else ()
     return ()
+
+
+def _is_request(node: ast.expr) -> bool:
+    return name_of(node).lower().startswith("req")
 
 
 def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place, ...]:

@@ -62,13 +62,17 @@ class Guesses:
         if maker.step.name or maker.route.name not in self._makers:
             self._makers[maker.route.name] = maker
 
+    @property
+    def makers(self) -> tuple[Maker, ...]:
+        return tuple(self._makers.values())
+
     def next(self) -> Guess | None:
         """The next one; to be asked once all else was sent."""
         return next(self._left, None)
 
     def _all(self) -> Iterator[Guess]:
         for taker in self._takers:
-            for maker in tuple(self._makers.values()):
+            for maker in self.makers:
                 # Asked each time, because the guess before may have been right.
                 if not taker.route.is_safe or not self._is_lost(taker):
                     break

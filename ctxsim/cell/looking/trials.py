@@ -21,11 +21,11 @@ from ctxsim.cell.looking.attempts import (
     is_asked_for,
     sendable,
 )
-from ctxsim.cell.looking.carrying import Carrying, Taker, takes_in_path
+from ctxsim.cell.looking.carrying import Carrying, Gift, Taker, Use, gifts, takes_in_path
 from ctxsim.cell.looking.guessing import Guess, Guesses, Maker
 from ctxsim.cell.looking.links import Links
 from ctxsim.cell.looking.loops import Loops
-from ctxsim.cell.looking.ways_in import lets_out, logins, registers
+from ctxsim.cell.looking.ways_in import asked_for, lets_out, logins, registers
 from ctxsim.cell.messages import Message
 from ctxsim.cell.open_load import Evenly
 from ctxsim.cell.plan import Look, Step
@@ -231,6 +231,7 @@ class Trials:
         trial = _trial(replace(attempt, step=step), request, response, self._carrying.canaries)
         reason = self._why_failed(request, response)
         course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
+        self._say_who(course, response)
         if lasted_s >= LONG_S and len(course.trials) == 1 and not course.left:
             # What is slow the first time may have loaded what it needs.
             course.left.append(attempt)
@@ -306,13 +307,35 @@ class Trials:
         course.left.extend(carried(course.route, self._common, uses, session=session)[:1])
         return course
 
+    def _say_who(self, course: _Course, response: Response) -> None:
+        """Send a route, before what else is to be sent of it, as who it asks for, where nothing but
+        its refusal says how."""
+        taker, read = course.taker, asked_for(response)
+        if taker is None or read is None or any(each.place == "auth" for each in taker.reads):
+            return
+        course.route = taker.route = replace(course.route, reads=(read, *course.route.reads))
+        taker.reads = (read, *taker.reads)
+        sent = [*(each.step for each in course.trials), *(each.step for each in course.left)]
+        ways = attempts(course.route, self._common, session=(*self._session, *self._given))
+        course.left.extendleft(reversed([each for each in ways if each.step not in sent]))
+        # A token may have been given before anybody was known to take it.
+        for maker in self._guesses.makers:
+            given = gifts(maker.route, maker.response, [taker], _known_by(self._user))
+            if tokens := [each for each in given if each.use == Use("bearer")]:
+                self._give(maker, tokens)
+                break
+
     def _take_up(self, guess: Guess) -> None:
         """Have what a guess was right about captured, and sent."""
-        maker, gifts = guess.maker, list(self._guesses.alike(guess))
-        step = self._carrying.take_up(maker.route, maker.step, maker.response, gifts)
+        self._give(guess.maker, list(self._guesses.alike(guess)))
+
+    def _give(self, maker: Maker, given: Sequence[Gift]) -> None:
+        """Have what a maker was given captured, and sent by those that take it."""
+        step = self._carrying.take_up(maker.route, maker.step, maker.response, given)
         trials = self._by_name[maker.route.name].trials
         trials[:] = [replace(t, step=step) if t.step == maker.step else t for t in trials]
-        for each in gifts:
+        self._guesses.heard(replace(maker, step=step))
+        for each in given:
             self._carry_on(each.taker)
 
     def sight(self, seen: Sight) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""Which routes make a user known, let one in and let one out, by the words of their paths."""
+"""Which routes make a user known, let one in and let one out, by the words of their paths; and how
+one that is refused is to say who one is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 
-from ctxsim.cell.sights import Route
+from ctxsim.cell.sights import Read, Route
+from ctxsim.cell.visits import Response
 
 _LOGIN = re.compile(r"log[-_]?in|sign[-_]?in", re.IGNORECASE)
 # Prefixes of whole parts of applications have these, too, so they count where nothing says more.
@@ -16,6 +19,8 @@ _EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
 _OWN = re.compile(r"(my[-_]?)?(me|self|account|profile|user)|tokens?", re.IGNORECASE)
 _ENDING = re.compile(r"close|deactivate|delete|remove|revoke|terminate|end", re.IGNORECASE)
 _NO_LOGIN = 4
+# As a read of the header is known by: by Basic alone, or also by a token.
+_SCHEMES = {"basic": "basic", "bearer": "header"}
 
 
 def lets_out(path: str) -> bool:
@@ -64,3 +69,18 @@ def _rank(route: Route) -> int:
 
 def _last(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
+
+
+def asked_for(response: Response) -> Read | None:
+    """How an answer says that it would be told who asks; None where it does not (RFC 9110, 11.6.1).
+
+    A library often reads that, and the application's own source says nothing of it.
+    """
+    if response.status != HTTPStatus.UNAUTHORIZED:
+        return None
+    for name, value in response.headers:
+        if name.lower() == "www-authenticate":
+            kind = _SCHEMES.get(value.partition(" ")[0].rstrip(",").lower())
+            if kind is not None:
+                return Read("auth", kind)
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ctxsim.cell.looking.attempts import VARS
 from ctxsim.cell.looking.ways_in import asks_in, ends_stay, lets_out, logins, registers
@@ -187,7 +188,7 @@ def _flows(known: Sequence[Tried], missing: list[tuple[Tried, Trial]]) -> list[F
     fine = [(tried, trial) for tried in known for trial in _chosen(tried)]
     ways_in = without_those_in(fine, lets_in)
     logging_in = [each for each in fine if each[0].route in lets_in]
-    first = [each for each in ways_in if each in logging_in] or logging_in
+    first = _taken_first([each for each in ways_in if each in logging_in] or logging_in)
     entry = _entry([*ways_in, *fine, *_refused(known)], first[:1])
     fine = [each for each in fine if each in entry or each not in logging_in]
     fine, slow = without_slow(fine, entry)
@@ -227,7 +228,11 @@ def _entry(
     in, a user's first login would fail, and only the later ones would not.
     """
     registering = [each for each in sent if registers(each[0].route)] if logging_in else []
-    return (*registering[:1], *logging_in)
+    return (*_taken_first(registering)[:1], *logging_in)
+
+
+def _taken_first(ways: Sequence[tuple[Tried, Trial]]) -> list[tuple[Tried, Trial]]:
+    return sorted(ways, key=lambda way: not _is_done(way[0].route, way[1]))
 
 
 def _entry_before(
@@ -260,13 +265,26 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
     well = list(own_things(well))
     for variant in ("carried", "full", "short", "own", "nobody", "same", "again", "bare"):
         of_variant = [trial for trial in well if trial.variant == variant]
-        if of_variant:
-            yield max(of_variant, key=lambda trial: (trial.is_good, trial.echoes))
+        done = [trial for trial in of_variant if _is_done(tried.route, trial)]
+        yield from done[:1]
+        others = [trial for trial in of_variant if trial not in done]
+        if any(trial.is_good for trial in others) or (others and not done):
+            yield max(others, key=lambda trial: (trial.is_good, trial.echoes))
     # Each such text may lead to an answer of its own.
     yield from (trial for trial in well if trial.variant == "word" and trial.is_good)
     # Where any text is taken, a canary tells more.
     if not any(trial.variant == "full" and trial.is_good for trial in well):
         yield from (trial for trial in well if trial.variant == "likely" and trial.is_good)
+
+
+def _is_done(route: Route, trial: Trial) -> bool:
+    """Whether a form was taken: who filled it in wrongly is shown it again, with status 200.
+
+    Who was taken is sent on, but neither to the same page nor, unless to register, to the login.
+    """
+    is_sent_on = _REDIRECTION <= trial.status < _FIRST_ERROR and bool(trial.leads_to)
+    to_itself = urlsplit(trial.leads_to).path == urlsplit(trial.step.path).path
+    return not route.is_safe and is_sent_on and not to_itself and not _asks_login(route, trial)
 
 
 def _all_odd(known: Sequence[Tried]) -> list[tuple[Tried, Trial]]:

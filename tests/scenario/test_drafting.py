@@ -134,6 +134,32 @@ def test_what_lets_users_in_is_sent_once_where_it_takes_long(seconds):
     assert all(flow.steps[0].route == "POST /login" for flow in drafted.flows)
 
 
+def test_a_form_that_was_taken_comes_before_one_that_is_shown_again():
+    """Who fills it in wrongly is answered 200; who registered is sent to the login."""
+    reads = (Read("form", "name"), Read("json", "note"))
+    register = tried(Route("POST", "/register", reads), 302, 200)
+    login = tried(Route("POST", "/login", reads), 302, 200)
+    taken = [replace(register.trials[0], leads_to="/login"), *register.trials[1:]]
+    let_in = [replace(login.trials[0], leads_to="/"), *login.trials[1:]]
+    sight = sight_of(replace(register, trials=(*taken,)), replace(login, trials=(*let_in,)))
+    scenario = Scenario.parse(draft(sight, FRAME).text)
+    flows = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1).flows
+    [visit] = [flow for flow in flows if flow.name == "visit"]
+    first = [(step.route, step.form is not None) for step in visit.steps[:2]]
+    assert first == [("POST /register", True), ("POST /login", True)]
+
+
+@pytest.mark.parametrize("leads_to", ["/login", "/login?again=1"])
+def test_a_form_that_leads_back_to_itself_was_not_taken(leads_to):
+    reads = (Read("form", "name"), Read("json", "note"))
+    login = tried(Route("POST", "/login", reads), 302, 200)
+    trials = (replace(login.trials[0], leads_to=leads_to), *login.trials[1:])
+    made = draft(sight_of(replace(login, trials=trials)), FRAME)
+    scenario = Scenario.parse(made.text)
+    flows = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1).flows
+    assert flows[0].steps[0].has_json
+
+
 ASKED = (Read("query", "q"),)
 
 

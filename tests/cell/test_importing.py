@@ -116,6 +116,24 @@ def test_a_missing_attribute_that_is_nearly_there_is_guessed(target):
     assert hint.startswith("did you mean 'application'?")
 
 
+def test_a_factory_takes_no_arguments(target):
+    message, hint, _ = refused(target("myshop_wsgi:create_app('x')"))
+    assert message == "myshop_wsgi:create_app('x') is no factory that is called without arguments"
+    assert hint.startswith("write a function without parameters that returns create_app('x')")
+
+
+def test_a_file_of_a_package_is_named_as_a_module(target, tmp_path):
+    """By its path it is in no package, so that its relative imports lead nowhere."""
+    inner = tmp_path / "myshop" / "inner"
+    inner.mkdir(parents=True)
+    for folder in (inner.parent, inner):
+        (folder / "__init__.py").write_text("")
+    (inner / "web.py").write_text("from .other import app\n")
+    message, hint, _ = refused(target(f"{inner / 'web.py'}:app"))
+    assert "attempted relative import" in message
+    assert hint == "it is part of a package: name it as a module, such as myshop.inner.web"
+
+
 @pytest.mark.parametrize("app", ["myshop_wsgi:answer.app", "myshop_wsgi:Shop.app"])
 def test_an_attribute_of_an_attribute_may_be_missing(target, app):
     """Also of an object that has no `__dict__`, the refusal is a refusal."""

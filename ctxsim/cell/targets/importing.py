@@ -134,8 +134,26 @@ def module_at(place: str, target: Target) -> ModuleType:
         if place == name or place.startswith(f"{name}."):
             raise TargetError(*_not_found(name, target)) from error
         raise failed(f"importing {place} failed", error) from error
+    except ImportError as error:
+        refused = failed(f"importing {place} failed", error)
+        if place.endswith(".py") and "relative import" in str(error):
+            # A file by its path is in no package, whatever its folder is.
+            hint = f"it is part of a package: name it as a module, such as {_as_module(place)}"
+            raise TargetError(refused.args[0], hint) from error
+        raise refused from error
     except BaseException as error:
         raise failed(f"importing {place} failed", error) from error
+
+
+def _as_module(place: str) -> str:
+    """How a file of a package is imported by name, from the folder that the package is in."""
+    file = Path(place)
+    names = [file.stem, file.parent.name]
+    above = file.parent
+    while (above / "__init__.py").exists() and (above.parent / "__init__.py").exists():
+        above = above.parent
+        names.append(above.name)
+    return ".".join(reversed(names))
 
 
 def failed(what: str, error: BaseException) -> TargetError:
@@ -183,6 +201,12 @@ def _module_of_file(place: str, target: Target) -> ModuleType:
 
 def _attribute(module: ModuleType, path: str, place: str) -> object:
     found: Any = module
+    if "(" in path:
+        name = path.partition("(")[0]
+        raise TargetError(
+            f"{place}:{path} is no factory that is called without arguments",
+            f"write a function without parameters that returns {path}, or {place}:{name}()",
+        )
     for part in path.split("."):
         try:
             found = getattr(found, part)

@@ -6,7 +6,7 @@ after the import, carries a script; so what is left of it is all that the findin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ctxsim.cell.history import Event
@@ -17,7 +17,7 @@ from ctxsim.cell.schedule.shrink import Candidate, moved, shrink, windows
 from ctxsim.cell.schedule.shrink import Window as Reach
 from ctxsim.cell.searching.nearby import attempts, is_smaller
 from ctxsim.cell.searching.orders import one_by_one
-from ctxsim.cell.searching.scripts import Room, Script
+from ctxsim.cell.searching.scripts import Room, Script, Window
 from ctxsim.cell.searching.shown import Cause, Play, Player, Shown
 from ctxsim.cell.searching.slipping import Slipping
 
@@ -99,6 +99,17 @@ def _site(shown: Shown | None, worker: int, step: int) -> Site | None:
     return next((each.site for each in switches if each.key == (worker, step)), None)
 
 
+def _with_in_turn(script: Script, in_turn: Collection[int]) -> Script:
+    """The script with the requests of these windows one by one, and the others as they are."""
+    windows: list[Window] = []
+    passed_over: set[int] = set()
+    for number, window in enumerate(script.windows):
+        if number in script.passed_over:
+            passed_over.add(len(windows))
+        windows += window.in_turn if number in in_turn else (window,)
+    return replace(script, windows=tuple(windows), passed_over=frozenset(passed_over))
+
+
 class _Settling:
     def __init__(
         self,
@@ -156,7 +167,8 @@ class _Settling:
 
     def _smaller(self, script: Script) -> Script:
         script = self._in_turn(self._until_shown(script))
-        script = self._latest_in_turn(self._fewer_before(script))
+        script = self._each_in_turn(self._fewer_before(script))
+        script = self._latest_in_turn(script)
         script = self._with_less(self._shrunk(script))
         rooms = script.rooms
         return replace(self._fewer_before(script), rooms=rooms)
@@ -178,6 +190,29 @@ class _Settling:
         if candidate == script or self._is_late() or not self.shows(candidate):
             return script
         return self._until_shown(candidate)
+
+    def _each_in_turn(self, script: Script) -> Script:
+        """As many of the windows before the last one by one as can be, and then fewer of these.
+
+        Where it matters how many came before, as at each 50th use, none of them can be left out,
+        and whoever reads of it should not have to follow how they met.
+        """
+        count = len(script.windows) - 1
+        numbers = tuple(n for n in range(count) if n not in script.passed_over)
+        meeting = tuple(n for n in numbers if script.windows[n].requests > 1)
+        best = [script]
+
+        def keep(left: tuple[int, ...]) -> bool:
+            if self._left <= 0 or self._is_late():
+                return False
+            candidate = _with_in_turn(script, set(meeting) - set(left))
+            if not self.shows(candidate):
+                return False
+            best[0] = self._until_shown(candidate)
+            return True
+
+        fewest(meeting, keep)
+        return script if best[0] is script else self._fewer_before(best[0])
 
     def _latest_in_turn(self, script: Script) -> Script:
         """The latest of the requests before the last window one by one, if so many are enough.

@@ -272,9 +272,9 @@ def _short(name: str) -> str:
 
 def of_unended(parties: Parties, left: Sequence[Spin | Wait], turns: Sequence[Turn]) -> str:
     """Who was switched out where, and who then waits for what whom has, or goes round where."""
-    names = _Names({lane[1]: name for lane, name in parties.names.items()})
+    names = _Names(parties.names)
     out = next((each for each in turns if each.stop and each.stop.is_preempted), None)
-    parts = [f"{names.of(out.lane[1])} was switched out at {_stopped(out)}"] if out else []
+    parts = [f"{names.of_lane(out.lane)} was switched out at {_stopped(out)}"] if out else []
     for wait in left:
         if isinstance(wait, Spin):
             parts.append(f"{names.of(wait.worker)} {loop_told(wait)}{_asked(wait, turns, names)}")
@@ -292,30 +292,44 @@ def _asked(spin: Spin, turns: Sequence[Turn], names: _Names) -> str:
     last: dict[str, Use] = {}
     for at, use in enumerate(uses):
         is_round = use.line.line in lines
-        if use.lane[1] != spin.worker or use.line.file != spin.first.file or not is_round:
+        is_spinning = use.lane == names.lane_of(spin.worker)
+        if not is_spinning or use.line.file != spin.first.file or not is_round:
             continue
         before = last_write(uses, at)
         if not use.writes and before is not None and uses[before].lane != use.lane:
             last[use.access.at.name] = uses[before]
     told = (
-        f", where {name} was written last by {names.of(use.lane[1])} at {use.place}"
+        f", where {name} was written last by {names.of_lane(use.lane)} at {use.place}"
         for name, use in last.items()
     )
     return "".join(told)
 
 
 class _Names:
-    """Workers as a reader knows them; those that were named before without their routes."""
+    """Requests as a reader knows them; those that were named before without their routes.
 
-    def __init__(self, names: Mapping[int, str]) -> None:
+    A worker is known by what it carried last: of the windows before, it was another request's.
+    """
+
+    def __init__(self, names: Mapping[LaneKey, str]) -> None:
         self._names = names
-        self._told: set[int] = set()
+        self._lanes = {lane[1]: lane for lane in sorted(names)}
+        self._told: set[str] = set()
+
+    def lane_of(self, worker: int) -> LaneKey | None:
+        return self._lanes.get(worker)
 
     def of(self, worker: int) -> str:
-        name = self._names.get(worker, f"worker {worker}")
-        if worker in self._told:
+        lane = self._lanes.get(worker)
+        return self._once(f"worker {worker}" if lane is None else self._names[lane])
+
+    def of_lane(self, lane: LaneKey) -> str:
+        return self._once(self._names[lane])
+
+    def _once(self, name: str) -> str:
+        if name in self._told:
             return _short(name)
-        self._told.add(worker)
+        self._told.add(name)
         return name
 
 

@@ -106,6 +106,35 @@ def test_who_waits_for_another_request_that_comes_is_no_finding(searched, worker
     assert outcome.findings == ()
 
 
+# Who is told nothing between its look and its wait waits until somebody else comes by.
+LOST_WAKE_UP = """
+news = threading.Event()
+state = {"busy": False}
+
+def answer(tag, v=""):
+    if state["busy"]:
+        turn(0)
+        news.clear()
+        news.wait()
+    state["busy"] = True
+    turn(0)
+    state["busy"] = False
+    news.set()
+    return tag
+"""
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_wake_up_that_is_lost_is_told_though_another_request_would_bring_one(searched, workers):
+    found = searched(LOST_WAKE_UP, workers, budget=200).findings
+    assert {each.code for each in found} <= {"CTX501", "CTX502"}
+    [finding] = [each for each in found if each.code == "CTX502"]
+    story = " ".join(" ".join(finding.story).split())
+    assert "another request that comes later ends that" in story
+    assert "waits in Event.wait" in story
+    assert "whoever else was sent" not in story
+
+
 def test_a_lock_that_an_ended_request_kept_is_told_with_the_line_that_took_it(searched):
     source = """
     lock = threading.Lock()

@@ -31,7 +31,7 @@ KINDS = {
     "escape.used": "background work used a context after its request had ended",
     "escape.lost": "a context did not reach a worker that a request started",
     "deadlock": "requests wait for each other, and none can go on",
-    "endless": "a request waits for ever, and nothing that is sent ends that",
+    "endless": "a request waits, and nothing that is sent ends that, or just by chance",
     "nondeterminism": "the same choices gave another history",
     "retained": "a value of an ended request was still reachable after the run",
 }
@@ -46,6 +46,10 @@ AS_TOLD = "what another user was told"
 
 # What is expected and does not hold, because the answer is an error as a whole.
 FAILED = "failed"
+
+
+# What is expected of a request that waits where, one by one, none does: though another ends that.
+UNTIL_ANOTHER = "another"
 
 
 # Where an answer differs from those alone in nothing but a number.

@@ -18,7 +18,7 @@ from ctxsim.cell.history import Event, Tally
 from ctxsim.cell.plan import Search
 from ctxsim.cell.schedule import legs
 from ctxsim.cell.schedule.points import Points
-from ctxsim.cell.searching import selecting
+from ctxsim.cell.searching import endless, selecting
 from ctxsim.cell.searching.batches import (
     MOST_SCOUTED,
     MOST_SCOUTED_S,
@@ -40,7 +40,6 @@ from ctxsim.cell.searching.confirming import (
 from ctxsim.cell.searching.controls import Control, control_of, prepare
 from ctxsim.cell.searching.courses import Recorded
 from ctxsim.cell.searching.coverage import left_out, unseen
-from ctxsim.cell.searching.endless import only_those, waits_on
 from ctxsim.cell.searching.imports import import_ahead
 from ctxsim.cell.searching.ladder import climb
 from ctxsim.cell.searching.moments import Scouting
@@ -217,7 +216,8 @@ class Searching:
         climbed = climb(script, cause, recorded, plays, self._search.times)
         self._tally.add(plays.tally)
         if climbed is not None:
-            self._tell(climbed.settled, cause, at, rung=climbed.rung)
+            settled = endless.as_it_waits(climbed.settled, plays.last_course)
+            self._tell(settled, cause, at, rung=climbed.rung)
 
     def _control_of(self, crew: Crew) -> Control:
         if self._search.legs is None:
@@ -350,7 +350,7 @@ class Searching:
         play = self._plays[at].shows
         if cause[0] in UNENDED:
             told = cause
-            script, cause = only_those(script, cause, self._plays[at].last_course)
+            script, cause = endless.only_those(script, cause, self._plays[at].last_course)
             if cause != told:
                 self._let_be(told)
                 if cause in self._known.union(self._settled):
@@ -370,21 +370,25 @@ class Searching:
             self._look_for_parting(script if settled is None else settled.script, cause, at)
         elif by_turns and not is_by_turns(settled.script, cause, play):
             self._dismiss(cause)
-        elif cause[0] not in UNENDED or self._stays(settled, cause, at):
+        elif cause[0] not in UNENDED:
             self._tell(settled, cause, at, is_by_turns=by_turns)
+        elif (unended := self._unending(settled, cause, at)) is not None:
+            self._tell(unended, cause, at)
 
-    def _stays(self, settled: Settled, cause: Cause, at: int) -> bool:
-        """Whether requests that wait go on to do so, whatever else the scenario sends."""
-        victim = settled.event.victim
-        stays = waits_on(settled.script, victim, self._plays[at].last_course)
+    def _unending(self, settled: Settled, cause: Cause, at: int) -> Settled | None:
+        """What is to be told of requests that wait: nothing where they wait for one to come."""
+        victim, plays = settled.event.victim, self._plays[at]
+        stays = endless.waits_on(settled.script, victim, plays.last_course)
         if stays or (stays is None and cause[0] == "deadlock"):
-            return True
+            return settled
+        if stays is not None and endless.waits_by_turns(settled.script, plays.courses):
+            return endless.until_another(settled)
         self._let_be(cause)
         if stays is None:
             self._doubt(f"{victim.route} waits again and again, and never ended ({cause[2]})")
         else:
             self._remark(f"{victim.route} waits until another request comes ({cause[2]})")
-        return False
+        return None
 
     def _look_for_parting(self, script: Script, cause: Cause, at: int) -> None:
         """Tell where replays of the same script part, if some show it and some do not.

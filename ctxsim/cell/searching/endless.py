@@ -1,7 +1,9 @@
 """Whether a request that waits does so for ever, whatever else the scenario sends.
 
 It may wait for another one that is still to come, as one does that polls for news. So what else the
-scenario sends is carried beside it, and only what goes on waiting nevertheless is told.
+scenario sends is carried beside it, and what goes on waiting nevertheless is told. So is what would
+not wait in any order of the same requests one by one: nothing is still to come for which it waits,
+but a wake-up was lost, and it is chance if somebody else brings another one.
 """
 
 from __future__ import annotations
@@ -9,16 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from ctxsim.cell.history import Who
+from ctxsim.cell.history import UNTIL_ANOTHER, Who
 from ctxsim.cell.schedule.choices import Schedule, counts_of, of_workers
 from ctxsim.cell.schedule.points import points_of
+from ctxsim.cell.searching.confirming import UNENDED
 from ctxsim.cell.searching.courses import Course, Mark
+from ctxsim.cell.searching.orders import one_by_one, orders_of
 from ctxsim.cell.searching.plays import Asked
 from ctxsim.cell.searching.scripts import Script
+from ctxsim.cell.searching.settling import Settled
 
 # So many steps of a worker that goes round show all of its loop.
 _ROUNDS = 200
 LastCourse = Callable[[Asked], Course]
+Courses = Callable[[Asked], tuple[Course, ...]]
 
 
 def waits_on(script: Script, victim: Who, course: LastCourse) -> bool | None:
@@ -45,6 +51,33 @@ def waits_on(script: Script, victim: Who, course: LastCourse) -> bool | None:
     if together.is_too_long or _steps(alone, worker) != _steps(together, worker):
         return None
     return True
+
+
+def waits_by_turns(script: Script, courses: Courses) -> bool:
+    """Whether it is known that nobody waits in any order of the same requests one by one."""
+    orders = orders_of(script.windows[-1].lanes)
+    if orders is None:
+        return False
+    each_alone = (courses(Asked(one_by_one(script, each))) for each in orders)
+    return not any(_have_unended(each) for each in each_alone)
+
+
+def until_another(settled: Settled) -> Settled:
+    """What is told of one whose wait another request ends, if one happens to come."""
+    return replace(settled, event=replace(settled.event, expected=UNTIL_ANOTHER))
+
+
+def as_it_waits(settled: Settled, course: LastCourse) -> Settled:
+    """A case that was told before, told as it waits now, if it waits."""
+    event = settled.event
+    if event.kind not in UNENDED or waits_on(settled.script, event.victim, course) is not False:
+        return settled
+    return until_another(settled)
+
+
+def _have_unended(courses: Collection[Course]) -> bool:
+    causes = (cause for course in courses for cause in course.causes)
+    return any(cause[0] in UNENDED for cause in causes) or any(each.unended for each in courses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,20 +47,17 @@ from ctxsim.cell.schedule.spinning import (
     FIRST_LOOK,
     FIRST_LOOK_AT_KNOWN,
     Rounds,
-    goes_round,
+    all_go_round,
     may_spin,
 )
 from ctxsim.cell.schedule.states import TICKS_PER_S, Roster, Waitable, Waiting, Worker
 
 # What `sys.settrace` says of it: code that is called so is traced although a trace function calls.
 _call_traced: Final = sys.call_tracing
-_gettrace, _settrace = sys.gettrace, sys.settrace
-_getcurrent: Final = greenlet.getcurrent
+_gettrace, _settrace, _getcurrent = sys.gettrace, sys.settrace, greenlet.getcurrent
 _MOST_SITES = 8
 # A worker that is cut off may clean up; one that goes on for so long after it is told once more.
 _CLEANING_STEPS = 10_000
-
-
 Pick = Callable[[Sequence[int], int | None, int], int]
 
 
@@ -70,6 +67,9 @@ class CutOff(BaseException):
 
 class Run:
     """One execution while it runs: what switch points and blocking calls talk to."""
+
+    # Whether requests may come after others have slept; where that is asked when one waits or ends.
+    lets_pass = True
 
     def __init__(self, chooser: Chooser, tracer: Tracer, limits: Limits) -> None:
         self.thread = get_ident()
@@ -89,6 +89,7 @@ class Run:
         self._pick: Pick = self._recorder.pick
         self._step = 0
         self._last: int | None = None
+        self._is_free = False
         # Workers are cut off, and do not switch any more.
         self.is_ending = False
         self._failure: BaseException | None = None
@@ -177,6 +178,7 @@ class Run:
         worker.trail.append(application_place(frame))
         name = called_in_library(frame) or called
         self.roster.block(worker, Waiting(on, name, self._step, deadline_s))
+        self._is_free = self.lets_pass
         chosen = self._choose()
         if chosen != worker.number:
             _call_traced(self._switch, (worker, chosen))
@@ -233,7 +235,7 @@ class Run:
         for each in at_end:
             each()
         self.roster.end(worker, ended)
-        self.current = None
+        self.current, self._is_free = None, self.lets_pass
 
     def _choose(self) -> int | None:
         """Who takes the next step; None where the execution is over."""
@@ -244,6 +246,9 @@ class Run:
         elif step < self._next_look or self._goes_on(step):
             self._step = step + 1
             try:
+                if self._is_free and self._rounds is None:
+                    self._is_free = False
+                    self.roster.let_pass(self._recorder.draw)
                 self._last = chosen = self._pick(ready, self._last, step)
             except Exception as error:  # noqa: BLE001 - raised again by `execute`
                 self._failure = error
@@ -307,7 +312,7 @@ class Run:
         ready = [self.worker(each) for each in self.ready]
         if step >= self._most_steps:
             self.stopped = self._step_limit()
-        elif self._loops and self._is_known(ready):
+        elif all_go_round(ready, self._loops) and not self._is_something_due():
             self.stopped = KnownLoop()
         elif step < FIRST_LOOK:
             self._next_look = min(FIRST_LOOK, self._most_steps)
@@ -315,11 +320,6 @@ class Run:
             self._next_look = min(2 * step, self._most_steps)
         else:
             self._rounds, self._pick = Rounds(self), self._pick_in_turn
-
-    def _is_known(self, ready: Sequence[Worker]) -> bool:
-        """Whether all go round where nobody gets out, and nothing is due that would change it."""
-        is_in_all = all(goes_round(each, self._loops) for each in ready)
-        return is_in_all and not self._is_something_due()
 
     def _is_something_due(self) -> bool:
         return self.roster.next_deadline_s() is not None

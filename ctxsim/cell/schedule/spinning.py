@@ -61,8 +61,12 @@ def may_spin(worker: Worker) -> bool:
     return len(late) == _LATE_PLACES and len(set(late)) <= _MOST_PLACES
 
 
-def goes_round(worker: Worker, loops: Sequence[Loop]) -> bool:
-    """Whether it is in one of these loops, or in what is called there."""
+def all_go_round(workers: Iterable[Worker], loops: Sequence[Loop]) -> bool:
+    """Whether each of them is in one of these loops, or in what is called there."""
+    return bool(loops) and all(_goes_round(each, loops) for each in workers)
+
+
+def _goes_round(worker: Worker, loops: Sequence[Loop]) -> bool:
     if not may_spin(worker):
         return False
     late = set(worker.trail[-_LATE_PLACES:])

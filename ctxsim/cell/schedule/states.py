@@ -182,6 +182,20 @@ class Roster:
         self._set_time(max(self.now_s, earliest_s))
         return True
 
+    def let_pass(self, draw: Callable[[Literal["deadline"], int], int]) -> None:
+        """Let time pass, if that is drawn, where all who are ready are requests yet to come.
+
+        A request may come at any time, after others have slept too.
+        """
+        while self._are_to_come() and draw("deadline", 2):
+            self.pass_time()
+
+    def _are_to_come(self) -> bool:
+        if not self.ready or any(n >= self._given or self.workers[n].trail for n in self.ready):
+            return False
+        earliest_s = self.next_deadline_s()
+        return earliest_s is not None and not self.is_too_late(earliest_s)
+
     def next_deadline_s(self) -> float | None:
         """The earliest deadline; None where there is none."""
         times = [deadline_s for deadline_s, _ in self._deadlines()]

@@ -270,3 +270,31 @@ def test_who_pauses_stands_at_the_application_s_own_line():
             (__file__, first + 1),
             (__file__, first + 2),
         ]
+
+
+def test_a_request_may_come_after_others_have_slept():
+    """Nobody else is ready while it sleeps, but requests come at any time."""
+    said = []
+
+    def first():
+        time.sleep(1)
+        said.append("slept")
+        time.sleep(1)
+        said.append("ended")
+
+    def second():
+        said.append("came")
+
+    seen = set()
+    with StandIns(), tracing(OWN_LINES) as tracer:
+        lockstep = Lockstep(tracer)
+        for number in range(50):
+            said.clear()
+            schedule = lockstep.run([first, second], chooser(number)).schedule
+            seen.add(tuple(said))
+            if said == ["slept", "came", "ended"]:
+                break
+        said.clear()
+        lockstep.run([first, second], Replay(schedule).begin(0, 1, Lengths()))
+    assert ("slept", "came", "ended") in seen
+    assert said == ["slept", "came", "ended"]

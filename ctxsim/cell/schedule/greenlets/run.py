@@ -56,6 +56,9 @@ Spawn = Callable[[Callable[[], None]], Any]
 class HubRun(Run):
     """What the stand-ins and the watchdog know as a run; the hub carries it on."""
 
+    # It asks by itself, when nothing is to be called.
+    lets_pass = False
+
     def __init__(
         self,
         chooser: Chooser,

@@ -106,3 +106,35 @@ def test_two_requests_meet_and_no_more_come_before_than_it_takes(
     assert [len(lanes) for lanes in sent[-1]["lanes"]] == [1, 1]
     assert len(sent[-1]["points"]["preemptions"]) == 1
     assert [each["lanes"][1:] for each in sent[:-1]] == [[]] * before
+
+
+# The first request of all takes the lock, too, and gives it back.
+AFTER_THE_FIRST = """
+one, other = asyncio.Lock(), asyncio.Lock()
+warm = []
+
+async def answer(tag, v=""):
+    first, second = (other, one) if v else (one, other)
+    async with first:
+        if len(warm) < 1:
+            warm.append("up")
+            return tag
+        await asyncio.sleep(0)
+        async with second:
+            return tag
+"""
+
+
+def test_who_gave_a_lock_back_before_is_not_told_to_take_what_another_waits_for(tmp_path):
+    (tmp_path / "served.py").write_text(ASGI + AFTER_THE_FIRST, encoding="utf-8")
+    path = tmp_path / "searched.yaml"
+    path.write_text(
+        f'version: 1\ntarget: {{app: "served.py:app"}}\n{PLAIN}\nworkers: "tasks:4"\n'
+        "schedule: {kind: auto, budget: 200}\nfaults: none\nseed: 1\n",
+        encoding="utf-8",
+    )
+    outcome = simulate(Scenario.load(path), options=Options(compare_alone=False))
+    [finding] = outcome.findings
+    assert finding.code == "CTX501"
+    rows = [line for line in finding.story if "takes it at served.py" in line]
+    assert len(rows) == 2, "\n".join(finding.story)

@@ -70,7 +70,8 @@ def story(play: Play, event: Event, unwatched: int = 0) -> Story:
         # Of those alone that are shown.
         sentence = of_sharing(parties, turns, in_packages=play.is_in_packages).sentence
     sentence = after({everybody[lane]: note for lane, note in failed.items()}, sentence)
-    held = {(each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
+    last = len(play.windows) - 1
+    held = {(last, each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
     at_end = (*_spinning(spins, turns, numbers), *_waiting(waits, turns, numbers))
     rows = lanes.told(labels, [*_told(turns, numbers, held), *at_end])
     left_out += unwatched
@@ -149,7 +150,8 @@ def _spins(play: Play) -> tuple[Spin, ...]:
     return stopped.spins if isinstance(stopped, Livelock) else ()
 
 
-_Held = Collection[tuple[int | None, tuple[str, int]]]
+# In which window whose worker took it, and where.
+_Held = Collection[tuple[int, int | None, tuple[str, int]]]
 
 
 def _told(
@@ -177,7 +179,7 @@ def _rows(turn: Turn, held: _Held) -> Iterator[Row]:
             if row not in told:
                 yield row
             told.add(row)
-        elif (turn.lane[1], (line.file, line.line)) in held:
+        elif (*turn.lane[:2], (line.file, line.line)) in held:
             yield Row(lanes.TAKES, f"takes it at {_of_line(line)}")
         elif not line.goes_on:
             yield Row(lanes.FOLDED, "", 1)

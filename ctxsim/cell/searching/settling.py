@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ctxsim.cell.history import Event
 from ctxsim.cell.schedule.choices import Schedule, counts_of
 from ctxsim.cell.schedule.minimal import fewest, find_most
-from ctxsim.cell.schedule.points import Points, Site
+from ctxsim.cell.schedule.points import Points, Site, Switch
 from ctxsim.cell.schedule.shrink import Candidate, moved, shrink, windows
 from ctxsim.cell.schedule.shrink import Window as Reach
 from ctxsim.cell.searching.nearby import attempts, is_smaller
@@ -168,7 +168,7 @@ class _Settling:
     def _smaller(self, script: Script) -> Script:
         script = self._in_turn(self._until_shown(script))
         script = self._each_in_turn(self._fewer_before(script))
-        script = self._latest_in_turn(script)
+        script = self._with_fewer_switches(self._latest_in_turn(script))
         script = self._with_less(self._shrunk(script))
         rooms = script.rooms
         return replace(self._fewer_before(script), rooms=rooms)
@@ -213,6 +213,38 @@ class _Settling:
 
         fewest(meeting, keep)
         return script if best[0] is script else self._fewer_before(best[0])
+
+    def _with_fewer_switches(self, script: Script) -> Script:
+        """The windows before the last in which requests have to meet, with fewer preemptions.
+
+        What they do to each other may show in a later one alone, which is then the last.
+        """
+        number = 0
+        while number < len(script.windows) - 1:
+            if number not in script.passed_over:
+                script = self._with_fewer_in(script, number)
+            number += 1
+        return script
+
+    def _with_fewer_in(self, script: Script, number: int) -> Script:
+        window = script.windows[number]
+        if window.points is None:
+            return script
+        points, best = window.points, [script]
+
+        def keep(kept: tuple[Switch, ...]) -> bool:
+            if self._left <= 0 or self._is_late():
+                return False
+            fewer = replace(window, points=replace(points, preemptions=kept))
+            windows = (*script.windows[:number], fewer, *script.windows[number + 1 :])
+            candidate = replace(script, windows=windows)
+            if not self.shows(candidate):
+                return False
+            best[0] = self._until_shown(candidate)
+            return True
+
+        fewest(points.preemptions, keep)
+        return best[0]
 
     def _latest_in_turn(self, script: Script) -> Script:
         """The latest of the requests before the last window one by one, if so many are enough.

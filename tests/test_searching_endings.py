@@ -151,6 +151,8 @@ def test_a_lock_that_an_ended_request_kept_is_told_with_the_line_that_took_it(se
     assert {each.code for each in found} == {"CTX502"}
     story = "\n".join(line for each in found for line in each.story)
     assert re.search(r"waits in Lock\.acquire, held since served\.py:\d+", story)
+    told = " ".join(story.split())
+    assert re.search(r"took at served\.py:\d+ and never gave back", told), story
 
 
 NOBODY_SAYS = """

@@ -17,6 +17,7 @@ from ctxsim.cell.searching.seen import Access, LaneKey, Line
 from ctxsim.cell.searching.turns import Turn
 from ctxsim.cell.witness.record import is_application_file, shown_file
 
+_NOBODY: Mapping[int, LaneKey] = {}
 # Shorter texts are in others by chance.
 _LEAST_TEXT = 4
 _UNSEEN = "no line of the application's own was seen to write what another request uses"
@@ -270,8 +271,16 @@ def _short(name: str) -> str:
     return name.partition(" (")[0]
 
 
-def of_unended(parties: Parties, left: Sequence[Spin | Wait], turns: Sequence[Turn]) -> str:
-    """Who was switched out where, and who then waits for what whom has, or goes round where."""
+def of_unended(
+    parties: Parties,
+    left: Sequence[Spin | Wait],
+    turns: Sequence[Turn],
+    keepers: Mapping[int, LaneKey] = _NOBODY,
+) -> str:
+    """Who was switched out where, and who then waits for what whom has, or goes round where.
+
+    Of some who wait it is known who took that and ended: these are the `keepers`.
+    """
     names = _Names(parties.names)
     out = next((each for each in turns if each.stop and each.stop.is_preempted), None)
     parts = [f"{names.of_lane(out.lane)} was switched out at {_stopped(out)}"] if out else []
@@ -282,6 +291,9 @@ def of_unended(parties: Parties, left: Sequence[Spin | Wait], turns: Sequence[Tu
         told = f"{names.of(wait.worker)} waits in {wait.what} at {_at(wait.site)}"
         if wait.holder is not None and wait.held_at is not None:
             told = f"{told} for what {names.of(wait.holder)} has had since {_at(wait.held_at)}"
+        elif wait.held_at is not None and (keeper := keepers.get(wait.worker)) is not None:
+            taken = f"{names.of_lane(keeper)} took at {_at(wait.held_at)} and never gave back"
+            told = f"{told} for what {taken}"
         parts.append(told)
     return "; ".join(parts)
 

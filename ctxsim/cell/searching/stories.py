@@ -58,21 +58,27 @@ def story(play: Play, event: Event, unwatched: int = 0) -> Story:
         told = of_sharing(Parties(everybody, event), turns, in_packages=play.is_in_packages)
         turns = _about(told, turns)
     failed = _failed(turns) if play.needs_faults else {}
-    kept, left_out = _kept(turns, len(play.windows) - 1, failed)
+    keepers = dict(_keepers(waits, turns))
+    kept, left_out = _kept(turns, len(play.windows) - 1, {*failed, *keepers.values()})
+    keepers = {waiting: lane for waiting, lane in keepers.items() if lane in kept}
     turns = [each for each in turns if each.lane in kept]
     numbers = {lane: number for number, lane in enumerate(kept)}
     labels = [_name(play, lane) for lane in kept]
     sentence = told.sentence
     parties = Parties(dict(zip(kept, labels, strict=True)), event)
     if spins or waits:
-        sentence = of_unended(parties, (*spins, *waits), turns)
+        sentence = of_unended(parties, (*spins, *waits), turns, keepers)
     elif not told.evidence:
         # Of those alone that are shown.
         sentence = of_sharing(parties, turns, in_packages=play.is_in_packages).sentence
     sentence = after({everybody[lane]: note for lane, note in failed.items()}, sentence)
     last = len(play.windows) - 1
-    held = {(last, each.holder, _key(each.held_at)) for each in waits if each.held_at is not None}
-    at_end = (*_spinning(spins, turns, numbers), *_waiting(waits, turns, numbers))
+    held = {
+        (*keepers.get(each.worker, (last, each.holder))[:2], _key(each.held_at))
+        for each in waits
+        if each.held_at is not None
+    }
+    at_end = (*_spinning(spins, turns, numbers), *_waiting(waits, turns, numbers, keepers))
     rows = lanes.told(labels, [*_told(turns, numbers, held), *at_end])
     left_out += unwatched
     before = (f"{left_out} requests before these are left out",) if left_out else ()
@@ -138,6 +144,28 @@ def _name(play: Play, lane: LaneKey) -> str:
     if play.is_watched and number < len(requests):
         return str(requests[number])
     return " and then ".join(map(str, requests)) or f"worker {worker}"
+
+
+def _keepers(waits: Sequence[Wait], turns: Sequence[Turn]) -> Iterator[tuple[int, LaneKey]]:
+    """By who waits for it, who took what was never given back, though it has ended.
+
+    Only where nobody else was there, since not all who come to that line get it: who waits in the
+    same line did not.
+    """
+    last = max((turn.lane[0] for turn in turns), default=0)
+    for wait in waits:
+        if wait.holder is not None or wait.held_at is None:
+            continue
+        place = _key(wait.held_at)
+        lanes_there = {
+            turn.lane
+            for turn in turns
+            for line in turn.lines
+            if (line.file, line.line) == place
+            and (turn.lane[:2] != (last, wait.worker) or place != _key(wait.site))
+        }
+        if len(lanes_there) == 1:
+            yield wait.worker, lanes_there.pop()
 
 
 def _waits(play: Play) -> tuple[Wait, ...]:
@@ -213,7 +241,10 @@ def _room(room: Room | None) -> str:
 
 
 def _waiting(
-    waits: Sequence[Wait], turns: Sequence[Turn], numbers: Mapping[LaneKey, int]
+    waits: Sequence[Wait],
+    turns: Sequence[Turn],
+    numbers: Mapping[LaneKey, int],
+    keepers: Mapping[int, LaneKey],
 ) -> Iterator[lanes.Turn]:
     """Who waits at the end of a deadlock, for whom."""
     lane_of = _lane_of(turns, numbers)
@@ -221,7 +252,8 @@ def _waiting(
         if wait.worker not in lane_of:
             continue
         told = f"waits in {wait.what} at {_site(wait.site)}"
-        holder = lane_of.get(wait.holder) if wait.holder is not None else None
+        keeper = keepers.get(wait.worker)
+        holder = keeper if wait.holder is None else lane_of.get(wait.holder)
         if holder is not None and wait.held_at is not None:
             told = f"{told}, which {lanes.NAMES[numbers[holder]]} has since {_site(wait.held_at)}"
         yield lanes.Turn(

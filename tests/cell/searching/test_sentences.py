@@ -35,3 +35,11 @@ def test_who_wrote_last_what_a_loop_asks_for_is_who_it_was():
         "user 3, request 4 (GET /b) goes round at shop.py:11-12, where shop.busy was written last "
         "by user 1, request 2 (GET /a) at shop.py:15"
     )
+
+
+def test_who_kept_a_lock_and_ended_is_named():
+    wait = Wait(0, "Lock.acquire", Site(FILE, 16, "use"), 0, None, Site(FILE, 8, "keep"))
+    assert of_unended(Parties(NAMES, EVENT), (wait,), [], {0: FIRST}) == (
+        "user 3, request 4 (GET /b) waits in Lock.acquire at shop.py:16 for what "
+        "user 1, request 2 (GET /a) took at shop.py:8 and never gave back"
+    )

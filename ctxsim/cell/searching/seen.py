@@ -90,14 +90,23 @@ class Watch:
         """The frame's last line has ended: what it writes is written, unless it has `raised`."""
         told = self._writing.pop(frame, None)
         run = here()
-        if told is None or raised or run is None or run.is_ending:
+        if told is None or run is None or run.is_ending:
             return
         at, written = told
         line = self.lines[at]
-        if line.step == run.step:
+        if raised:
+            self._found_otherwise(line, written, run.step)
+        elif line.step == run.step:
             self.lines[at] = replace(line, accesses=line.accesses + written)
         else:
             self.lines.append(replace(line, step=run.step, accesses=written, goes_on=True))
+
+    def _found_otherwise(self, line: Line, written: Iterable[Access], step: int) -> None:
+        """In a line that has raised, what it was to change was looked at, as others had left it."""
+        read = {each.at for each in line.accesses}
+        found = tuple(replace(each, kind="reads") for each in written if each.at in read)
+        if found and line.step != step:
+            self.lines.append(replace(line, step=step, accesses=found, goes_on=True))
 
     def _accesses(self, uses: Iterable[Use], frame: FrameType) -> Iterator[Access]:
         for use in uses:

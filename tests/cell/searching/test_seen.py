@@ -71,6 +71,41 @@ def test_a_write_that_fails_is_none():
     assert [kind for worker, kind in told if worker == 0] == []
 
 
+kept = []
+failed = []
+
+
+def takes():
+    try:
+        return kept.pop() if kept else None
+    except IndexError:
+        failed.append(True)
+        return None
+
+
+def taken(step):
+    kept[:], failed[:] = ["spare"], []
+    watch = Watch(lambda file: file == __file__)
+    points = Points((0, 1), (Switch(0, step, 1),))
+    with tracing(Selection(frozenset({__file__}), "opcode"), watch) as tracer:
+        Lockstep(tracer).run((takes, takes), ByPoints(points).begin(0, 0, Lengths()))
+    named = [
+        (line.lane[1], access.kind)
+        for line in only_shared(watch.lines)
+        for access in line.accesses
+        if access.at.name.endswith("kept")
+    ]
+    return bool(failed), named
+
+
+def test_what_others_took_within_a_line_is_read_where_that_line_fails():
+    found = [told for has_failed, told in map(taken, range(1, 30)) if has_failed]
+    assert found
+    for told in found:
+        assert told[-1] == (0, "reads")
+        assert told[-2] == (1, "writes")
+
+
 def counter():
     number = 0
 

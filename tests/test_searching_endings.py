@@ -329,3 +329,25 @@ def test_chance_and_time_are_controlled(searched, workers):
     codes = {each.code for each in searched(CHANCE, workers).findings}
     assert "CTX201" in codes
     assert "CTX902" not in codes
+
+
+# It shows if somebody comes at the very moment at which another one wakes.
+COMES_LATE = """
+running, said = {}, {}
+
+def answer(tag, v=""):
+    if running:
+        said.clear()
+        turn(0)
+        return tag + said.get("who", "")
+    running["job"] = tag
+    turn(0.05)
+    running.clear()
+    said["who"] = tag
+    return tag
+"""
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_what_another_does_after_its_sleep_is_met_by_who_came_meanwhile(searched, workers):
+    assert {each.code for each in searched(COMES_LATE, workers, budget=1000).findings} == {"CTX201"}

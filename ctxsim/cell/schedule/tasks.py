@@ -52,9 +52,6 @@ _SWEEPING_S = 10.0
 class TaskRun(Run):
     """One execution while it runs. Each of its calls gives tasks to run one after the other."""
 
-    # All tasks are on the loop from the start.
-    lets_pass = False
-
     def __init__(self, loop: Loop, chooser: Chooser, tracer: Tracer, limits: Limits) -> None:
         super().__init__(chooser, tracer, limits)
         self._loop = loop
@@ -175,6 +172,7 @@ class TaskRun(Run):
         try:
             while (worker := self.current) is not None:
                 self._take_step(worker)
+                self._is_free = self.lets_pass
                 chosen = self._choose()
                 if chosen is None:
                     break

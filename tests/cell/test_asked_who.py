@@ -53,6 +53,18 @@ def test_who_asks_is_said_as_the_refusal_wants_it(look, left_out):
     }
 
 
+@pytest.mark.parametrize("scheme", ["Token", "JWT"])
+def test_a_token_is_sent_by_the_word_that_the_refusal_has(look, scheme):
+    source = BASIC.replace('sent("bearer")', f'sent("{scheme.lower()}")')
+    source = source.replace('refused("Bearer")', f'refused("{scheme}")')
+    sight = look(source, unsafe=True).finished().sight
+    [me] = [each for each in sight.routes if each.route.name == "GET /me"]
+    fine = [each for each in me.trials if each.is_good and each.echoes]
+    assert fine
+    for each in fine:
+        assert dict(each.step.headers)["Authorization"].startswith(f"{scheme} {{")
+
+
 def test_a_refusal_that_names_no_scheme_is_left_alone(look):
     sight = look(BASIC.replace("{scheme} realm", "Custom realm"), unsafe=True).finished().sight
     [me] = [each for each in sight.routes if each.route.name == "GET /me"]

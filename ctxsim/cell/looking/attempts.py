@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 
 from ctxsim.cell.looking.carrying import Use, applied, searches, with_arguments
 from ctxsim.cell.looking.likely import HOW_MANY, likely
+from ctxsim.cell.looking.vocabulary import TOKENS
 from ctxsim.cell.plan import Json, Step
 from ctxsim.cell.sights import Read, Route
 
@@ -226,11 +227,12 @@ def _body_of(read: Read) -> str:
 
 
 def _credentials(reads: tuple[Read, ...]) -> list[str]:
-    """How to say who one is, where the application reads that: as Basic, as a bearer, or not."""
+    """How to say who one is, where the application reads that: as Basic, by a token, or not."""
     names = {read.name for read in reads if read.place == "auth"}
+    tokens = [word for name, word in TOKENS.items() if name in names]
     if "header" in names:
-        return ["basic", "bearer"]
-    return ["basic"] if names else [""]
+        return ["basic", "Bearer", *tokens]
+    return tokens or (["basic"] if names else [""])
 
 
 def is_asked_for(read: Read) -> bool:
@@ -262,8 +264,8 @@ def _step(
         headers.append(_TRACE)
     if cookies:
         headers.append(("Cookie", "; ".join(cookies)))
-    if auth == "bearer":
-        headers.append(("Authorization", f"Bearer {USER}"))
+    if auth not in ("", "basic"):
+        headers.append(("Authorization", f"{auth} {USER}"))
     # What is uploaded comes with the fields of its form.
     places = ("form", "file") if body == "file" else (body,)
     inside = [read for read in reads if read.place in places]

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from ctxsim.cell.captures import captured
+from ctxsim.cell.looking.vocabulary import TOKENS
 from ctxsim.cell.plan import Capture, Json, Step
 from ctxsim.cell.sights import Read, Route
 from ctxsim.cell.visits import Response
@@ -50,7 +51,8 @@ _WORD = r"^([\w-]+)\s*$"
 class Use:
     """Where a route takes a value: in its path, or under a name that it reads.
 
-    Of a path the name is the how-manieth argument it is, from 0.
+    Of a path the name is the how-manieth argument it is, from 0; of a bearer of tokens, the word
+    before the token, where that is another one.
     """
 
     place: Literal["path", "bearer", "header", "query", "form", "json", "cookie"]
@@ -387,7 +389,8 @@ def _of_names(members: Mapping[str, Any], news: Mapping[str, Any], taker: Taker)
             for path, name in given.items():
                 is_text = isinstance(members[path], str)
                 if is_text and _TOKEN.fullmatch(name) and not _NO_LOGIN.search(name):
-                    yield Gift(Capture("token", "json", path), taker, Use("bearer"))
+                    use = Use("bearer", TOKENS.get(read.name, ""))
+                    yield Gift(Capture("token", "json", path), taker, use)
                     break
             continue
         if read.place == "file":
@@ -405,7 +408,7 @@ def applied(step: Step, uses: Mapping[Use, str]) -> Step:
     for use, text in uses.items():
         match use.place:
             case "bearer":
-                headers = _with(step.headers, "Authorization", f"Bearer {text}")
+                headers = _with(step.headers, "Authorization", f"{use.name or 'Bearer'} {text}")
                 step = replace(step, headers=headers, auth=None)
             case "header":
                 step = replace(step, headers=_with(step.headers, use.name, text))

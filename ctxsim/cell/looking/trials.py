@@ -21,7 +21,7 @@ from ctxsim.cell.looking.attempts import (
     is_asked_for,
     sendable,
 )
-from ctxsim.cell.looking.carrying import Carrying, Gift, Taker, Use, gifts, takes_in_path
+from ctxsim.cell.looking.carrying import Carrying, Gift, Taker, gifts, takes_in_path
 from ctxsim.cell.looking.guessing import Guess, Guesses, Maker
 from ctxsim.cell.looking.links import Links
 from ctxsim.cell.looking.loops import Loops
@@ -321,7 +321,7 @@ class Trials:
         # A token may have been given before anybody was known to take it.
         for maker in self._guesses.makers:
             given = gifts(maker.route, maker.response, [taker], _known_by(self._user))
-            if tokens := [each for each in given if each.use == Use("bearer")]:
+            if tokens := [each for each in given if each.use.place == "bearer"]:
                 self._give(maker, tokens)
                 break
 

@@ -45,6 +45,9 @@ CALLS: dict[str, Place] = {
     "get_signed_cookie": "cookie",
 }
 PARSERS = ("parse_qs", "parse_qsl")
+# By which word a token is sent, where something else is read than Bearer: Django REST framework's
+# own tokens, and what several libraries for JSON Web Tokens ask for.
+TOKENS = {"token": "Token", "jwt": "JWT"}
 # What makes a document of a body, and what a body is called that nothing was made of yet.
 LOADERS = ("loads", "load")
 RAW = ("body", "raw", "data", "get_data", "stream")

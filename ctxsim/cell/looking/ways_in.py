@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
+from ctxsim.cell.looking.vocabulary import TOKENS
 from ctxsim.cell.sights import Read, Route
 from ctxsim.cell.visits import Response
 
@@ -19,8 +20,8 @@ _EXIT = re.compile(r"log[-_]?out|sign[-_]?out", re.IGNORECASE)
 _OWN = re.compile(r"(my[-_]?)?(me|self|account|profile|user)|tokens?", re.IGNORECASE)
 _ENDING = re.compile(r"close|deactivate|delete|remove|revoke|terminate|end", re.IGNORECASE)
 _NO_LOGIN = 4
-# As a read of the header is known by: by Basic alone, or also by a token.
-_SCHEMES = {"basic": "basic", "bearer": "header"}
+# As a read of the header is known by: by Basic alone, also by a token, or by a token of that kind.
+_SCHEMES = {"basic": "basic", "bearer": "header", **{each: each for each in TOKENS}}
 
 
 def lets_out(path: str) -> bool:

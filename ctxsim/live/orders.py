@@ -12,7 +12,7 @@ from ctxsim.jobs import Options
 from ctxsim.scenario import Scenario, cells
 
 # As many processes as a run of so many cells may number, for what is carried alone as well.
-_PROCESSES_EACH, _PROCESSES_MORE = 20, 8
+_PROCESSES_EACH, _PROCESSES_MORE = 22, 8
 
 
 @dataclass(frozen=True, slots=True)

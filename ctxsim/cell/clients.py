@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from ctxsim.cell import canaries
 from ctxsim.cell.chance import scrambled
 from ctxsim.cell.flows import Sendable
-from ctxsim.cell.jar import Jar
+from ctxsim.cell.jar import Issued, Jar
+from ctxsim.cell.plan import Plan
 from ctxsim.cell.steps import Prepared
 
 # Common to all visits that have no named step yet; replaced, never changed.
@@ -50,8 +53,8 @@ class Lane:
     """One visit after the other of a user; of each lane one request is in flight at a time."""
 
     __slots__ = (
-        "chance", "place", "sent", "settling", "steps", "turns", "unsettled", "user", "visit",
-        "visits",
+        "chance", "opens", "place", "sent", "settling", "steps", "turns", "unsettled", "user",
+        "visit", "visits",
     )  # fmt: skip
 
     def __init__(self, user: User, place: int, chance: int) -> None:
@@ -63,6 +66,8 @@ class Lane:
         self.steps: tuple[Prepared, ...] = ()
         self.visit: dict[str, str] = NO_CANARIES
         self.visits = 0
+        # Whether its first visit is over before any other begins.
+        self.opens = False
         # Whether a fault befell the user since this visit began, or since the one before did: what
         # it left undone, such as a login, shows in the user's own next visit.
         self.unsettled = self.settling = False
@@ -85,6 +90,65 @@ class Lane:
         # it is drawn for each request; its low bits are poor and are not used.
         self.chance = (self.chance * 1664525 + 1013904223) & 0xFFFFFFFF
         return self.chance >> 8
+
+
+class Sent(Protocol):
+    """What of a request tells which cookies came with it."""
+
+    @property
+    def user(self) -> User: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]: ...
+
+
+class Answered(Protocol):
+    """What of a response tells which cookies it gives."""
+
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]: ...
+    @property
+    def complete(self) -> bool: ...
+
+
+def take_cookies(sent: Sent, answered: Answered, issued: Issued) -> None:
+    """Fill the user's jar, and note what was given."""
+    jar = sent.user.jar
+    for set_cookie in (v for name, v in answered.headers if name.lower() == "set-cookie"):
+        # A header that the step says stands in for the jar; nobody was given what is in it.
+        has_own = any(name.lower() == "cookie" for name, _ in sent.headers)
+        brought = "" if jar is None or has_own else jar.header(sent.path)
+        issued.note(set_cookie, sent.user.number, brought)
+        if jar is not None and answered.complete:
+            jar.take(set_cookie)
+
+
+def in_first_order(lanes: Iterable[Lane], plan: Plan) -> deque[Lane]:
+    """All lanes in the order in which they come first."""
+    ready = deque(shuffled(lanes, plan.seed))
+    if plan.one_by_one and plan.process % 2:
+        # Of two processes one begins with those who are last in the other, so that what depends on
+        # who came first differs between them.
+        ready.reverse()
+    if _has_opening(plan):
+        opener = next((lane for lane in ready if lane.user.number), None)
+        if opener is not None:
+            opener.opens = True
+            ready.remove(opener)
+            ready.appendleft(opener)
+    return ready
+
+
+def _has_opening(plan: Plan) -> bool:
+    """Whether one user goes through a whole visit before anyone else comes.
+
+    A page that a cache keeps for all is the page of whoever came first. Short flows get there
+    before those that log in, so that it would be the refusal in each cell, and never the page of
+    one user that all others see. Workers beside each other would not wait for it.
+    """
+    is_load = plan.has_findings and plan.search is None
+    return is_load and plan.workers.model == "sync" and len(plan.flows) > 1
 
 
 def shuffled(lanes: Iterable[Lane], seed: int) -> list[Lane]:

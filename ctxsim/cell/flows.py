@@ -78,6 +78,11 @@ class Flows:
             return sendable[flows[draw() * len(flows) // DRAWN].name]
         return sendable[weighted(flows, draw() / DRAWN).name]
 
+    def longest(self, sendable: Sendable) -> tuple[Prepared, ...]:
+        """The steps of the flow of which most are sent."""
+        cut = max(map(self._cut, sendable.values()), key=len)
+        return cut or max(sendable.values(), key=len)
+
     def has_any(self, sendable: Sendable) -> bool:
         """Whether any visit has a step that is sent."""
         return any(self._cut(steps) for steps in sendable.values())

@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ctxsim.cell import canaries
+from ctxsim.cell import canaries, clients
 from ctxsim.cell.captures import captured
 from ctxsim.cell.chance import scrambled
-from ctxsim.cell.clients import NO_CANARIES, NOTHING_KEPT, Lane, User, shuffled
+from ctxsim.cell.clients import NO_CANARIES, NOTHING_KEPT, Lane, User
 from ctxsim.cell.flows import DRAWN, Flows
 from ctxsim.cell.history import Who
+from ctxsim.cell.jar import Issued
 from ctxsim.cell.plan import SAFE, Json, Plan, Step
 from ctxsim.cell.population import user_count, visitor_count
 from ctxsim.cell.steps import Prepared, fill, fill_value, filled
@@ -174,7 +175,8 @@ class Traffic:
         visitors = visitor_count(plan) if any(self._flows.of_visitors.values()) else 0
         self.visitors = [self._user(0, serial) for serial in range(visitors)]
         self.lanes = tuple(each for user in (*self.users, *self.visitors) for each in user.lanes)
-        self.ready = self._first_ready()
+        self._issued = Issued()
+        self.ready = clients.in_first_order(self.lanes, plan)
         # How many requests can be in flight at once: each lane has one at a time.
         self.width = 1 if plan.one_by_one else len(self.ready)
         if plan.only_user is not None:
@@ -183,14 +185,6 @@ class Traffic:
         self._part_of_visitors = self._fair_part() if asks_again or wait is not None else 1.0
         # So many seconds a worker waits before it asks again.
         self.held_s = max(_SHORTEST_HELD_S, plan.workers.in_flight / _ASKED_PER_S)
-
-    def _first_ready(self) -> deque[Lane]:
-        ready = deque(shuffled(self.lanes, self.plan.seed))
-        if self.plan.one_by_one and self.plan.process % 2:
-            # Of two processes one begins with those who are last in the other, so that what depends
-            # on who came first differs between them.
-            ready.reverse()
-        return ready
 
     def unsent(self) -> list[str]:
         """The routes of which no user has sent any step."""
@@ -262,7 +256,7 @@ class Traffic:
             # Copied, since the earlier requests of this visit keep the canaries that they know.
             lane.visit = {**lane.visit, f"{{{prepared.step.name}.canary}}": request.canary}
         drawn = lane.draw()
-        if drawn < self._cancel_below:
+        if drawn < self._cancel_below and not lane.opens:
             request.fault = self._fault(drawn)
             request.fault_draw = lane.draw()
         return request
@@ -272,7 +266,11 @@ class Traffic:
         if user.sendable is None:
             user.sendable = self._flows.of_user(user.number, user.canary)
         lane.visits += 1
-        lane.steps = self._flows.chosen(user.sendable, lane.visits, lane.draw)
+        lane.opens = lane.opens and lane.visits == 1
+        if lane.opens:
+            lane.steps = self._flows.longest(user.sendable)
+        else:
+            lane.steps = self._flows.chosen(user.sendable, lane.visits, lane.draw)
         lane.visit = NO_CANARIES
         lane.settling, lane.unsettled = lane.unsettled, False
         if user.kept:
@@ -370,11 +368,8 @@ class Traffic:
         A visit ends where a fault befell it or an expectation was broken, since what follows would
         only fail for the same reason.
         """
-        lane, jar = request.lane, request.user.jar
-        if jar is not None and response.complete:
-            for name, value in response.headers:
-                if name.lower() == "set-cookie":
-                    jar.take(value)
+        lane = request.lane
+        clients.take_cookies(request, response, self._issued)
         step = request.prepared.step
         if (step.captures or step.once) and response.complete:
             self._capture(request, response, kept_promise=kept_promise)
@@ -383,7 +378,7 @@ class Traffic:
                 each.unsettled = True
         if request.faulted or not kept_promise:
             lane.steps = ()
-        if self.plan.one_by_one:
+        if self.plan.one_by_one or lane.opens:
             (self.ready.appendleft if lane.steps else self.ready.append)(lane)
             return
         if lane.steps and lane.chance >> 10 & 1:
@@ -394,6 +389,10 @@ class Traffic:
         self.ready.append(lane)
         # A little disorder: otherwise users would come round in one fixed order.
         self.ready.rotate(-(lane.chance >> 8 & 3))
+
+    def session_keys(self) -> dict[str, int]:
+        """What may be the key of a session, and whose it is."""
+        return self._issued.keys((user.number, user.jar) for user in self.users)
 
     def _capture(self, request: Request, response: Response, *, kept_promise: bool) -> None:
         """Take what the answer gives, and have a step that is sent once not sent again, if it gave

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from driving import live, plan_of, step
+from driving import DEFAULT_FAULTS, live, plan_of, step
 
 from ctxsim.cell.plan import Load, Shared, Users
 
@@ -256,6 +256,51 @@ def test_what_was_sent_to_be_kept_and_is_given_back_is_a_store(
     asked = step(f"{method} /say?tag={{canary}}", headers=(("X-User", "{user.name}"),))
     users = Users(count=20, visitor=False, vars=(("name", "user{n}"),))
     found = live(plan_of(asked, target=application(source), users=users)).finished()
+    assert found.codes == codes, found.told()
+
+
+SESSIONS = (
+    APP.replace('start_response("200 OK", [])', 'start_response("200 OK", given)')
+    + """
+import itertools
+NUMBERS = itertools.count(10**9)
+
+def session_of(environ, given):
+    cookies = dict(c.split("=") for c in environ.get("HTTP_COOKIE", "").split("; ") if c)
+    sid = cookies.get("sid")
+    if sid not in CACHE:
+        sid = "key%d" % next(NUMBERS)
+        CACHE[sid] = {{"cart": []}}
+        given.append(("Set-Cookie", "sid=%s; Path=/" % sid))
+    return CACHE[sid]
+
+def one_for_each(environ, given):
+    number = "key%d" % next(NUMBERS)
+    given.append(("Set-Cookie", "request=" + number))
+    return CACHE.setdefault(number, {{"cart": []}})
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("keep", "codes"),
+    [
+        ("session_of(environ, given)['cart'].append(tag)", set()),
+        # The numbers of requests, which give way to the next one, are no sessions.
+        ("one_for_each(environ, given)['cart'].append(tag)", {"CTX402"}),
+        # Nor are they where what is kept in a session is anybody's.
+        ("session_of(environ, given); ENTRIES.append(tag)", {"CTX402"}),
+        ("session_of(environ, given)['cart'] = ENTRIES; ENTRIES.append(tag)", {"CTX402"}),
+    ],
+)
+@pytest.mark.parametrize("cookie", [(), (("Cookie", "sid={canary}"),)])
+def test_what_a_session_keeps_whose_key_is_a_users_cookie_is_no_retention(
+    application, keep, codes, cookie
+):
+    """Sessions in memory, be they of users, of visitors, or for a key that nobody was given."""
+    target = application(SESSIONS.format(keep=f"given = []; {keep}"))
+    asked = step(SAY, headers=cookie)
+    found = live(plan_of(asked, SAY, target=target, faults=DEFAULT_FAULTS)).finished()
     assert found.codes == codes, found.told()
 
 

@@ -426,6 +426,18 @@ def test_the_last_step_of_a_flow_is_reached_however_many_the_users():
     assert traffic.unsent() == []
 
 
+@given(st.integers(0, 2**32))
+def test_before_anyone_else_comes_one_user_goes_through_the_longest_flow_under_sync(seed):
+    """What a cache keeps for all is the page of a user then, whatever short flows get there."""
+    flows = flow("GET /page", name="short", weight=9), flow("GET /in", "GET /page", name="whole")
+    begins = {"users": Users(count=9, visitor=True), "seed": seed, "faults": Faults(error=1.0)}
+    sent = sent_by(traffic_of(flows=flows, load=Load(requests=6), **begins))
+    assert [each.step.route for each in sent[:2]] == ["GET /in", "GET /page"]
+    assert sent[0].user is sent[1].user
+    assert sent[0].user.number
+    assert [each.fault for each in sent] == [None, None, *["error"] * 4]
+
+
 @pytest.mark.parametrize("flows", [1, 2])
 def test_a_route_that_is_left_out_is_sent_no_more_and_visits_go_on_without_it(flows):
     """The steps behind it are sent, also in visits that are under way."""

@@ -23,7 +23,7 @@ from ctxsim.cell.plan import SAFE, Plan
 from ctxsim.cell.visits import Traffic
 from ctxsim.cell.witness.answers import Owner, covers
 from ctxsim.cell.witness.bounded import bounded_caches
-from ctxsim.cell.witness.filed import without_filed
+from ctxsim.cell.witness.filed import Names, without_filed
 from ctxsim.cell.witness.origins import Origins
 from ctxsim.cell.witness.piling import Piling
 from ctxsim.cell.witness.reach import Found, Walk, uncollected
@@ -134,7 +134,8 @@ class Census:
         tree = walk.from_(things)
         if not tree.canaries:
             return []
-        tree = without_filed(tree, things, self._owner.marks)
+        names = Names(self._owner.marks, self._traffic.session_keys())
+        tree = without_filed(tree, things, names)
         ways = (stores(tree, root, count_holders=count_holders) for root in roots)
         return list(chain.from_iterable(ways))
 

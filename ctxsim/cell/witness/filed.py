@@ -1,25 +1,67 @@
 """What is kept of a user under that user's own key: a store of users keeps it by right.
 
 A cart, a profile or a cache that is found by whose it is gives nobody another's value. What is kept
-of a user under no name, or under another one's, is left to be told.
+of a user under no name, or under another one's, is left to be told. The key of a session, which the
+user was given as a cookie and sends back, names that user (or that visitor) as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ctxsim.cell import canaries
 from ctxsim.cell.canaries import LENGTH
+from ctxsim.cell.jar import IN_PLACE, key_parts
 from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.reach import Tree
 
 _CHUNK = 1000
+# In a store of sessions some are of requests that failed before the key was given to anybody, and
+# of error pages, to which frameworks add no cookie.
+_SESSIONS_SHARE = 0.5
 
 
-def without_filed(tree: Tree, roots: Iterable[object], marks: Marks) -> Tree:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What names a user: marks, and the keys of sessions with those to whom they were given."""
+
+    marks: Marks
+    sessions: Mapping[str, int]
+
+    def any_in(self, texts: list[str]) -> bool:
+        """Whether one of them may name a user."""
+        # No coding, and no name, goes on behind a space.
+        return bool(self.users(" ".join(texts))) or any(map(self.session_of, texts))
+
+    def session_of(self, key: object) -> frozenset[int]:
+        """Whose session it is the key of."""
+        return frozenset(user for user in self._found(key) if user >= 0)
+
+    def was_in_place(self, key: object) -> bool:
+        """Whether it was given to one who had another, as the number of a request is."""
+        return IN_PLACE in self._found(key)
+
+    def _found(self, key: object) -> set[int]:
+        if type(key) is not str or not self.sessions:
+            return set()
+        return {self.sessions[part] for part in key_parts(key) if part in self.sessions}
+
+    def users(self, key: object) -> frozenset[int]:
+        """Whom a key names: by a text that is a user's, or by its number."""
+        if type(key) is int:
+            return frozenset([key])
+        # Also as a header has it, coded in base64.
+        read = self.marks.in_bytes(key.encode("utf-8", "replace")) if type(key) is str else ()
+        found = (*read, *self.marks.in_object(key))
+        named = frozenset(mark.user for mark in found if mark.user and not mark.request)
+        return named or self.session_of(key)
+
+
+def without_filed(tree: Tree, roots: Iterable[object], names: Names) -> Tree:
     """The ways of `tree` from `roots`, but for those that lead through a user's own key."""
-    others = {id(each): _not_filed(tree, each, marks) for each in tree.dicts}
+    others = {id(each): _not_filed(tree, each, names) for each in tree.dicts}
     if all(len(ahead) == len(tree.children[key]) for key, ahead in others.items()):
         return tree
     ways = _ways(tree, roots, others)
@@ -51,23 +93,31 @@ def _ways(
     return found
 
 
-def _not_filed(tree: Tree, holder: Any, marks: Marks) -> list[Any]:
+def _not_filed(tree: Tree, holder: Any, names: Names) -> list[Any]:
     """Where a dict leads on by other keys than those of the users whose values they lead to."""
     ahead = tree.children[id(holder)]
     keys = {id(value): key for key, value in list(dict.items(holder))}
-    naming = _naming([keys[id(each)] for each in ahead if id(each) in keys], tree, marks)
+    naming = _naming([keys[id(each)] for each in ahead if id(each) in keys], tree, names)
     if not naming:
         return ahead
-    others = []
+    others, of_sessions = [], 0
     for each in ahead:
         key = keys.get(id(each))
-        whose = _users(key, marks) if id(key) in naming else frozenset()
+        whose = names.users(key) if id(key) in naming else frozenset()
         if not whose or not _of(tree.below(each)) <= whose:
             others.append(each)
+        else:
+            of_sessions += bool(names.session_of(key))
+    if of_sessions >= _SESSIONS_SHARE * len(ahead):
+        others = [
+            each
+            for each in others
+            if names.was_in_place(keys.get(id(each))) or len(_of(tree.below(each))) != 1
+        ]
     return others
 
 
-def _naming(keys: list[object], tree: Tree, marks: Marks) -> set[int]:
+def _naming(keys: list[object], tree: Tree, names: Names) -> set[int]:
     """The ids of those keys that may name a user; there may be very many that do not."""
     # A request's canary alone names nobody.
     texts = [
@@ -78,20 +128,9 @@ def _naming(keys: list[object], tree: Tree, marks: Marks) -> set[int]:
     naming = {id(each) for each in keys if type(each) is not str}
     for start in range(0, len(texts), _CHUNK):
         chunk = texts[start : start + _CHUNK]
-        # No coding, and no name, goes on behind a space.
-        if _users(" ".join(chunk), marks):
+        if names.any_in(chunk):
             naming.update(map(id, chunk))
     return naming
-
-
-def _users(key: object, marks: Marks) -> frozenset[int]:
-    """Whom a key names: by a text that is a user's, or by its number."""
-    if type(key) is int:
-        return frozenset([key])
-    # Also as a header has it, coded in base64.
-    read = marks.in_bytes(key.encode("utf-8", "replace")) if type(key) is str else ()
-    found = (*read, *marks.in_object(key))
-    return frozenset(mark.user for mark in found if mark.user and not mark.request)
 
 
 def _of(found: Iterable[str]) -> frozenset[int]:

@@ -264,3 +264,10 @@ def test_a_time_zone_that_is_compared_with_is_sent():
     zone = Read("query", "tz", words=("Europe/Berlin",))
     sent = [each.step.path for each in attempts(Route("GET", "/now", (zone,)), ())]
     assert any("tz=Europe/Berlin" in path for path in sent)
+
+
+def test_a_page_that_differs_by_a_header_is_asked_for_by_one_url():
+    """A cache that keeps pages by their URLs, without that header, gives one to all then."""
+    route = Route("GET", "/prices/", (Read("header", "X-Region"),))
+    paths = {each.step.path: dict(each.step.headers) for each in attempts(route, ())}
+    assert paths["/prices/"]["X-Region"] == "{canary}"

@@ -153,11 +153,13 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
     plain = replace(route, path=route.path.replace(NUMBER, "1"))
     if route.is_safe and reads:
         # Pages that all users ask for: only there a cache can give one what it keeps of another.
-        # Two, because whoever asks first may be a visitor, of whom nothing is kept.
+        # Two, because whoever asks first may be a visitor, of whom nothing is kept. Without a tag,
+        # since most caches know a page by the whole of its URL.
         for variant, number, text in _SAME:
             same = route.path.replace(NUMBER, number).replace(CANARY, text)
             asked = {read: text for read in others if is_asked_for(read)}
-            step = _step(replace(route, path=same), reads, "", _credentials(reads)[0], asked)
+            for_all = replace(route, path=same, is_exact=True)
+            step = _step(for_all, reads, "", _credentials(reads)[0], asked)
             yield Attempt(variant, step)
     yield Attempt("bare", _step(plain, (), _bodies(route, ())[0], ""))
 

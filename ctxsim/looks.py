@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass, replace
@@ -15,13 +16,14 @@ from ctxsim.cells import Job, Pace
 from ctxsim.errors import CtxsimError, ScenarioError, UsageError
 from ctxsim.jobs import Options, job_of, not_carried, run, run_of, seed_of
 from ctxsim.report.options import as_options
-from ctxsim.scenario import Cell, Scenario, cells, drafting, python
+from ctxsim.scenario import Cell, Scenario, cells, drafting, nodes, python
 from ctxsim.scenario.drafting import Frame
 from ctxsim.scenario.plans import is_loopback
 from ctxsim.scenario.server_words import place_of
 
 BUDGET_S = 60.0
-OPENAPI = "/openapi.json"
+# Where the document that tells a server's routes is looked for, if nobody named another path.
+OPENAPI = ("/openapi.json", "/openapi.yaml")
 # A look starts again without a route that hung or ended the process, so many times.
 _LOOKS = 4
 _LOOK_SHARE = 0.25
@@ -72,7 +74,12 @@ def look(wish: Wish, how: Look, options: Options) -> Sight:
         limits = replace(options.limits, start_s=max(wish.budget_s, 1.0), stall_grace_s=0.5)
         [outcome] = run([job], replace(options, limits=limits, attendance=None), Pace(), _quietly)
         if outcome.sight is not None:
-            return _named(wish, Sight.from_json(outcome.sight))
+            sight = Sight.from_json(outcome.sight)
+            if sight.unread and (document := _as_json(sight.unread)):
+                # Nothing was tried yet: no cell has a library that reads YAML.
+                how = replace(how, document=document)
+                continue
+            return _named(wish, sight)
         ending = outcome.history.ending
         is_ours = ending is not None and ending.kind == "fault"
         if not outcome.trying or options.halt.asked or is_ours:
@@ -83,6 +90,15 @@ def look(wish: Wish, how: Look, options: Options) -> Sight:
         # What was said of the target would send the user to look for a mistake of its own.
         raise CtxsimError(str(error)) from error
     raise error
+
+
+def _as_json(text: str) -> str:
+    """The JSON of a document in YAML; '' for a text that is none, or no mapping."""
+    try:
+        root, _ = nodes.compose(text)
+    except nodes.UnreadableError:
+        return ""
+    return json.dumps(nodes.plain(root)) if isinstance(root, nodes.Mapping) else ""
 
 
 def _quietly(_progress: object) -> None:
@@ -129,7 +145,7 @@ def _of_server(wish: Wish, bare: Scenario, how: Look, options: Options) -> Job:
         faults=plans.Faults(),
         # Also what is only tried keeps the rate, where the server is another machine's.
         load=Load(rate_per_s=job.plan.rate_kept_per_s),
-        look=replace(how, openapi=wish.openapi or OPENAPI),
+        look=replace(how, openapi=(wish.openapi,) if wish.openapi else OPENAPI),
         stall_s=_TRIAL_S,
     )
     return replace(job, plan=plan, server=replace(job.server, wait_s=_WAIT_S))
@@ -195,9 +211,9 @@ def shell(wish: Wish) -> Scenario:
 def _refuse_of_application(wish: Wish) -> None:
     if wish.path != ".":
         raise UsageError(f"--path is for what ctxsim imports, and {wish.target} is a server")
-    if not (wish.openapi or OPENAPI).startswith("/"):
+    if wish.openapi and not wish.openapi.startswith("/"):
         raise UsageError(
-            f"--openapi must be a path of the server, not '{wish.openapi}'\n  write {OPENAPI}"
+            f"--openapi must be a path of the server, not '{wish.openapi}'\n  write {OPENAPI[0]}"
         )
 
 

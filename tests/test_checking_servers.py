@@ -93,19 +93,24 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 @pytest.fixture
 def answering() -> Iterator[Callable[..., str]]:
-    """Answers with one status and body where a document is asked for; nothing else is there."""
+    """Answers with one status and body where a document is asked for.
+
+    Nothing else is there, but that a path below `/echo/` is answered with itself.
+    """
     servers: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
 
-    def answer(status: int, body: bytes, **headers: str) -> str:
+    def answer(status: int, body: bytes, at: str = "/openapi.json", **headers: str) -> str:
         class Answering(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                is_asked = self.path == looks.OPENAPI
-                self.send_response(status if is_asked else 404)
+                is_asked = self.path == at
+                is_echo = self.path.startswith("/echo/")
+                told = body if is_asked else self.path.encode() if is_echo else b""
+                self.send_response(status if is_asked else 200 if is_echo else 404)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body) if is_asked else 0))
+                self.send_header("Content-Length", str(len(told)))
                 self.end_headers()
-                self.wfile.write(body if is_asked else b"")
+                self.wfile.write(told)
 
             def log_message(self, *_words: object) -> None:
                 """Nobody reads it."""
@@ -186,11 +191,39 @@ def test_paths_go_below_what_the_document_says(served: Callable[..., str]) -> No
     assert any("2 of 3 routes" in note for note in outcome.document.notes)
 
 
+DOCUMENT = b"""\
+openapi: 3.0.3
+paths:
+  /echo/{name}:
+    parameters: &named
+      - {name: name, in: path, required: true, schema: {type: string}}
+    get:
+      responses:
+        200: {description: the path}
+  /gone/{name}:
+    parameters: *named
+    get: {responses: {404: {description: 2026-01-01}}}
+"""
+
+
+@pytest.mark.parametrize("at", [None, "/openapi.yaml", "/api/schema.yml"])
+def test_a_document_may_be_yaml(answering: Callable[..., str], at: str | None) -> None:
+    """At the path where JSON is looked for first, at YAML's own, or where somebody says."""
+    url = answering(200, DOCUMENT, **({} if at is None else {"at": at}))
+    outcome = checked(url, openapi=at if at == "/api/schema.yml" else None)
+    assert (outcome.exit_code, outcome.verdict) == (0, "clean")
+    assert any("2 of 2 routes could be sent" in note for note in outcome.document.notes)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
-        (200, b"<html>", "is no JSON"),
-        (200, b"[" * 100_000, "is no JSON"),
+        (200, b"<html>", "is neither JSON nor YAML"),
+        (200, b"[" * 100_000, "is neither JSON nor YAML"),
+        (200, b"openapi: 3.0.3\npaths: [", "is neither JSON nor YAML"),
+        (200, b"a: &a [x, x]\nb: &b [*a, *a]\n" * 3, "is no OpenAPI document of version 3"),
+        (200, b"\xff\xfe: 3", "is neither JSON nor YAML"),
+        (200, b"swagger: '2.0'", "is no OpenAPI document of version 3"),
         (200, b'{"swagger": "2.0", "paths": {}}', "is no OpenAPI document of version 3"),
         (200, b"[]", "is no OpenAPI document of version 3"),
         (500, b"", "it answered 500"),

@@ -260,15 +260,17 @@ class Look:
     """Look at the application, and try its routes one after the other, instead of a load.
 
     `unsafe` also tries methods that may change things; `left_out` are routes that ended an earlier
-    look; `doctor` asks for what is told of an application at rest, and tries nothing. `openapi` is
-    the path of the document that tells a server's routes.
+    look; `doctor` asks for what is told of an application at rest, and tries nothing. `openapi` are
+    the paths at which the document that tells a server's routes may be, the first one that answers
+    counting; `document` is its JSON, where it was asked for already.
     """
 
     unsafe: bool = False
     left_out: tuple[str, ...] = ()
     duration_s: float = 10.0
     doctor: bool = False
-    openapi: str = ""
+    openapi: tuple[str, ...] = ()
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)

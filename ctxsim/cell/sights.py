@@ -124,7 +124,8 @@ class Sight:
     """All that a look saw. `app` is the target as it was settled, `chosen` how it was found.
 
     `looping` is a route that ran an event loop of its own in a synchronous application, '' if none.
-    `undocumented` says why nothing tells the routes of a server, '' where something does.
+    `undocumented` says why nothing tells the routes of a server, '' where something does; `unread`
+    is what it answered when it was asked for them, where that is a text and no JSON.
     """
 
     app: str
@@ -133,6 +134,7 @@ class Sight:
     chosen: str = ""
     looping: str = ""
     undocumented: str = ""
+    unread: str = ""
     routes: tuple[Tried, ...] = ()
     notes: tuple[Note, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()

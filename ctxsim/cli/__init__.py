@@ -153,7 +153,9 @@ _PATH = click.option(
 )
 _PYTHON = click.option("--python", metavar="PATH", help="The application's interpreter.")
 _OPENAPI = click.option(
-    "--openapi", metavar="PATH", help="A server's OpenAPI document.  [default: /openapi.json]"
+    "--openapi",
+    metavar="PATH",
+    help="A server's OpenAPI document.  [default: /openapi.json, or /openapi.yaml]",
 )
 _RATE = click.option(
     "--rate", metavar="RATE", help="How much a server is sent at most, such as 20/s."

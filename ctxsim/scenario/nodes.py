@@ -362,3 +362,13 @@ def items_of(node: Node | None) -> tuple[Node, ...]:
     if node is None:
         return ()
     return node.items if isinstance(node, Sequence) else (node,)
+
+
+def plain(node: Node | None) -> Any:
+    """The value without its places, as JSON has it."""
+    match node:
+        case Mapping():
+            return {key: plain(inner) for key, inner in node.values.items()}
+        case Sequence():
+            return [plain(each) for each in node.items]
+    return None if node is None else node.value

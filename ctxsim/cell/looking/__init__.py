@@ -86,7 +86,13 @@ class Looking:
 def _of_server(plan: Plan, look: Look, target: Http) -> tuple[Sight, list[Route], Iterable[Read]]:
     """What is known of a server before it is tried: what its document tells."""
     described = served.described(target, plan, look)
-    sight = Sight(plan.target.app, "http", "OpenAPI", undocumented=described.missing)
+    sight = Sight(
+        plan.target.app,
+        "http",
+        "OpenAPI",
+        undocumented=described.missing,
+        unread=described.unread,
+    )
     return sight, list(described.routes), []
 
 

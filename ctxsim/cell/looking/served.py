@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +18,9 @@ from ctxsim.cell.targets.http import Http
 from ctxsim.cell.targets.wire import NoResponseError
 
 _FOUND = 200
+_ACCEPT = "application/json, application/yaml;q=0.9, */*;q=0.5"
+# Longer ones have more in them than is read as YAML.
+_MAX_BYTES = 5_000_000
 _UNFILLED = "its path has an argument that could not be filled"
 _WAY_OUT = (
     "name it with --openapi PATH; without one, `ctxsim init TARGET` writes a scenario with a place "
@@ -27,17 +30,38 @@ _WAY_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a document tells; `missing` says why there is none, and what to do about it."""
+    """What a document tells; `missing` says why there is none, and what to do about it.
+
+    `unread` is the text that came in its place: YAML, perhaps, which the harness can read and no
+    standard library.
+    """
 
     routes: tuple[Route, ...] = ()
     missing: str = ""
+    unread: str = ""
 
 
 def described(target: Http, plan: Plan, look: Look) -> Described:
     """Fetch the document that `look` names from the server, and read its routes."""
-    place = f"{plan.target.app.rstrip('/')}{look.openapi}"
+    if look.document:
+        return _told(json.loads(look.document), plan, _place(plan, look.openapi[0]))
+    first, *others = look.openapi
+    found = _asked(target, plan, first)
+    for path in others if isinstance(found, Described) else ():
+        if not isinstance(also := _asked(target, plan, path), Described):
+            return _read(also, plan, _place(plan, path))
+    return found if isinstance(found, Described) else _read(found, plan, _place(plan, first))
+
+
+def _place(plan: Plan, path: str) -> str:
+    return f"{plan.target.app.rstrip('/')}{path}"
+
+
+def _asked(target: Http, plan: Plan, path: str) -> bytes | Described:
+    """What is at that path of the server, or why there is nothing."""
+    place = _place(plan, path)
     try:
-        received = target.fetch(look.openapi, "application/json")
+        received = target.fetch(path, _ACCEPT)
     except (NoResponseError, OSError) as error:
         told = str(error) or type(error).__name__
         return _missing(f"{place} was asked for the server's routes, and got no answer: {told}")
@@ -45,10 +69,26 @@ def described(target: Http, plan: Plan, look: Look) -> Described:
         moved = next((v for k, v in received.headers if k.lower() == "location"), "")
         told = f" (to {moved})" if moved else ""
         return _missing(f"no OpenAPI document is at {place}: it answered {received.status}{told}")
+    return plain_body(received.body, received.headers)
+
+
+def _read(body: bytes, plan: Plan, place: str) -> Described:
     try:
-        document = json.loads(plain_body(received.body, received.headers))
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        return _missing(f"what is at {place} is no JSON, and no OpenAPI document")
+        told = f"what is at {place} is neither JSON nor YAML, and no OpenAPI document"
+        return replace(_missing(told), unread=_text(body))
+    return _told(document, plan, place)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig") if len(body) <= _MAX_BYTES else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def _told(document: object, plan: Plan, place: str) -> Described:
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
         return _missing(f"what is at {place} is no OpenAPI document of version 3")
     return Described(tuple(_routes(document, plan, place)))

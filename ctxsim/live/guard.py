@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHANGING = ("/stats/reset", "/stop")
 # All browsers say so, and a page cannot change it without asking first (CORS), which is refused.
 _BROWSER = "Mozilla/"
+# How long the full name of this machine is asked for: without a DNS that answers, it takes minutes.
+_NAME_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Names:
         known = LOOPBACK | ({_name(also.rpartition("://")[2])} - {""})
         if bound_to not in _ANYWHERE:
             return cls(known | {bound_to.lower()})
-        ours = {socket.gethostname().lower(), socket.getfqdn().lower()}
+        ours = {socket.gethostname().lower(), _full_name().lower()}
         return cls(known | ours, any_address=True, any_name=asks_who)
 
     def has(self, name: str) -> bool:
@@ -92,6 +95,15 @@ def _refused_change(asked: Asked) -> str:
         return "" if _is_of(asked.referer, asked.host) else "the request comes from another page"
     is_of_browser = asked.agent.startswith(_BROWSER)
     return "a browser sent the request, and does not say from where" if is_of_browser else ""
+
+
+def _full_name() -> str:
+    """This machine's name with its domain; without, where nobody tells it in time."""
+    told: list[str] = []
+    asking = threading.Thread(target=lambda: told.append(socket.getfqdn()), daemon=True)
+    asking.start()
+    asking.join(_NAME_S)
+    return told[0] if told else socket.gethostname()
 
 
 def _is_of(address: str, host: str) -> bool:

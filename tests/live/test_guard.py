@@ -1,9 +1,11 @@
 """Who may speak to the web UI under Locust."""
 
 import socket
+import threading
 
 import pytest
 
+from ctxsim.live import guard
 from ctxsim.live.guard import Asked, Names, refusal
 
 HERE = "127.0.0.1:8089"
@@ -99,3 +101,24 @@ def test_any_name_is_right_where_a_cookie_tells_who_speaks():
     keys = {"names": EVERYWHERE, "asks_who": True, "host": "any.example"}
     assert asked(**keys, origin="http://any.example") == ""
     assert asked(**keys, origin="http://evil.example")
+
+
+def test_a_dns_that_does_not_answer_holds_up_no_start(monkeypatch):
+    """And what is not known to be a name of this machine is none."""
+    answered, asked_for = threading.Event(), []
+
+    def getfqdn():
+        asked_for.append(threading.current_thread())
+        answered.wait(60)
+        return "late.example"
+
+    monkeypatch.setattr(socket, "getfqdn", getfqdn)
+    monkeypatch.setattr(guard, "_NAME_S", 0.01)
+    try:
+        names = Names.of(EVERYWHERE)
+        assert not answered.is_set()
+    finally:
+        answered.set()
+    asked_for[0].join()
+    assert names.has(socket.gethostname().lower())
+    assert not names.has("late.example")

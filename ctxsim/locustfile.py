@@ -28,7 +28,7 @@ from ctxsim.errors import CtxsimError, ExitCode, UsageError
 from ctxsim.live.board import Board
 from ctxsim.live.ending import reports, shown, written
 from ctxsim.live.master import Master
-from ctxsim.live.node import Node
+from ctxsim.live.node import Forward, Node
 from ctxsim.live.orders import Order
 from ctxsim.live.parts import Run
 from ctxsim.live.tasks import steps, tasks_of
@@ -104,8 +104,11 @@ class Carrying:
         if self.node is not None:
             self.node.harness.count(change)
 
-    def begin(self, order: Order) -> Run:
-        """Begin a run, in place of one that has ended. Raises CtxsimError where it cannot be."""
+    def begin(self, order: Order, forward: Forward | None = None) -> Run:
+        """Begin a run, in place of one that has ended; `forward` is given what its harness says.
+
+        Raises CtxsimError where it cannot be.
+        """
         self.close()
         self._has_finished = self.has_ended = False
         if self.master is not None:
@@ -114,26 +117,24 @@ class Carrying:
             return run
         run = Run(order.scenario())
         self.board = Board(run)
-        self.node = Node(order, run, fire=self.fire, forward=self._forward, rest=_give_way)
+        forward = forward or self._look
+        self.node = Node(order, run, fire=self.fire, forward=forward, rest=_give_way)
         self.node.harness.count(self.users)
         if self._has_finished:
             # While it was being started: it must not wait for users that will not come.
             self.node.harness.finish()
         return run
 
-    def _forward(self, news: Message) -> None:
-        if self.worker is not None:
-            self.worker.tell(news)
-        elif self.board is not None:
+    def _look(self, _news: Message) -> None:
+        if self.board is not None:
             self.board.look()
 
-    def begin_part(self, order: Order) -> None:
+    def begin_part(self, order: Order, tell: Forward) -> None:
         """Begin what the master wants carried; why it cannot be, the master is told."""
-        assert self.worker is not None
         try:
-            self.begin(order)
+            self.begin(order, tell)
         except CtxsimError as error:
-            self.worker.tell({"say": "failed", "code": int(error.exit_code), "message": str(error)})
+            tell({"say": "failed", "code": int(error.exit_code), "message": str(error)})
 
     def fire(self, method: str, path: str, us: int, why: str) -> None:
         """Have Locust count a request."""
@@ -367,7 +368,7 @@ def on_test_stop(environment: Environment, **_: object) -> None:
 
 def on_quitting(environment: Environment, **_: object) -> None:
     run = carrying.run
-    if run is None:
+    if run is None or carrying.exit_code is not None:
         return
     runner: Any = environment.runner
     _note_interruption(runner, _options(environment))
@@ -465,8 +466,11 @@ def program(arguments: list[str]) -> int:
         return _exit_code(error.code)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except RPCError as error:
-        # Locust knows a port that is busy by a text that is another one by now.
+    except (RPCError, OSError) as error:
+        # It may end so, as where a report cannot be written, before it asks for what was found.
+        _complain(f"error: Locust ended early: {error}")
+        if (loaded := sys.modules.get("locustfile")) is not None:
+            loaded.on_quitting(loaded.carrying.environment)
         return _exit_code(str(error))
     return ExitCode.OK
 

@@ -104,8 +104,11 @@ class Master:
         if msg.node_id not in self._greeted:
             self._greeted.append(msg.node_id)
         self._runner.send_message(WELCOME, None, msg.node_id)
-        if self.run is not None and not self.run.is_over and msg.node_id not in self.run.parts:
-            self._send_part(msg.node_id)
+        run = self.run
+        # Who comes while a run ends would wait for users, and the verdict for its last word.
+        if run is None or run.is_over or self._is_ending or msg.node_id in run.parts:
+            return
+        self._send_part(msg.node_id)
 
     def _send_part(self, worker: str) -> None:
         assert self.run is not None

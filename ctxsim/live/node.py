@@ -11,7 +11,7 @@ from ctxsim.live.parts import Part, Run
 
 # Method, path, microseconds, and why it failed ('' if it did not).
 Fire = Callable[[str, str, int, str], object]
-Forward = Callable[[Message], object]
+Forward = Callable[[Message], None]
 
 HERE = "this machine"
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ctxsim.errors import UsageError
 
@@ -22,6 +23,10 @@ _MEANINGLESS = {
     "tags": "a scenario's flows have no tags; `flows` says which there are",
     "exclude_tags": "a scenario's flows have no tags; `flows` says which there are",
 }
+
+
+# What Locust writes reports of its own to, where these are asked for.
+_WRITTEN = {"html_file": "--html", "json_file": "--json-file", "csv_prefix": "--csv"}
 
 
 def is_worker(words: Sequence[str]) -> bool:
@@ -53,6 +58,7 @@ def refuse(options: Namespace, *, is_web: bool) -> None:
             raise UsageError(f"--{name.replace('_', '-')} says nothing here: {why}")
     if (options.num_users or 0) < 0:
         raise UsageError(f"there cannot be {options.num_users} users\n  write --users 100")
+    _refuse_unwritable(given)
     if not is_web:
         return
     keys = [given.get("tls_cert"), given.get("tls_key")]
@@ -62,6 +68,23 @@ def refuse(options: Namespace, *, is_web: bool) -> None:
         if not os.access(path, os.R_OK):
             raise UsageError(f"{path} cannot be read, which the web UI needs for TLS")
     _refuse_a_busy_port(options.web_host, options.web_port)
+
+
+def _refuse_unwritable(given: Mapping[str, Any]) -> None:
+    """Locust writes its reports at the end, and where it cannot ends before there is a verdict."""
+    for name, option in _WRITTEN.items():
+        if not (path := given.get(name)):
+            continue
+        folder = os.path.dirname(path) or "."
+        try:
+            # Locust would make it, too.
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{option} {path} cannot be written: {error.strerror}") from error
+        if os.path.isdir(path) and name != "csv_prefix":
+            raise UsageError(f"{option} {path} cannot be written: it is a folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"{option} {path} cannot be written: {folder} is not ours to write in")
 
 
 def _refuse_a_busy_port(host: str, port: int) -> None:

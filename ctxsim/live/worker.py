@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ctxsim.cell.messages import Message
@@ -25,9 +26,12 @@ _WATCH_EVERY_S, _SILENT_S, _CONNECT_S = 1.0, 4.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Deeds:
-    """What a worker has done when its master says so, or is gone: then nobody hears a result."""
+    """What a worker has done when its master says so, or is gone: then nobody hears a result.
 
-    begin: Callable[[Order], object]
+    `begin` is given whom to tell what becomes of it, by one thread.
+    """
+
+    begin: Callable[[Order, Callable[[Message], None]], object]
     finish: Callable[[], object]
     abandon: Callable[[str], object]
 
@@ -43,6 +47,8 @@ class Worker:
         self._file = file
         self._do = do
         self._run = ""
+        # Who begins one run ends the one before, which takes a while; a third may come meanwhile.
+        self._turn = threading.Lock()
         self._welcome = threading.Event()
 
     def start(self) -> None:
@@ -55,10 +61,10 @@ class Worker:
         threading.Thread(target=self._greet, daemon=True).start()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def tell(self, news: Message) -> None:
-        """Tell the master; called by one thread."""
+    def _tell(self, run: str, news: Message) -> None:
+        # Of the run that it is about: one that ends late must not speak for the one that follows.
         try:
-            self._runner.send_message(NEWS, {"run": self._run, "news": json.dumps(news)})
+            self._runner.send_message(NEWS, {"run": run, "news": json.dumps(news)})
         except OSError as error:
             logger.warning("the master was not told: %s", error)
 
@@ -76,7 +82,10 @@ class Worker:
         self._welcome.set()
         order = Order.from_json(json.loads(msg.data["order"]))
         self._run = order.run
-        self._do.begin(replace(order, file=self._file or order.file))
+        with self._turn:
+            if order.run == self._run:
+                mine = replace(order, file=self._file or order.file)
+                self._do.begin(mine, partial(self._tell, order.run))
 
     def _on_finish(self, environment: Any, msg: Any, **_: object) -> None:
         self._do.finish()

@@ -48,6 +48,16 @@ def test_a_load_that_keeps_users_apart_is_clean_whatever_the_folder_configures(
     assert "clean: 0 findings in 1 cell" in done.stdout
 
 
+def test_a_report_of_locusts_that_cannot_be_written_takes_no_finding_with_it(
+    folder: Path,
+) -> None:
+    """Its disk is full; Locust ends there, before it asks for a verdict."""
+    done = ran(folder, "leaky.yaml", *SHORT, "--format", "json", "--html", "/dev/full")
+    assert done.returncode == 1
+    assert {each["code"] for each in json.loads(done.stdout)["findings"]} == {"CTX201"}
+    assert "No space left" in done.stderr
+
+
 def test_processes_that_would_each_start_the_server_are_refused(folder: Path) -> None:
     (folder / "server.yaml").write_text("""
 version: 1
@@ -117,6 +127,9 @@ def test_what_cannot_be_told_ends_with_its_own_exit_code(
         (["--exclude-tags", "slow", *SHORT], "--exclude-tags says nothing here"),
         (["--tls-cert", "cert.pem"], "given together"),
         (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "cannot be read"),
+        (["--headless", "--html", "/proc/no/report.html"], "--html /proc/no/report.html cannot be"),
+        (["--headless", "--json-file", "/proc/no/x"], "--json-file /proc/no/x cannot be"),
+        (["--headless", "--html", "."], "it is a folder"),
         (["--web-host", "300.1.1.1"], "the web UI cannot be at 300.1.1.1:8089"),
         (["--web-port", "70000"], "the web UI cannot be at 127.0.0.1:70000"),
     ],

@@ -12,6 +12,7 @@ extra       after some answers the same answer comes once more, unasked
 first       on /page: whatever comes later, the first answer is given again
 mute        where more comes while it works on a request, that is never answered, every other time
 hangs_up    each connection ends with its first answer, without saying so before
+leaves      each answer says that it is the last, and is cut off by a reset where more came by then
 second      hangs up on the second request of each connection
 stuck       never answers on /list, where the client waits in vain
 stops       after a hundred requests it never answers again
@@ -34,6 +35,7 @@ import contextlib
 import random
 import select
 import socket
+import struct
 import sys
 import threading
 from typing import Any
@@ -47,7 +49,7 @@ class Connection:
     def __init__(self, sock: socket.socket, mode: str) -> None:
         self.sock = sock
         self.mode = mode
-        self.moment_s = 0.05 if mode == "mute" else 0.003
+        self.moment_s = 0.05 if mode in ("mute", "leaves") else 0.003
         self.kept = b""
         self.answered = 0
         self.last = b""
@@ -128,7 +130,8 @@ class Connection:
             return early + head + chunks + b"0\r\n\r\n"
         if self.mode == "until_close":
             return f"HTTP/1.0 {status}\r\n\r\n".encode() + text
-        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+        last = "Connection: close\r\n" if self.mode == "leaves" else ""
+        head = f"HTTP/1.1 {status}\r\n{last}Content-Length: {len(text)}\r\n\r\n".encode()
         if self.mode == "remains":
             head, LAST["text"] = LAST.get("text", b"") + head, b""
             if COUNT["answers"] % 30 == 29:
@@ -154,15 +157,27 @@ class Connection:
         if is_stuck or (self.mode == "stops" and COUNT["asked"] > 100):
             threading.Event().wait()
         # A moment in which more may come on this connection.
-        select.select([self.sock] if self.mode == "mute" else [], [], [], self.moment_s)
+        select.select([self.sock] if self.mode in ("mute", "leaves") else [], [], [], self.moment_s)
 
     def send(self, answer: bytes) -> None:
         try:
-            self.sock.sendall(answer)
+            if self.mode == "leaves":
+                self.leave(answer)
+            else:
+                self.sock.sendall(answer)
         except ConnectionError:
             if self.mode == "left_behind":
                 LAST["left"] = answer.partition(b"\r\n\r\n")[2]
             raise
+
+    def leave(self, answer: bytes) -> None:
+        """Say the last answer, of which not all arrives where more was sent than is read."""
+        if not self.is_more_there():
+            self.sock.sendall(answer)
+            return
+        self.sock.sendall(answer[:-4])
+        select.select([], [], [], self.moment_s)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def serve(self) -> None:
         before = b""
@@ -185,7 +200,7 @@ class Connection:
                 self.send(sent)
                 if self.mode == "extra" and self.answered % 4 == 3:
                     self.sock.sendall(sent)
-            if self.mode in ("hangs_up", "until_close"):
+            if self.mode in ("hangs_up", "until_close", "leaves"):
                 return
             while self.mode == "mute" and self.kept and COUNT["behind"] % 2:
                 self.more()

@@ -164,6 +164,14 @@ def test_pipelined_requests_that_get_no_answer_are_sent_again(run) -> None:
     assert 4 <= left < 4 + 20
 
 
+def test_an_answer_that_is_lost_since_more_was_sent_behind_is_asked_for_again(run) -> None:
+    """As waitress leaves after answers of no known length: the client's doing, and no doubt."""
+    outcome = run("leaves", "faults: none", "workers: ['threads:20']", "load: {requests: 500}")
+    assert outcome.document.reasons == ()
+    assert (outcome.verdict, outcome.exit_code, codes(outcome)) == ("clean", 0, set())
+    assert any("no pipelined requests" in each for each in outcome.document.notes)
+
+
 def test_requests_that_are_lost_with_their_connections_are_a_doubt(run) -> None:
     """They may have been carried out, so they are not sent again; most were judged nowhere."""
     outcome = run("loses_post", "load: {requests: 500}")

@@ -90,6 +90,11 @@ class Connection:
             # What follows may be the answers of those who wait behind it.
             if isinstance(error, NoResponseError) and self._sent == place + 1:
                 error.data = self.reader.unread
+            elif isinstance(error, ClosedError) and self.reader.leaves:
+                # A server that hangs up while there is more to read resets the connection, which
+                # takes what it had answered with it: whose requests they were has to send again
+                # (RFC 9112, 9.6).
+                error.begun = False
             self.give_up()
             raise
         self.broken = self.broken or not received.stays

@@ -84,6 +84,8 @@ class Reader:
         self._deadline = 0.0
         # How many sips a slow reader still takes.
         self._sips = 0
+        # Whether the response that is read says that the connection ends with it.
+        self.leaves = False
 
     @property
     def unread(self) -> bytes:
@@ -105,6 +107,7 @@ class Reader:
         the reader's own unless another one is given).
         """
         self._begin(slow=slow, timeout_s=timeout_s)
+        self.leaves = False
         # What comes before the head and after the body is for the client as well.
         besides: list[tuple[str, str]] = []
         while True:
@@ -113,6 +116,7 @@ class Reader:
                 break
             besides += head.headers
         stays = head.stays
+        self.leaves = not stays
         if method == "HEAD" or head.status in _WITHOUT_BODY:
             body = b""
         elif head.status == _SWITCHING:

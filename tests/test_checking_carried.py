@@ -225,7 +225,26 @@ def order(number):
     item = orders.get(number) or flask.abort(404)
     return {"item": item}
 """
+URL = """
+import functools
+import flask
+from flask import request, session
+app = flask.Flask(__name__)
+app.secret_key = "key"
+@app.post("/login")
+def login():
+    session["name"] = request.form["username"]
+    return "welcome"
+@functools.lru_cache(64)
+def page(url, name):
+    return f"the profile of {session['name']}"
+@app.get("/me")
+def me():
+    name = session.get("name") or flask.abort(401)
+    return page(request.full_path, name)
+"""
 CLEAN = {
+    "url": URL,
     "elsewhere": ELSEWHERE,
     "cookies": COOKIES,
     "pages": PAGES,
@@ -239,6 +258,8 @@ CLEAN = {
     "short": SHORT,
 }
 LEAKY = {
+    # Of a page that reads the session alone, a cache knows the whole URL.
+    "url": URL.replace("full_path, name", "full_path, None"),
     # What is made at one path is found under another.
     "elsewhere": ELSEWHERE.replace(
         '    return {"item": item}',

@@ -166,7 +166,7 @@ ASKED = (Read("query", "q"),)
 @pytest.mark.parametrize(("seconds", "apart"), [(2.0, True), (0.3, True), (0.03, False)])
 def test_what_takes_long_has_visits_of_its_own(seconds, apart):
     """A visit that waits for a report as often as for pages comes to little else."""
-    pages = [slowly(tried(Route("GET", f"/{n}"), 200, 200), 0.02) for n in range(12)]
+    pages = [slowly(tried(Route("GET", f"/{n}"), 200), 0.02) for n in range(12)]
     report = slowly(tried(Route("GET", "/report", ASKED), *[200] * 6), seconds)
     scenario = Scenario.parse(draft(sight_of(*pages, report), FRAME).text)
     flows = plan(scenario, cells(scenario)[0], seed=1, run="0badcafe", process=1).flows

@@ -151,10 +151,11 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
             # What nobody in particular has posted is for all to see.
             yield Attempt("nobody", _step(route, tuple(others), "", ""))
     plain = replace(route, path=route.path.replace(NUMBER, "1"))
-    if route.is_safe and reads:
+    if route.is_safe:
         # Pages that all users ask for: only there a cache can give one what it keeps of another.
         # Two, because whoever asks first may be a visitor, of whom nothing is kept. Without a tag,
-        # since most caches know a page by the whole of its URL.
+        # since most caches know a page by the whole of its URL. What reads nothing is shown by the
+        # session.
         for variant, number, text in _SAME:
             same = route.path.replace(NUMBER, number).replace(CANARY, text)
             asked = {read: text for read in others if is_asked_for(read)}

@@ -41,34 +41,45 @@ class Described:
     unread: str = ""
 
 
+class _UnansweredError(Exception):
+    """There is no document at a path: why."""
+
+
 def described(target: Http, plan: Plan, look: Look) -> Described:
     """Fetch the document that `look` names from the server, and read its routes."""
     if look.document:
         return _told(json.loads(look.document), plan, _place(plan, look.openapi[0]))
-    first, *others = look.openapi
-    found = _asked(target, plan, first)
-    for path in others if isinstance(found, Described) else ():
-        if not isinstance(also := _asked(target, plan, path), Described):
-            return _read(also, plan, _place(plan, path))
-    return found if isinstance(found, Described) else _read(found, plan, _place(plan, first))
+    refusals: list[str] = []
+    for path in look.openapi:
+        place = _place(plan, path)
+        try:
+            body = _asked(target, path, place)
+        except _UnansweredError as error:
+            refusals.append(str(error))
+        else:
+            return _read(body, plan, place)
+    return _missing(refusals[0])
 
 
 def _place(plan: Plan, path: str) -> str:
     return f"{plan.target.app.rstrip('/')}{path}"
 
 
-def _asked(target: Http, plan: Plan, path: str) -> bytes | Described:
-    """What is at that path of the server, or why there is nothing."""
-    place = _place(plan, path)
+def _asked(target: Http, path: str, place: str) -> bytes:
+    """What is at that path of the server."""
     try:
         received = target.fetch(path, _ACCEPT)
     except (NoResponseError, OSError) as error:
         told = str(error) or type(error).__name__
-        return _missing(f"{place} was asked for the server's routes, and got no answer: {told}")
+        raise _UnansweredError(
+            f"{place} was asked for the server's routes, and got no answer: {told}"
+        ) from error
     if received.status != _FOUND:
         moved = next((v for k, v in received.headers if k.lower() == "location"), "")
         told = f" (to {moved})" if moved else ""
-        return _missing(f"no OpenAPI document is at {place}: it answered {received.status}{told}")
+        raise _UnansweredError(
+            f"no OpenAPI document is at {place}: it answered {received.status}{told}"
+        )
     return plain_body(received.body, received.headers)
 
 

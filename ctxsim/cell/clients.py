@@ -5,12 +5,11 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 from ctxsim.cell import canaries
 from ctxsim.cell.chance import scrambled
 from ctxsim.cell.flows import Sendable
-from ctxsim.cell.jar import Issued, Jar
+from ctxsim.cell.jar import Jar
 from ctxsim.cell.plan import Plan
 from ctxsim.cell.steps import Prepared
 
@@ -90,38 +89,6 @@ class Lane:
         # it is drawn for each request; its low bits are poor and are not used.
         self.chance = (self.chance * 1664525 + 1013904223) & 0xFFFFFFFF
         return self.chance >> 8
-
-
-class Sent(Protocol):
-    """What of a request tells which cookies came with it."""
-
-    @property
-    def user(self) -> User: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def headers(self) -> Iterable[tuple[str, str]]: ...
-
-
-class Answered(Protocol):
-    """What of a response tells which cookies it gives."""
-
-    @property
-    def headers(self) -> Iterable[tuple[str, str]]: ...
-    @property
-    def complete(self) -> bool: ...
-
-
-def take_cookies(sent: Sent, answered: Answered, issued: Issued) -> None:
-    """Fill the user's jar, and note what was given."""
-    jar = sent.user.jar
-    for set_cookie in (v for name, v in answered.headers if name.lower() == "set-cookie"):
-        # A header that the step says stands in for the jar; nobody was given what is in it.
-        has_own = any(name.lower() == "cookie" for name, _ in sent.headers)
-        brought = "" if jar is None or has_own else jar.header(sent.path)
-        issued.note(set_cookie, sent.user.number, brought)
-        if jar is not None and answered.complete:
-            jar.take(set_cookie)
 
 
 def in_first_order(lanes: Iterable[Lane], plan: Plan) -> deque[Lane]:

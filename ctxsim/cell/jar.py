@@ -1,67 +1,10 @@
-"""A user's cookies, and whom an application gave which."""
+"""A user's cookies."""
 
 from __future__ import annotations
 
-import re
 import time
 from _thread import allocate_lock
-from collections.abc import Iterable, Iterator
 from email.utils import mktime_tz, parsedate_tz
-
-# Nobody guesses what is as long; a shorter one (a theme, a language) says nothing of its user.
-_LEAST_OF_KEY = 8
-# So many are remembered: who brings none is given one with each answer.
-_MOST_GIVEN = 20_000
-# Whose a value is that was given to two, or in place of another one.
-OF_NOBODY, IN_PLACE = -1, -2
-_PARTS = re.compile(r"[.:|%$]+|--")
-
-
-class Issued:
-    """Cookies that were given to who brought none: the keys of sessions are among them.
-
-    One that gives way to another with each answer, such as a number of the request, is none.
-    """
-
-    def __init__(self) -> None:
-        # By value. Native threads note at the same time, by single operations.
-        self._given: dict[str, int] = {}
-
-    def note(self, set_cookie: str, user: int, brought: str) -> None:
-        """Note one Set-Cookie header that a user (0: a visitor) was answered with.
-
-        `brought` is what was sent of cookies that were given before.
-        """
-        name, _, value = set_cookie.partition(";")[0].partition("=")
-        is_first = f"; {name.strip()}=" not in f"; {brought}"
-        if len(value) >= _LEAST_OF_KEY and len(self._given) < _MOST_GIVEN:
-            self._add(self._given, value, user if is_first else IN_PLACE)
-
-    def keys(self, jars: Iterable[tuple[int, Jar | None]]) -> dict[str, int]:
-        """What may be the key of a session, with the user to whom it was given, or whose it is now.
-
-        What was given in place of another one, and is nobody's now, comes with `IN_PLACE`.
-        A key may be signed, and stored without its signature or behind a prefix (`key_parts`).
-        """
-        now = [(v, user) for user, jar in jars if jar for v in jar.values().values()]
-        found: dict[str, int] = {}
-        for value, user in (*self._given.copy().items(), *now):
-            for part in key_parts(value.strip(' "')):
-                if len(part) >= _LEAST_OF_KEY:
-                    self._add(found, part, user)
-        return found
-
-    def _add(self, known: dict[str, int], value: str, user: int) -> None:
-        # What two were given as theirs tells of neither.
-        known[value] = user if known.get(value, user) in (user, IN_PLACE) else OF_NOBODY
-
-
-def key_parts(text: str) -> Iterator[str]:
-    """A key itself, and what of it may be one."""
-    yield text
-    parts = _PARTS.split(text)
-    if len(parts) > 1:
-        yield from (part for part in parts if len(part) >= _LEAST_OF_KEY)
 
 
 class Jar:

@@ -14,13 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ctxsim.cell import canaries, clients
+from ctxsim.cell import canaries
 from ctxsim.cell.captures import captured
 from ctxsim.cell.chance import scrambled
-from ctxsim.cell.clients import NO_CANARIES, NOTHING_KEPT, Lane, User
+from ctxsim.cell.clients import NO_CANARIES, NOTHING_KEPT, Lane, User, in_first_order
 from ctxsim.cell.flows import DRAWN, Flows
 from ctxsim.cell.history import Who
-from ctxsim.cell.jar import Issued
+from ctxsim.cell.issued import Issued
 from ctxsim.cell.plan import SAFE, Json, Plan, Step
 from ctxsim.cell.population import user_count, visitor_count
 from ctxsim.cell.steps import Prepared, fill, fill_value, filled
@@ -176,7 +176,7 @@ class Traffic:
         self.visitors = [self._user(0, serial) for serial in range(visitors)]
         self.lanes = tuple(each for user in (*self.users, *self.visitors) for each in user.lanes)
         self._issued = Issued()
-        self.ready = clients.in_first_order(self.lanes, plan)
+        self.ready = in_first_order(self.lanes, plan)
         # How many requests can be in flight at once: each lane has one at a time.
         self.width = 1 if plan.one_by_one else len(self.ready)
         if plan.only_user is not None:
@@ -369,7 +369,7 @@ class Traffic:
         only fail for the same reason.
         """
         lane = request.lane
-        clients.take_cookies(request, response, self._issued)
+        self._issued.take(request, response)
         step = request.prepared.step
         if (step.captures or step.once) and response.complete:
             self._capture(request, response, kept_promise=kept_promise)
@@ -392,7 +392,7 @@ class Traffic:
 
     def session_keys(self) -> dict[str, int]:
         """What may be the key of a session, and whose it is."""
-        return self._issued.keys((user.number, user.jar) for user in self.users)
+        return self._issued.keys(self.users)
 
     def _capture(self, request: Request, response: Response, *, kept_promise: bool) -> None:
         """Take what the answer gives, and have a step that is sent once not sent again, if it gave

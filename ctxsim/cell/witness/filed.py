@@ -13,7 +13,7 @@ from typing import Any
 
 from ctxsim.cell import canaries
 from ctxsim.cell.canaries import LENGTH
-from ctxsim.cell.jar import IN_PLACE, key_parts
+from ctxsim.cell.issued import IN_PLACE, key_parts
 from ctxsim.cell.witness.marks import Marks
 from ctxsim.cell.witness.reach import Tree
 

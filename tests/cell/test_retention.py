@@ -278,6 +278,15 @@ def one_for_each(environ, given):
     number = "key%d" % next(NUMBERS)
     given.append(("Set-Cookie", "request=" + number))
     return CACHE.setdefault(number, {{"cart": []}})
+
+LAST = [{{}}]
+
+def of_the_one_before(environ, given):
+    session = session_of(environ, given)
+    session["number"] = session.get("number", next(NUMBERS))
+    before, LAST[0] = LAST[0], session
+    # Some sessions keep nothing else, the others what is their users' own.
+    return before if session["number"] % 3 == 0 else session
 """
 )
 
@@ -291,6 +300,8 @@ def one_for_each(environ, given):
         # Nor are they where what is kept in a session is anybody's.
         ("session_of(environ, given); ENTRIES.append(tag)", {"CTX402"}),
         ("session_of(environ, given)['cart'] = ENTRIES; ENTRIES.append(tag)", {"CTX402"}),
+        # Nor is it what is under the key of one user, and another one's.
+        ("of_the_one_before(environ, given)['last'] = tag", {"CTX402"}),
     ],
 )
 @pytest.mark.parametrize("cookie", [(), (("Cookie", "sid={canary}"),)])

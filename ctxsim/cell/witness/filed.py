@@ -100,21 +100,26 @@ def _not_filed(tree: Tree, holder: Any, names: Names) -> list[Any]:
     naming = _naming([keys[id(each)] for each in ahead if id(each) in keys], tree, names)
     if not naming:
         return ahead
-    others, of_sessions = [], 0
+    others: list[Any] = []
+    unnamed: list[Any] = []
+    of_sessions = 0
     for each in ahead:
         key = keys.get(id(each))
         whose = names.users(key) if id(key) in naming else frozenset()
-        if not whose or not _of(tree.below(each)) <= whose:
+        if not whose:
+            unnamed.append(each)
+        elif not _of(tree.below(each)) <= whose:
             others.append(each)
         else:
             of_sessions += bool(names.session_of(key))
     if of_sessions >= _SESSIONS_SHARE * len(ahead):
-        others = [
+        # What is under the key of a session that nobody knows is that of one user all the same.
+        unnamed = [
             each
-            for each in others
+            for each in unnamed
             if names.was_in_place(keys.get(id(each))) or len(_of(tree.below(each))) != 1
         ]
-    return others
+    return others + unnamed
 
 
 def _naming(keys: list[object], tree: Tree, names: Names) -> set[int]:

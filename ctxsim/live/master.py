@@ -30,6 +30,9 @@ _UNDER_WAY = frozenset({"ready", "spawning", "running"})
 _WATCH_EVERY_S = 0.5
 # How late a last word may come after the last heartbeat.
 _LATE_S = 20.0
+# How long a connected worker may take to say that it is one of ctxsim's, which it does at once.
+_HELLO_S = 10.0
+_SILENT = "it did not say that it carries scenarios; start it by `ctxsim locust SCENARIO --worker`"
 
 
 class Runner(Protocol):
@@ -83,11 +86,14 @@ class Master:
 
     def await_ready(self) -> None:
         """Wait until each worker that is connected has its part, and is ready for users."""
-        asleep = threading.Event()
-        while self.run is not None and not set(self._runner.clients) <= set(self.run.parts):
+        asleep, until_s = threading.Event(), time.monotonic() + _HELLO_S
+        while (run := self.run) is not None and (
+            silent := set(self._runner.clients) - set(run.parts)
+        ):
+            if time.monotonic() > until_s:
+                for worker in silent:
+                    self._lose(self._part(run, worker), _SILENT)
             asleep.wait(_WATCH_EVERY_S)
-        if self.run is not None:
-            self.run.wait("ready")
 
     def end(self) -> None:
         """The users are about to go: from now on, a worker may be late."""
@@ -112,10 +118,14 @@ class Master:
 
     def _send_part(self, worker: str) -> None:
         assert self.run is not None
-        assert self._order is not None
-        order = replace(self._order, part=len(self.run.parts))
-        self.run.parts[worker] = Part(f"worker {worker}", order)
+        order = self._part(self.run, worker).order
         self._runner.send_message(ORDER, {"order": json.dumps(order.to_json())}, worker)
+
+    def _part(self, run: Run, worker: str) -> Part:
+        assert self._order is not None
+        part = Part(f"worker {worker}", replace(self._order, part=len(run.parts)))
+        run.parts[worker] = part
+        return part
 
     def _on_news(self, environment: Any, msg: Any, **_: object) -> None:
         run = self.run
@@ -143,8 +153,11 @@ class Master:
     def _find_lost(self, run: Run) -> None:
         for worker, part in list(run.parts.items()):
             if not part.is_over and (why := self._why_lost(worker)):
-                part.lost = why
-                logger.error("%s: %s", part.name, why)
+                self._lose(part, why)
+
+    def _lose(self, part: Part, why: str) -> None:
+        part.lost = why
+        logger.error("%s: %s", part.name, why)
 
     def _why_lost(self, worker: str) -> str:
         """Why a worker will hardly speak again; '' where it will."""

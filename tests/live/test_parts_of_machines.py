@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ctxsim.live import master as masters
 from ctxsim.live import worker as workers
 from ctxsim.live.master import HELLO, NEWS, ORDER, Master
 from ctxsim.live.orders import Order
@@ -91,3 +92,25 @@ def test_who_comes_while_a_run_ends_has_no_part_of_it() -> None:
     following = master.begin(ORDERED)
     assert set(following.parts) == {"one", "two"}
     assert len(told(runner, ORDER)) == 3
+
+
+@pytest.mark.timeout(10)
+def test_a_worker_that_never_says_that_it_carries_scenarios_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one of Locust's that was started with a locustfile of its own."""
+    monkeypatch.setattr(masters, "_HELLO_S", 0.1)
+    client = type("Client", (), {"state": "ready"})
+    runner = Runner(clients={"ours": client, "another": client})
+    master = Master(runner, lambda: None)
+    runner.hears(HELLO, Message("ours"))
+    run = master.begin(ORDERED)
+    run.parts["ours"].ready = True
+    master.await_ready()
+    assert run.parts["ours"].lost == ""
+    assert "carries scenarios" in run.parts["another"].lost
+    assert len(told(runner, ORDER)) == 1
+    # It may have been held up: the next run has a part for it.
+    runner.hears(HELLO, Message("another"))
+    assert "carries scenarios" in run.parts["another"].lost
+    assert set(master.begin(ORDERED).parts) == {"ours", "another"}

@@ -23,14 +23,12 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import MasterRunner, WorkerRunner
 
-from ctxsim.cell.messages import Message
 from ctxsim.errors import CtxsimError, ExitCode, UsageError
-from ctxsim.live.board import Board
 from ctxsim.live.ending import reports, shown, written
 from ctxsim.live.master import Master
-from ctxsim.live.node import Forward, Node
 from ctxsim.live.orders import Order
 from ctxsim.live.parts import Run
+from ctxsim.live.process import Carrying
 from ctxsim.live.tasks import steps, tasks_of
 from ctxsim.live.usage import is_worker, refuse
 from ctxsim.live.web import add_pages, count_time_from
@@ -53,13 +51,6 @@ _HINTS = {
 }
 
 
-class Ended(Exception):  # noqa: N818 - what Locust lists as the reason of a failure
-    """Why a request failed. Its text is one of a few: Locust counts by it."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 class ScenarioUser(locust.User):
     """One user of the scenario; what it does, it does in a cell."""
 
@@ -77,107 +68,12 @@ class ScenarioUser(locust.User):
         carrying.count(-1)
 
 
-class Carrying:
-    """What this process of Locust carries, or has its workers carry: one run at a time."""
-
-    def __init__(self) -> None:
-        self.environment: Environment | None = None
-        self.board: Board | None = None
-        self.node: Node | None = None
-        self.master: Master | None = None
-        self.worker: Worker | None = None
-        self.users = 0
-        self._has_finished = False
-        # Whether the run came to its end: its time is over, or nobody carries it any more.
-        self.has_ended = False
-        # What the process ends with, once that is known.
-        self.exit_code: int | None = None
-        # Of a master that starts by itself: how long its run lasts, once its workers are ready.
-        self.run_time_s: float | None = None
-
-    @property
-    def run(self) -> Run | None:
-        return None if self.board is None else self.board.run
-
-    def count(self, change: int) -> None:
-        self.users += change
-        if self.node is not None:
-            self.node.harness.count(change)
-
-    def begin(self, order: Order, forward: Forward | None = None) -> Run:
-        """Begin a run, in place of one that has ended; `forward` is given what its harness says.
-
-        Raises CtxsimError where it cannot be.
-        """
-        self.close()
-        self._has_finished = self.has_ended = False
-        if self.master is not None:
-            run = self.master.begin(order)
-            self.board = self.master.board
-            return run
-        run = Run(order.scenario())
-        self.board = Board(run)
-        forward = forward or self._look
-        self.node = Node(order, run, fire=self.fire, forward=forward, rest=_give_way)
-        self.node.harness.count(self.users)
-        if self._has_finished:
-            # While it was being started: it must not wait for users that will not come.
-            self.node.harness.finish()
-        return run
-
-    def _look(self, _news: Message) -> None:
-        if self.board is not None:
-            self.board.look()
-
-    def begin_part(self, order: Order, tell: Forward) -> None:
-        """Begin what the master wants carried; why it cannot be, the master is told."""
-        try:
-            self.begin(order, tell)
-        except CtxsimError as error:
-            tell({"say": "failed", "code": int(error.exit_code), "message": str(error)})
-
-    def fire(self, method: str, path: str, us: int, why: str) -> None:
-        """Have Locust count a request."""
-        assert self.environment is not None
-        self.environment.events.request.fire(
-            request_type=method,
-            name=path,
-            response_time=us / 1000,
-            response_length=0,
-            exception=Ended(why) if why else None,
-            context={},
-        )
-
-    def finish(self) -> None:
-        """All users have gone, whoever carried them."""
-        self._has_finished = True
-        if self.master is not None:
-            self.master.finish()
-        elif self.node is not None:
-            self.node.harness.finish()
-
-    def abandon(self, why: str) -> None:
-        """End at once what nobody wants to know any more, and the process with it."""
-        if self.run is None or self.run.is_over or self.environment is None:
-            return
-        logger.error("%s: what is carried is given up", why)
-        self.run.give_up(why)
-        self.close()
-        assert self.environment.runner is not None
-        gevent.spawn(self.environment.runner.quit)
-
-    def close(self) -> None:
-        if self.node is not None:
-            self.node.harness.close()
-        self.node = None
-
-
 def _give_way() -> None:
     # Not for zero seconds, which lets no timers and sockets have their turn.
     gevent.sleep(0.001)
 
 
-carrying = Carrying()
+carrying = Carrying(_give_way)
 
 
 def add_arguments(parser: Any) -> None:

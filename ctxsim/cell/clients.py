@@ -65,8 +65,8 @@ class Lane:
         self.steps: tuple[Prepared, ...] = ()
         self.visit: dict[str, str] = NO_CANARIES
         self.visits = 0
-        # Whether its first visit is over before any other begins.
-        self.opens = False
+        # So many visits of it are over before any other begins.
+        self.opens = 0
         # Whether a fault befell the user since this visit began, or since the one before did: what
         # it left undone, such as a login, shows in the user's own next visit.
         self.unsettled = self.settling = False
@@ -74,6 +74,11 @@ class Lane:
         self.sent = array("H")
         # And the how-manieth of the cell.
         self.turns = array("I")
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether nobody else comes before its visit is over."""
+        return self.visits <= self.opens
 
     def number_next(self, index: int) -> int:
         """The number of the next request, which is the step `index`.
@@ -101,14 +106,14 @@ def in_first_order(lanes: Iterable[Lane], plan: Plan) -> deque[Lane]:
     if _has_opening(plan):
         opener = next((lane for lane in ready if lane.user.number), None)
         if opener is not None:
-            opener.opens = True
+            opener.opens = 1
             ready.remove(opener)
             ready.appendleft(opener)
     return ready
 
 
 def _has_opening(plan: Plan) -> bool:
-    """Whether one user goes through a whole visit before anyone else comes.
+    """Whether one user goes through the flows before anyone else comes.
 
     A page that a cache keeps for all is the page of whoever came first. Short flows get there
     before those that log in, so that it would be the refusal in each cell, and never the page of

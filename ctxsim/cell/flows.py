@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import takewhile
@@ -15,6 +16,8 @@ from ctxsim.cell.steps import Prepared, for_visitors, of_user, prepared
 Sendable = Mapping[str, tuple[Prepared, ...]]
 # Chance is drawn in so many bits.
 DRAWN = 1 << 24
+# What one user sends before anyone else comes is this part of a load, or its longest flow.
+_OPENING_PART = 4
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -78,10 +81,22 @@ class Flows:
             return sendable[flows[draw() * len(flows) // DRAWN].name]
         return sendable[weighted(flows, draw() / DRAWN).name]
 
-    def longest(self, sendable: Sendable) -> tuple[Prepared, ...]:
-        """The steps of the flow of which most are sent."""
-        cut = max(map(self._cut, sendable.values()), key=len)
-        return cut or max(sendable.values(), key=len)
+    def opening(self, sendable: Sendable) -> list[tuple[Prepared, ...]]:
+        """The steps of the longest flow, and of others by length that have steps besides.
+
+        No more of these than leave most of a load to all users.
+        """
+        first, *others = sorted(map(self._cut, sendable.values()), key=len, reverse=True)
+        found = [first or max(sendable.values(), key=len)]
+        left = (self._plan.load.requests or math.inf) / _OPENING_PART - len(first)
+        seen = {self.same[each.index] for each in first}
+        for steps in others:
+            numbers = {self.same[each.index] for each in steps}
+            if not numbers <= seen and len(steps) <= left:
+                found.append(steps)
+                seen |= numbers
+                left -= len(steps)
+        return found
 
     def has_any(self, sendable: Sendable) -> bool:
         """Whether any visit has a step that is sent."""

@@ -256,7 +256,7 @@ class Traffic:
             # Copied, since the earlier requests of this visit keep the canaries that they know.
             lane.visit = {**lane.visit, f"{{{prepared.step.name}.canary}}": request.canary}
         drawn = lane.draw()
-        if drawn < self._cancel_below and not lane.opens:
+        if drawn < self._cancel_below and not lane.is_opening:
             request.fault = self._fault(drawn)
             request.fault_draw = lane.draw()
         return request
@@ -266,9 +266,9 @@ class Traffic:
         if user.sendable is None:
             user.sendable = self._flows.of_user(user.number, user.canary)
         lane.visits += 1
-        lane.opens = lane.opens and lane.visits == 1
-        if lane.opens:
-            lane.steps = self._flows.longest(user.sendable)
+        if lane.is_opening:
+            opening = self._flows.opening(user.sendable)
+            lane.opens, lane.steps = len(opening), opening[min(lane.visits, len(opening)) - 1]
         else:
             lane.steps = self._flows.chosen(user.sendable, lane.visits, lane.draw)
         lane.visit = NO_CANARIES
@@ -378,8 +378,9 @@ class Traffic:
                 each.unsettled = True
         if request.faulted or not kept_promise:
             lane.steps = ()
-        if self.plan.one_by_one or lane.opens:
-            (self.ready.appendleft if lane.steps else self.ready.append)(lane)
+        if self.plan.one_by_one or lane.is_opening:
+            goes_on = lane.steps or lane.visits < lane.opens
+            (self.ready.appendleft if goes_on else self.ready.append)(lane)
             return
         if lane.steps and lane.chance >> 10 & 1:
             # Half of those in the middle of a visit go on at once: where users are many, the last

@@ -438,6 +438,25 @@ def test_before_anyone_else_comes_one_user_goes_through_the_longest_flow_under_s
     assert [each.fault for each in sent] == [None, None, *["error"] * 4]
 
 
+@given(st.integers(0, 2**32))
+def test_each_flow_that_has_other_steps_is_gone_through_first_the_longest_first(seed):
+    """Who leaks need not be in the longest one."""
+    flows = (
+        flow("GET /in", "GET /page", name="leaks", weight=1),
+        flow("GET /page", name="short", weight=9),
+        flow("GET /in", "GET /a", "GET /b", name="longest"),
+    )
+    begins = {"users": Users(count=9, visitor=True), "seed": seed, "faults": Faults(error=1.0)}
+    sent = sent_by(traffic_of(flows=flows, load=Load(requests=20), **begins))
+    first = ["GET /in", "GET /a", "GET /b", "GET /in", "GET /page"]
+    assert [each.step.route for each in sent[:5]] == first
+    assert {each.user for each in sent[:5]} == {sent[0].user}
+    assert sent[5].user is not sent[0].user
+    assert [each.fault for each in sent] == [None] * 5 + ["error"] * 15
+    few = sent_by(traffic_of(flows=flows, load=Load(requests=16), **begins))
+    assert {each.user for each in few[:3]} != {each.user for each in few[3:]}
+
+
 @pytest.mark.parametrize("flows", [1, 2])
 def test_a_route_that_is_left_out_is_sent_no_more_and_visits_go_on_without_it(flows):
     """The steps behind it are sent, also in visits that are under way."""

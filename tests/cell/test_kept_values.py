@@ -122,10 +122,14 @@ def hello():
 """
 
 
-def test_what_a_later_request_of_the_same_user_binds_anew_was_not_left_over(application):
-    """In a thread that is not patched, Bottle's request is that of whoever began last."""
+@pytest.mark.parametrize("tag", ["&tag={canary}", ""])
+def test_what_a_later_request_of_the_same_user_binds_anew_was_not_left_over(application, tag):
+    """In a thread that is not patched, Bottle's request is that of whoever began last.
+
+    Without a tag all of a user's requests have one text, and environments of their own.
+    """
     plan = plan_of(
-        "GET /hello?name={user.canary}&tag={canary}",
+        f"GET /hello?name={{user.canary}}{tag}",
         target=application(BOUND_ANEW),
         workers="greenlets:4:unpatched",
         users=Users(count=4, visitor=False),

@@ -38,15 +38,14 @@ class KeptByLibraries:
         return False
 
 
-def text_in(
+def way_to_text(
     thing: object, holds_it: Callable[[object], bool], passing_by: Iterable[int] = ()
-) -> object:
-    """The first text in `thing` for which `holds_it`, and no copy; None where none is near.
+) -> list[object]:
+    """The objects from `thing` to the first text in it for which `holds_it`, and no copy.
 
-    Objects whose ids are in `passing_by` are not entered.
+    Empty where none is near. Objects whose ids are in `passing_by` are not entered.
     """
-    way = _way(thing, holds_it, _DEPTH, [_ITEMS], set(passing_by))
-    return way[-1] if way else None
+    return _way(thing, holds_it, _DEPTH, [_ITEMS], set(passing_by))
 
 
 def _way(

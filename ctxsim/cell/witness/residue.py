@@ -23,7 +23,7 @@ from ctxsim.cell.objects import UNCHANGEABLE, instances
 from ctxsim.cell.patching import Native
 from ctxsim.cell.visits import Request
 from ctxsim.cell.witness.answers import Owner
-from ctxsim.cell.witness.kept import KeptByLibraries, text_in
+from ctxsim.cell.witness.kept import KeptByLibraries, way_to_text
 from ctxsim.cell.witness.marks import Mark
 from ctxsim.cell.witness.record import (
     IN_CONTEXT,
@@ -64,13 +64,15 @@ class Place:
 class _Suspect:
     """What a request found in a library's place when it began.
 
-    `text` is the very object that holds the mark. A later request of the same user brings the same
-    text in another one: then the place was bound anew, though no word of it tells so.
+    `text` is the very object that holds the mark, and `holder` what holds that within the place.
+    A later request of the same user brings the same text in another one, or in another holder: then
+    the place was bound anew, though no word of it tells so.
     """
 
     place: Place
     mark: Mark
     text: object
+    holder: object
 
 
 class Residue:
@@ -129,7 +131,8 @@ class Residue:
     def _is_still_in(self, suspect: _Suspect, value: object) -> bool:
         if suspect.text is None:
             return self._is_in(suspect.mark, value)
-        return text_in(value, lambda text: text is suspect.text, self._kept.known) is not None
+        way = way_to_text(value, lambda text: text is suspect.text, self._kept.known)
+        return bool(way) and _holder(way) is suspect.holder
 
     def _compare_variables(
         self, request: Request, context: Context, baseline: Context | None
@@ -147,8 +150,9 @@ class Residue:
     def _compare(self, request: Request, place: Place, value: object) -> None:
         while (mark := self._mark_in(value, request)) is not None:
             if self._is_of_library(place.thing):
-                text = text_in(value, partial(self._is_in, mark), self._kept.known)
-                self._suspects.setdefault(request, []).append(_Suspect(place, mark, text))
+                way = way_to_text(value, partial(self._is_in, mark), self._kept.known)
+                suspect = _Suspect(place, mark, way[-1] if way else None, _holder(way))
+                self._suspects.setdefault(request, []).append(suspect)
                 return
             if not self._is_kept(place, value, mark):
                 self._note(request, place, mark)
@@ -212,6 +216,11 @@ class Residue:
         # Their names are looked for in all modules, which takes as long as to find them.
         names = _module_names({id(local) for local in found} - known.keys())
         return [known.get(id(local)) or (_local_place(local, names), local) for local in found]
+
+
+def _holder(way: list[object]) -> object:
+    """What holds the text at the end of the way; None where that is the place, which is copied."""
+    return way[-2] if len(way) > 2 else None  # noqa: PLR2004
 
 
 def _local_place(local: Any, names: dict[int, str]) -> Place:

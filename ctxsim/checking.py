@@ -25,8 +25,9 @@ REQUESTS = 2000
 STALL_S = 10.0
 # A search may tell why cells hang, if they leave it the time.
 _STALL_SHARE = 0.25
-# What is still running then has the rest of the budget for its last word.
+# By then all should be over; what is not is stopped in time for its last word, within the budget.
 _PLANNED_SHARE = 0.95
+_LAST_WORD_SHARE = 0.1
 _NO_SEARCH = "unlucky orders that no load has met: no schedule controls a server, another process"
 
 
@@ -87,10 +88,13 @@ def prepared(wish: Wish, options: Options) -> tuple[Scenario, Options]:
     words, missing = _served(wish, sight)
     made = drafting.draft(sight, _frame(wish, sight, words))
     scenario = with_options(Scenario.parse(made.text), wish)
+    last_word_s = min(options.limits.last_word_s, _LAST_WORD_SHARE * wish.budget_s)
+    at_latest = started + wish.budget_s - last_word_s
     return scenario, replace(
         options,
-        until=started + _PLANNED_SHARE * wish.budget_s,
-        at_latest=started + wish.budget_s,
+        until=min(started + _PLANNED_SHARE * wish.budget_s, at_latest),
+        at_latest=at_latest,
+        limits=replace(options.limits, last_word_s=last_word_s),
         stall_s=min(options.stall_s, STALL_S, _STALL_SHARE * wish.budget_s),
         searches=not wish.is_server,
         origin=_origin(wish, sight, made, missing),

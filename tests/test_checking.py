@@ -5,7 +5,9 @@ import time
 import pytest
 
 from ctxsim import looks
+from ctxsim.checking import prepared
 from ctxsim.errors import TargetError, UsageError
+from ctxsim.jobs import Options
 
 GLOBAL = """
 import flask
@@ -390,6 +392,18 @@ def test_a_slow_application_is_checked_within_the_budget_and_not_called_clean_fo
     assert outcome.exit_code == 4
     told = " ".join(outcome.document.reasons)
     assert "in the time there was" in told or "the time was over" in told
+
+
+def test_what_is_stopped_has_its_last_word_within_the_budget(tmp_path):
+    """It had three seconds more, which all passed where requests wait for each other for ever."""
+    (tmp_path / "checked.py").write_text("def app(environ, start_response): ...")
+    begun = time.monotonic()
+    wish = looks.Wish("checked:app", path=str(tmp_path), budget_s=20.0)
+    _, options = prepared(wish, Options())
+    over = options.at_latest + options.limits.last_word_s
+    assert begun + 20 <= over <= time.monotonic() + 20
+    assert options.until <= options.at_latest
+    assert options.limits.last_word_s > 1
 
 
 def test_an_application_without_routes_is_no_clean_one(checked):

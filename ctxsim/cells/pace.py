@@ -12,6 +12,7 @@ from ctxsim.cells.job import Job
 # What a cell takes besides its requests, until one has shown it.
 _START_S = 2.0
 _LEAST_LOAD_S = 0.5
+_LEAST_STALL_S = 1.0
 # Cells take more that look at what is left, or have greenlets, than those that learn.
 _LAST = 4
 
@@ -23,8 +24,8 @@ class Pace:
     All should be over by `until`, and loads by `loads_until`. At `at_latest`, whatever still runs
     is told to stop, and nothing more is started.
     `overheads_s`: what cells took besides their loads. It is measured as they end, because it
-    depends on the application and on what else the machine does; paces that were made of one
-    another share it.
+    depends on the application and on what else the machine does. Paces that were made of one
+    another share what is learnt.
     """
 
     at_once: int = 1
@@ -32,6 +33,8 @@ class Pace:
     at_latest: float = math.inf
     loads_until: float = math.inf
     overheads_s: list[float] = field(default_factory=list)
+    # Of those that hung, how they are called.
+    hung: list[str] = field(default_factory=list)
 
     @property
     def left_s(self) -> float:
@@ -74,10 +77,16 @@ class Pace:
         share_s = self._share_s(self.loads_until, waiting) - max(self._last_s)
         most_s = max(_LEAST_LOAD_S, share_s)
         most_s = most_s if load.duration_s is None else min(most_s, load.duration_s)
-        return replace(job, plan=replace(job.plan, load=replace(load, duration_s=most_s)))
+        plan = replace(job.plan, load=replace(load, duration_s=most_s))
+        if self.hung:
+            # Where another one hung it is known; a search can tell why, if it has the time.
+            plan = replace(plan, stall_s=min(plan.stall_s, max(_LEAST_STALL_S, round(most_s, 1))))
+        return replace(job, plan=plan)
 
     def ended(self, job: Job, history: History, elapsed_s: float) -> None:
         """Learn from a cell what it took besides its load."""
+        if history.ending is not None and history.ending.kind == "hang":
+            self.hung.append(job.cell.name)
         # One that ended early tells of its ending, not of what the next one will take.
         if history.ending is None:
             load_s, sent_s = job.plan.load.duration_s, history.tally.elapsed_s

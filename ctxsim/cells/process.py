@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import selectors
 import signal
@@ -72,6 +73,7 @@ class Process:
         self._facts: dict[str, Any] = {}
         self._ready = False
         self._stacks: tuple[str, ...] = ()
+        self._stacks_at = -math.inf
         self._lesson: Lesson | None = None
         self._trying = ""
         # Of a live load: how many users it was told to be there, and that all have gone.
@@ -179,7 +181,7 @@ class Process:
             case {"say": "sight", "sight": dict() as sight}:
                 self._sight = sight
             case {"say": "stacks", "stacks": list() as stacks}:
-                self._stacks = tuple(map(str, stacks))
+                self._stacks, self._stacks_at = tuple(map(str, stacks)), time.monotonic()
             case {"say": "learnt", "lesson": dict() as lesson}:
                 self._lesson = Lesson.from_json(lesson)
             case {"say": "end", "ending": None | dict() as ending}:
@@ -274,7 +276,9 @@ class Process:
             return Ending("memory", f"the process used {used:,.0f} MiB of memory, of {most:,.0f}")
         if not self._ready and now - self._started > limits.start_s:
             return Ending("import", f"the application was not ready after {limits.start_s:g} s")
-        if self._ready and now - self._moved > stall_s + limits.stall_grace_s:
+        # Whoever has told where all stand has noticed as well.
+        grace_s = 0.0 if self._stacks_at > self._moved else limits.stall_grace_s
+        if self._ready and now - self._moved > stall_s + grace_s:
             return Ending("hang", f"no request ended for {stall_s:g} s")
         return None
 

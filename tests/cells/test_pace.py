@@ -52,6 +52,21 @@ def test_a_cell_that_starts_late_sends_for_a_moment_all_the_same(clock):
     assert load_s(pace, 3) == 0.5
 
 
+def test_where_one_hung_others_are_not_waited_for_longer_than_they_may_send(clock):
+    """It is known then that requests hang; a search may tell why, if it has the time."""
+    pace = Pace(1, until=140.0)
+    later = pace.for_loads(0.5)
+    assert later.sized(job(), 2).plan.stall_s == 30.0
+    pace.ended(job(), History(ending=Ending("crash", "died")), 5.0)
+    assert later.sized(job(), 2).plan.stall_s == 30.0
+    pace.ended(job(), History(ending=Ending("hang", "no request ended for 5 s")), 5.0)
+    sized = later.sized(job(), 2).plan
+    assert sized.stall_s == sized.load.duration_s == 8.0
+    clock[0] = 135.0
+    assert later.sized(job(), 2).plan.stall_s == 1.0
+    assert pace.sized(job(), 2) == job()
+
+
 def test_what_was_in_flight_when_the_load_was_over_counts_as_taken_besides():
     pace = Pace()
     pace.ended(job(duration_s=2.0), History(tally=Tally(elapsed_s=3.0)), 4.0)

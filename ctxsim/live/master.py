@@ -87,9 +87,10 @@ class Master:
     def await_ready(self) -> None:
         """Wait until each worker that is connected has its part, and is ready for users."""
         asleep, until_s = threading.Event(), time.monotonic() + _HELLO_S
-        while (run := self.run) is not None and (
-            silent := set(self._runner.clients) - set(run.parts)
-        ):
+        while (run := self.run) is not None:
+            if not (silent := set(self._runner.clients) - set(run.parts)):
+                run.wait("ready")
+                return
             if time.monotonic() > until_s:
                 for worker in silent:
                     self._lose(self._part(run, worker), _SILENT)

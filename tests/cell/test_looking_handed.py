@@ -45,3 +45,63 @@ def test_what_is_made_of_a_body_or_asked_by_a_method_is_read(text, read):
     tree = ast.parse(text)
     sources._follow_variables(tree)
     assert set(sources.reads_in(tree)) == {read}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (
+            "def f(scope):\n    for name, value in scope['headers']:\n"
+            "        if name.lower() == b'x-user': return value",
+            Read("header", "X-User"),
+        ),
+        (
+            "def f(self):\n    for k, v in self.scope['headers']:\n"
+            "        match k.decode('latin-1'):\n            case 'x-user': return v",
+            Read("header", "X-User"),
+        ),
+        (
+            "def f(scope):\n    return [v for k, v in scope.get('headers', ()) if k == b'x-user']",
+            Read("header", "X-User"),
+        ),
+        (
+            "def f(scope):\n    h = {k.decode(): v.decode() for k, v in scope['headers']}\n"
+            "    return h.get('x-user')",
+            Read("header", "X-User"),
+        ),
+        (
+            "def f(scope):\n    h: dict = dict((k, v) for k, v in scope['headers'])\n"
+            "    return h[b'x-user']",
+            Read("header", "X-User"),
+        ),
+        ("Headers(scope=scope).get('x-user')", Read("header", "X-User")),
+        ("Headers(raw=self.scope['headers'])['x-user']", Read("header", "X-User")),
+        (
+            "def f(s):\n    for key, text in parse_qsl(s):\n        if key == 'x': return text",
+            Read("query", "x"),
+        ),
+        (
+            "def f():\n    return {v for k, v in request.cookies.items() if k in ('x', 'y')}",
+            Read("cookie", "y"),
+        ),
+    ],
+)
+def test_what_is_picked_out_of_a_part_by_its_name_is_read(text, read):
+    """As applications without a framework do, and middlewares, with the headers of a scope."""
+    tree = ast.parse(text)
+    sources._follow_variables(tree)
+    assert read in set(sources.reads_in(tree))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(message):\n    for k, v in message['headers']:\n        if k == b'x-user': return v",
+        "for name, value in other.items():\n    print(name == 'x')",
+        "Headers({'x-user': 'y'}).get('x-user')",
+    ],
+)
+def test_what_is_picked_out_of_anything_else_is_no_name(text):
+    tree = ast.parse(text)
+    sources._follow_variables(tree)
+    assert not list(sources.reads_in(tree))

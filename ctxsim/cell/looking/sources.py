@@ -38,6 +38,8 @@ Words = dict[tuple[Place, str], dict[str, None]]
 # Places of variables that were made from a request's, by the identity of their nodes. The nodes are
 # kept, so that no other gets it.
 _MADE: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
+# Likewise of names that a loop gives to what a part of a request calls its values.
+_KEYS: dict[int, tuple[ast.Name, tuple[Place, ...]]] = {}
 # Likewise the texts in the lists, and the keys of the dictionaries, that variables of a module are,
 # or that a module keeps under a key, such as in the application's configuration.
 _LISTED: dict[int, tuple[ast.expr, tuple[str, ...]]] = {}
@@ -91,7 +93,7 @@ def _note_lists(tree: ast.Module) -> None:
     """Note of each variable that is a list of texts, or a dictionary, which texts these are."""
     known = {}
     for node in tree.body:
-        for target, value in _assigned(node):
+        for target, value in assigned(node):
             name = _kept_as(target)
             if name and isinstance(value, ast.Dict):
                 value = ast.List([key for key in value.keys if key is not None], ast.Load())
@@ -102,7 +104,7 @@ def _note_lists(tree: ast.Module) -> None:
             _LISTED[id(each)] = (each, known[_kept_as(each)])
 
 
-def _assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+def assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     """What is assigned, with its value; `a, b = 1, 2` assigns two."""
     match node:
         case ast.AnnAssign(target=target, value=ast.expr() as value):
@@ -127,13 +129,32 @@ def follow(
     """The variables of a function that hold a part of a request, with those that are `known`."""
     made = dict(known)
     for inner in ast.walk(function):
-        if isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Name):
-            places = places_of(inner.value)
-            if places:
-                made[inner.targets[0].id] = places
-        elif isinstance(inner, ast.Name) and inner.id in made:
+        for target, value in assigned(inner):
+            if isinstance(target, ast.Name) and (places := places_of(value)):
+                made[target.id] = places
+        if isinstance(inner, ast.Name) and inner.id in made:
             _MADE[id(inner)] = (inner, made[inner.id])
+    _follow_loops(function)
     return made
+
+
+def _follow_loops(function: ast.AST) -> None:
+    """Note what loops call the names of a request's part: `for name, value in scope["headers"]`."""
+    for loop in ast.walk(function):
+        for target, source in _gone_through(loop):
+            match target:
+                case ast.Tuple(elts=[ast.Name(id=name), _]) if places := places_of(source):
+                    named = (n for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == name)
+                    _KEYS.update((id(each), (each, places)) for each in named)
+
+
+def _gone_through(loop: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What a loop, or a comprehension, calls each of what it goes through."""
+    match loop:
+        case ast.For(target=target, iter=source) | ast.AsyncFor(target=target, iter=source):
+            yield target, source
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            yield from ((each.target, each.iter) for each in loop.generators)
 
 
 def mentions(tree: ast.AST, word: str) -> bool:
@@ -172,7 +193,7 @@ def words_of(functions: Iterable[ast.AST], helpers: Iterable[ast.AST] = ()) -> W
     words: Words = defaultdict(dict)
     for function in functions:
         held: dict[str, list[Read]] = {}
-        for target, value in (pair for node in ast.walk(function) for pair in _assigned(node)):
+        for target, value in (pair for node in ast.walk(function) for pair in assigned(node)):
             if isinstance(target, ast.Name):
                 made = (read for each in _alternatives(value) for read in _read_by(each))
                 held.setdefault(target.id, []).extend(made)
@@ -279,7 +300,24 @@ def _read_by(node: ast.AST) -> Iterator[Read]:
         name = text_of(node.left)
         if name is not None:
             yield from _made(node.comparators[0], name)
+    yield from _picked(node)
     yield from _fields(node)
+
+
+def _picked(node: ast.AST) -> Iterator[Read]:
+    """What a loop picks by its name: `if name.lower() == b"x-user"`."""
+    for compared, text in _comparisons(node) if _KEYS else ():
+        name = without_calls(compared)
+        if id(name) in _KEYS:
+            for place in _KEYS[id(name)][1]:
+                yield from _read(place, text)
+
+
+def without_calls(node: ast.expr) -> ast.expr:
+    """Of what `name.strip().lower()` is made."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        node = node.func.value
+    return node
 
 
 def _by_attribute(holder: ast.expr, name: str) -> Iterator[Read]:
@@ -364,14 +402,25 @@ def places_of(holder: ast.expr) -> tuple[Place, ...]:
     if id(holder) in _MADE:
         return _MADE[id(holder)][1]
     match holder:
-        case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.BoolOp(values=[inner, *_]):
+        case (
+            ast.Await(value=inner)
+            | ast.NamedExpr(value=inner)
+            | ast.BoolOp(values=[inner, *_])
+            # What is put together of a part holds that part's names.
+            | ast.DictComp(generators=[ast.comprehension(iter=inner), *_])
+            | ast.ListComp(generators=[ast.comprehension(iter=inner), *_])
+            | ast.GeneratorExp(generators=[ast.comprehension(iter=inner), *_])
+        ):
             return places_of(inner)
         case ast.Attribute(attr=name, value=inner):
             # `os.environ`, and what a form's field holds.
             is_other = name_of(inner) == "os" or (name == "data" and not _is_request(inner))
             return () if is_other else PLACES.get(name, ())
         case ast.Call(func=called):
-            return _places_of_call(called, holder.args)
+            return _places_of_call(called, holder.args) or _of_scope(holder)
+        case ast.Subscript(value=ast.Name(id="message")):
+            # What an ASGI application answers with has headers, too.
+            pass
         # The one is a variable, the other of an ASGI scope.
         case ast.Name(id=name) | ast.Subscript(slice=ast.Constant(value="headers" as name)):
             return (VARIABLES[name],) if name in VARIABLES else ()
@@ -384,7 +433,7 @@ def _is_request(node: ast.expr) -> bool:
 
 def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place, ...]:
     name = name_of(called)
-    if name == "dict" and arguments:
+    if name in ("dict", "list") and arguments and isinstance(called, ast.Name):
         return places_of(arguments[0])
     if name in COPIES and isinstance(called, ast.Attribute):
         return places_of(called.value)
@@ -394,6 +443,19 @@ def _places_of_call(called: ast.expr, arguments: list[ast.expr]) -> tuple[Place,
     if name in LOADERS and any(_is_body(node) or _is_raw(node) for node in inside):
         return ("json",)
     return (CALLS[name],) if name in CALLS else PLACES.get(name, ())
+
+
+def _of_scope(call: ast.Call) -> tuple[Place, ...]:
+    """`scope.get("headers", [])` and Starlette's `Headers(scope=scope)`, of an ASGI scope."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=of, attr="get"), args=[first, *_]):
+            return ("header",) if (name_of(of), text_of(first)) == ("scope", "headers") else ()
+        case ast.Call(keywords=[ast.keyword(arg="scope" | "raw", value=value)]):
+            is_scope = "scope" in (
+                name_of(node) for node in ast.walk(value) if isinstance(node, ast.expr)
+            )
+            return ("header",) if name_of(call.func) == "Headers" and is_scope else ()
+    return ()
 
 
 def _is_raw(node: ast.AST) -> bool:

@@ -48,6 +48,8 @@ PARSERS = ("parse_qs", "parse_qsl")
 # By which word a token is sent, where something else is read than Bearer: Django REST framework's
 # own tokens, and what several libraries for JSON Web Tokens ask for.
 TOKENS = {"token": "Token", "jwt": "JWT"}
+# How an application reads a header of which it was found out that it takes a token, and no name.
+BEARER = "bearer"
 # What makes a document of a body, and what a body is called that nothing was made of yet.
 LOADERS = ("loads", "load")
 RAW = ("body", "raw", "data", "get_data", "stream")
@@ -65,7 +67,7 @@ VARIABLES: dict[str, Place] = {
     "form": "form",
 }
 # What gives the same names once more.
-COPIES = frozenset({"to_dict", "copy", "dict"})
+COPIES = frozenset({"to_dict", "copy", "dict", "items", "multi_items"})
 GETTERS = frozenset({"get", "getlist", "getone", "getall", "pop", "getunicode"})
 # What is asked of the holder itself, and is no name that a client sends.
 OF_HOLDERS = GETTERS | {"decode", "dict", "input_encoding", "replace", *dir(dict), *dir(str)}

@@ -271,3 +271,32 @@ def test_a_page_that_differs_by_a_header_is_asked_for_by_one_url():
     route = Route("GET", "/prices/", (Read("header", "X-Region"),))
     paths = {each.step.path: dict(each.step.headers) for each in attempts(route, ())}
     assert paths["/prices/"]["X-Region"] == "{canary}"
+
+
+PARAMETERS = """
+@get("/notes")
+async def notes(who: User, sort: str = "new", page: Page = Depends(pages), note: Note = None):
+    if sort.lower() == "old" or note.kind in ("open", "done"): return shown(who, sort)
+def user(x_role: str = Header()):
+    return x_role != "guest"
+def pages(size: Annotated[str, Query(alias="per-page")] = "few"):
+    return size == "many"
+def shown(who, sort):
+    return sort == "best"
+def other(sort):
+    return sort == "none"
+User = Annotated[str, Depends(user)]
+"""
+
+
+def test_what_a_view_is_handed_is_sent_as_what_it_is_compared_with(tmp_path):
+    """By the view, by what it calls, and by what is called for it before."""
+    file = tmp_path / "app.py"
+    file.write_text(PARAMETERS)
+    names = Names([sources._parsed(str(file))])
+    assert names.compared_with(str(file), 2) == {
+        "sort": ("old", "best"),
+        "kind": ("open", "done"),
+        "x_role": ("guest",),
+        "per-page": ("many",),
+    }

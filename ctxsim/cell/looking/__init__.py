@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -141,7 +141,11 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
         view = place_of(each.view) if each.view is not None else None
         read = None if view is None else names.of_function(view.file, view.line)
         if view is None or each.method == "GET" or _takes(each, view, read, names):
-            reads = tuple(dict.fromkeys((*each.reads, *(read or ()))))
+            declared = each.reads
+            if view is not None and declared:
+                words_of = names.compared_with(view.file, view.line)
+                declared = tuple(_with_words(one, words_of) for one in declared)
+            reads = tuple(dict.fromkeys((*declared, *(read or ()))))
             wants = each.wants or ("" if is_filled(each.path) else _UNFILLED)
             known = view if read is not None else None
             words = () if known is None else names.compared_arguments(known.file, known.line)
@@ -161,6 +165,12 @@ def _routes(found: list[Found], names: Names) -> list[Route]:
                 )
             )
     return list({route.name: route for route in routes}.values())
+
+
+def _with_words(read: Read, words_of: Mapping[str, tuple[str, ...]]) -> Read:
+    """What a document tells of, with the texts that the application compares it with."""
+    words = words_of.get(read.name.lower()) or words_of.get(read.name.lower().replace("-", "_"))
+    return replace(read, words=words) if words and read.kind == "text" else read
 
 
 def _takes(found: Found, view: Where, read: tuple[Read, ...] | None, names: Names) -> bool:

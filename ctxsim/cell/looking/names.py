@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 
 from ctxsim.cell.looking.sources import (
     Source,
+    assigned,
     fields_in,
     mentions,
     name_of,
     pairs_of,
     places_of,
     reads_in,
+    text_of,
     unique,
+    without_calls,
     words_of,
 )
 from ctxsim.cell.looking.vocabulary import KINDS
@@ -67,6 +71,51 @@ class Names:
         texts = (t for n, t in pairs_of(node) if isinstance(n, ast.Name) and n.id in parameters)
         return tuple(dict.fromkeys(texts))
 
+    def compared_with(self, file: str, line: int) -> dict[str, tuple[str, ...]]:
+        """The texts that the function at that line, and those that it names, compare with what
+        they are given: by what a client calls that, in small letters.
+
+        So FastAPI and Litestar hand over what they read: `sort: str`, or a model's `order.kind`.
+        """
+        node = self._functions.get((file, line))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return {}
+        found: dict[str, dict[str, None]] = {}
+        for each in (node, *self._named_in(node)):
+            given = dict(_given(each))
+            for made, text in pairs_of(each):
+                name, compared = "", without_calls(made)
+                if isinstance(compared, ast.Name):
+                    name = given.get(compared.id, "")
+                elif isinstance(compared, ast.Attribute) and name_of(compared.value) in given:
+                    name = compared.attr
+                if name:
+                    found.setdefault(name, {})[text] = None
+        return {name: tuple(texts) for name, texts in found.items()}
+
+    def _named_in(self, view: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The functions that a view names: it calls them, or they are called for it before.
+
+        Also by way of a variable, such as `User = Annotated[str, Depends(user)]`.
+        """
+        names = {each.id for each in ast.walk(view) if isinstance(each, ast.Name)}
+        for name in names & self._aliases.keys():
+            names |= self._aliases[name]
+        for each in dict.fromkeys(self._functions.values()):
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name in names:
+                yield each
+
+    @functools.cached_property
+    def _aliases(self) -> dict[str, set[str]]:
+        """The variables of modules, each with the names in what it is."""
+        return {
+            target.id: {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+            for source in self._sources
+            for node in source.tree.body
+            for target, value in assigned(node)
+            if isinstance(target, ast.Name)
+        }
+
     def mentions(self, file: str, line: int, word: str) -> bool:
         """Whether the function or class at that line holds the text `word`, or a name like it."""
         node = self._functions.get((file, line))
@@ -78,6 +127,17 @@ class Names:
         found = (read for each in self._sources for read in reads_in(each.tree, left_out))
         others = [node for node in self._functions.values() if id(node) not in left_out]
         return unique(found, words_of(others))
+
+
+def _given(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
+    """The parameters of a function, each with what a client calls it: `Query(alias="format")`."""
+    named = function.args
+    before = [*named.posonlyargs, *named.args]
+    defaults = [None] * (len(before) - len(named.defaults)) + [*named.defaults, *named.kw_defaults]
+    for each, default in zip((*before, *named.kwonlyargs), defaults, strict=True):
+        said = [n for one in (each.annotation, default) if one is not None for n in ast.walk(one)]
+        alias = (n.value for n in said if isinstance(n, ast.keyword) and n.arg == "alias")
+        yield each.arg, (next(filter(None, map(text_of, alias)), each.arg)).lower()
 
 
 def _called(node: ast.AST) -> Iterator[str]:

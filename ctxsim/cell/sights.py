@@ -70,12 +70,14 @@ NO_SUCH_PAGE = Route("GET", "/no-such-page")
 class Trial:
     """One way to send a route, and how it was answered when it was sent alone.
 
-    `variant` is "full" (every name that the source reads), "short" (so, with short texts, where
+    `variant` is "full" (every name that the source reads), "other values" (so, with other numbers,
+    dates and the like, each user's own where any will do), "short" (so, with short texts, where
     that was answered otherwise), "word" (so, with one of them as a text that the source compares it
     with), "likely" (so, with the texts that names suggest), "no number" (so, with a text where a
     number is read), "own" (only those that tell who the user is), "nobody" (only the others),
-    "same" and "again" (all, on a page that others ask for too), "carried" (with what earlier
-    answers gave, by the names of their steps), or "bare" (none).
+    "same" and "again" (all, on a page that others ask for too, or with a file of a name that others
+    have too), "carried" (with what earlier answers gave, by the names of their steps), or "bare"
+    (none).
     `echoes`: the answer held a canary of the request. `unmade`: when it was sent, nothing had been
     made yet that its path leads to, so that what it found was there for all. `lasted_s`: for how
     many seconds it ran. `reason`: why it failed, where that is known.

@@ -37,6 +37,8 @@ _MOST_ODD_OF_ROUTE = 3
 _FEW_USERS, _FEWEST_USERS = 10, 4
 _ALL_IN_S = 2.0
 _ODD_WEIGHT, _VISIT_WEIGHT, _SINGLE_WEIGHT = 0.2, 2.0, 3.0
+# Of each the best one is sent.
+_VARIANTS = ("carried", "full", "other values", "short", "own", "nobody", "same", "again", "bare")
 _FIRST_ERROR, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _REDIRECTION = 300
 # What stands before all routes may ask for patience (RFC 6585, RFC 9110).
@@ -263,7 +265,7 @@ def _chosen(tried: Tried) -> Iterator[Trial]:
     """
     well = [trial for trial in tried.trials if trial.status and trial.status < _FIRST_ERROR]
     well = list(own_things(well))
-    for variant in ("carried", "full", "short", "own", "nobody", "same", "again", "bare"):
+    for variant in _VARIANTS:
         of_variant = [trial for trial in well if trial.variant == variant]
         done = [trial for trial in of_variant if _is_done(tried.route, trial)]
         yield from done[:1]

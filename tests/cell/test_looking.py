@@ -182,8 +182,7 @@ def test_what_no_client_sends_is_no_name(text):
 def test_each_text_that_an_argument_is_compared_with_is_sent_in_its_place():
     """Both what is found and what is not may be answered in a way of its own."""
     text = "def page(number, name):\n    return 1 if number == '0' or name in ('a', 'b') else 2"
-    names = Names([sources.Source("app.py", ast.parse(text))])
-    words = names.compared_arguments("app.py", 1)
+    words = Names([sources.Source("app.py", ast.parse(text))]).compared_arguments("app.py", 1)
     assert words == ("0", "a", "b")
     route = Route("GET", "/page/{canary}", words=words)
     sent = [each.step.path for each in attempts(route, ()) if each.variant == "word"]
@@ -258,6 +257,7 @@ def test_every_way_to_send_a_route_is_tried_once():
     paths = [each.step.path for each in attempts(route, ())]
     assert paths == [
         "/x/{user.number}?user={user.canary}&n=2&tag={canary}",
+        "/x/{user.number}?user={user.canary}&n={user.number}&tag={canary}",
         "/x/{user.number}?user={user.canary}&n={canary}",
         "/x/{user.number}?user={user.canary}&tag={canary}",
         "/x/{user.number}?n=2&tag={canary}",

@@ -56,6 +56,10 @@ def sent(schema: dict[str, Any], name: str = "it", **components: Any) -> Any:
         ({"type": "string", "minLength": 30}, CANARY + "aaaaa"),
         ({"type": "string", "maxLength": 2}, "aa"),
         ({"type": "string", "maxLength": 5, "example": "abcde"}, "abcde"),
+        ({"type": "string", "maxLength": 20}, "{user.short}"),
+        ({"type": "string", "maxLength": 20, "minLength": 3}, "{user.short}"),
+        ({"type": "string", "maxLength": 20, "minLength": 8}, "{user.short}-aaaa"),
+        ({"type": "string", "maxLength": 20, "example": "monthly"}, "monthly"),
         ({"type": "string", "pattern": "^A-", "examples": ["A-1"]}, "A-1"),
         ({"type": "array", "items": {"type": "integer"}, "minItems": 2}, [2, 2]),
         ({"properties": {"a": {"type": "string"}, "b": {"readOnly": True}}}, {"a": CANARY}),
@@ -69,6 +73,47 @@ def sent(schema: dict[str, Any], name: str = "it", **components: Any) -> Any:
 )
 def test_a_value_fits_its_schema(schema: dict[str, Any], value: Any) -> None:
     assert sent(schema, Word={"enum": ["word"]}) == value
+
+
+@pytest.mark.parametrize(
+    ("schema", "values"),
+    [
+        ({"type": "integer", "minimum": 18}, [18, 19]),
+        ({"type": "integer", "minimum": 18, "maximum": 18}, [18]),
+        ({"type": "string", "format": "date"}, ["2024-02-01", "2024-03-01"]),
+        ({"type": "array", "items": {"type": "number"}}, [[1.5], [2.0]]),
+        (
+            {"properties": {"a": {"type": "integer"}, "b": {"type": "boolean"}}},
+            [{"a": 2, "b": True}, {"a": 3, "b": False}],
+        ),
+        ({"type": "string", "maxLength": 9, "example": "monthly"}, ["monthly", "{user.short}"]),
+        ({"enum": [3, 4]}, [3, 4]),
+        ({"const": 3}, [3]),
+    ],
+)
+def test_what_all_would_send_alike_has_another_value(
+    schema: dict[str, Any], values: list[Any]
+) -> None:
+    read = Schemas({}).read_of("json", "it", schema)
+    assert [json.loads(each) for each in read.words] == values
+    tried = attempts(Route("POST", "/x", (read,)), ())
+    assert [a.step.json for a in tried if a.variant == "other values"] == [
+        {"it": each} for each in values[1:]
+    ]
+
+
+def test_a_short_text_is_its_users_own() -> None:
+    schema = {"type": "string", "maxLength": 20, "minLength": 8, "example": "alice"}
+    [step] = [
+        each.step
+        for each in attempts(
+            Route("POST", "/x", (Schemas({}).read_of("json", "user", schema),)), ()
+        )
+        if each.variant == "full"
+    ]
+    assert (step.json, step.mine) == ({"user": "{user.short}-aaaa"}, ("{user.short}",))
+    assert sent({"maxLength": 20, "minLength": 10}, "password") == "passwordaa"
+    assert sent({"maxLength": 30}, "email") == "{user.short}@example.com"
 
 
 def test_who_a_user_is_is_told_by_names_as_everywhere() -> None:

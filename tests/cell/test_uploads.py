@@ -17,3 +17,12 @@ def test_a_file_is_sent_with_the_fields_of_its_form():
     assert title.get_payload() == CANARY
     assert document.get_param("name", header="Content-Disposition") == "document"
     assert (document.get_filename(), document.get_payload()) == (f"{CANARY}.txt", CANARY)
+
+
+def test_a_file_is_also_sent_under_a_name_that_all_files_have():
+    """What is kept under the name alone is another's, where two have one."""
+    reads = (Read("form", "title"), Read("file", "document"))
+    tried = attempts(Route("POST", "/in", reads), ())
+    [alike] = [each.step for each in tried if each.variant == "same"]
+    assert 'filename="document.txt"' in (alike.body or "")
+    assert alike.body.count(CANARY) == 2

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 from ctxsim.cell.looking.carrying import Use, applied, searches, with_arguments
 from ctxsim.cell.looking.likely import HOW_MANY, likely
-from ctxsim.cell.looking.vocabulary import TOKENS
+from ctxsim.cell.looking.vocabulary import BEARER, TOKENS
 from ctxsim.cell.plan import Json, Step
 from ctxsim.cell.sights import Read, Route
 
@@ -20,11 +20,12 @@ USER, NUMBER, CANARY = "{user.canary}", "{user.number}", "{canary}"
 # The variables that these steps need.
 VARS = (("number", "{n}"), ("short", "ctx{n}"))
 SHORT = "{user.short}"
-UUID = "00000000-0000-4000-8000-000000000001"
+UUID, OTHER_UUID = (f"00000000-0000-4000-8000-00000000000{nth}" for nth in (1, 2))
 _OF_USER = re.compile(
     r"(^|[-_. ])(x-)?(user|username|name|login|e?mail|tenant|account|uid|owner|who|customer|member"
     r"|client|org|organi[sz]ation|company|subject|identity|principal|actor|author|team"
-    r"|recipient|receiver|addressee|sender"
+    r"|recipient|receiver|addressee|sender|editor|writer|reader|player|student|teacher|patient"
+    r"|employee|operator|driver|buyer|seller|vendor|merchant"
     r"|api[-_]?key|(?<!csrf.)(?<!xsrf.)token)"
     r"([-_. ]?(name|id))?$",
     re.IGNORECASE,
@@ -45,11 +46,12 @@ _MOST_NAMES = 16
 _MOST_ALONE = 4
 _MOST_WORDS = 6
 _NUMBERS = ("int", "float")
-_NO_WORDS: Mapping[Read, str] = MappingProxyType({})
+_NO_WORDS: Mapping[Read, Json] = MappingProxyType({})
 _BODIES = ("form", "json", "file")
 # No text that is sent holds it.
 _BOUNDARY = "ctxsim-boundary-7d3f0c"
 _MULTIPART = ("Content-Type", f"multipart/form-data; boundary={_BOUNDARY}")
+_FILE_NAME, _USUAL_NAME = re.compile(r'filename="[^"]*"'), 'filename="document.txt"'
 # What most documents have some of.
 _MEMBERS = (
     *(Read("json", name) for name in ("name", "title", "text", "item", "value")),
@@ -136,6 +138,7 @@ def _variants(route: Route, reads: tuple[Read, ...]) -> Iterator[Attempt]:
     body, auth = _bodies(route, reads)[0], _credentials(reads)[0]
     if not route.is_safe:
         yield from _with_short(route, reads, body, auth)
+    yield from _with_other_values(route, reads, body, auth)
     yield from (Attempt("word", step) for step in _with_words(route, reads, body, auth))
     yield from (Attempt("likely", step) for step in _with_likely(route, reads, body, auth))
     for read in [read for read in reads if read.kind in _NUMBERS][:_MOST_ALONE]:
@@ -176,6 +179,22 @@ def _with_short(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> 
     if short:
         step = _step(route, reads, body or _body_of(next(iter(short))), auth, short)
         yield Attempt("short", replace(step, mine=(SHORT,)))
+
+
+def _with_other_values(
+    route: Route, reads: tuple[Read, ...], body: str, auth: str
+) -> Iterator[Attempt]:
+    """The route with what is no text of anybody's, where all users would send the same.
+
+    Where only numbers come and go, nobody could tell whose is whose; nor where each file has a name
+    that no other file has.
+    """
+    unlike = {r: other for r in reads if (other := _other_value(r)) is not None}
+    if unlike:
+        step = _step(route, reads, body or _body_of(next(iter(unlike))), auth, unlike)
+        yield Attempt("other values", step)
+    if any(read.place == "file" for read in reads):
+        yield Attempt("same", _with_usual_name(_step(route, reads, body, auth)))
 
 
 def _with_words(route: Route, reads: tuple[Read, ...], body: str, auth: str) -> Iterator[Step]:
@@ -233,6 +252,8 @@ def _credentials(reads: tuple[Read, ...]) -> list[str]:
     """How to say who one is, where the application reads that: as Basic, by a token, or not."""
     names = {read.name for read in reads if read.place == "auth"}
     tokens = [word for name, word in TOKENS.items() if name in names]
+    if BEARER in names:
+        return ["Bearer"]
     if "header" in names:
         return ["basic", "Bearer", *tokens]
     return tokens or (["basic"] if names else [""])
@@ -252,12 +273,12 @@ def _step(
     reads: tuple[Read, ...],
     body: str,
     auth: str,
-    words: Mapping[Read, str] = _NO_WORDS,
+    words: Mapping[Read, Json] = _NO_WORDS,
 ) -> Step:
-    """One way to send `route`; what is in `words` is sent as that text."""
+    """One way to send `route`; what is in `words` is sent as that."""
 
     def text(read: Read) -> str:
-        return words[read] if read in words else _text(read)
+        return _as_text(words[read]) if read in words else _text(read)
 
     query = [(read.name, text(read)) for read in reads if read.place == "query"]
     path = route.path.replace("{user.uuid}", UUID)
@@ -279,6 +300,7 @@ def _step(
     holds_canary = CANARY in path or any(value == CANARY for _, value in query)
     if not (route.is_exact or holds_canary or any(value_of(each) == CANARY for each in inside)):
         query.append((TAG, CANARY))
+    said = json.dumps([query, headers, list(members.values())])
     return Step(
         name="",
         method=route.method,
@@ -289,6 +311,7 @@ def _step(
         has_json=body == "json",
         body=_multipart(inside, text) if body == "file" else None,
         auth=(USER, "password") if auth == "basic" else None,
+        mine=(SHORT,) if SHORT in said else (),
     )
 
 
@@ -301,6 +324,10 @@ def _multipart(inside: Sequence[Read], text: Callable[[Read], str]) -> str:
             head += f'; filename="{text(read)}.txt"\r\nContent-Type: text/plain'
         parts.append(f"--{_BOUNDARY}\r\n{head}\r\n\r\n{text(read)}\r\n")
     return "".join([*parts, f"--{_BOUNDARY}--\r\n"])
+
+
+def _with_usual_name(step: Step) -> Step:
+    return replace(step, body=_FILE_NAME.sub(_USUAL_NAME, step.body or ""))
 
 
 def _query(pairs: list[tuple[str, str]]) -> str:
@@ -323,10 +350,26 @@ def value_of(read: Read) -> Json:
     return CANARY
 
 
+def _other_value(read: Read) -> Json:
+    """What another user would send for what is no text: his own number, where any may be sent.
+
+    None where there is no other.
+    """
+    if read.kind in _NUMBERS:
+        return None if _tells_user(read) else NUMBER
+    if read.kind == "bool":
+        return not _KINDS["bool"]
+    other: Json = json.loads(read.words[1]) if read.kind == "value" and read.words[1:] else None
+    return other
+
+
 def _text(read: Read) -> str:
     if read.kind == "int" and _tells_user(read):
         return NUMBER
-    value = value_of(read)
+    return _as_text(value_of(read))
+
+
+def _as_text(value: Json) -> str:
     if isinstance(value, list | dict):
         return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
-from ctxsim.cell.looking.attempts import CANARY, UUID, value_of
+from ctxsim.cell.looking.attempts import CANARY, OTHER_UUID, SHORT, USER, UUID, value_of
 from ctxsim.cell.plan import Json
 from ctxsim.cell.sights import Place, Read
 
 # References may lead round in circles, and objects may hold objects of their own kind.
 _MOST_REFERENCES, _DEEPEST = 20, 5
-# A canary has as many letters.
-_CANARY_LETTERS = 25
+# A canary has as many letters, and a short word of one's own no more.
+_CANARY_LETTERS, _SHORT_LETTERS, _LEAST_SHORT = 25, 7, 4
+_PLACEHOLDER = re.compile(r"\{[\w.]+\}")
 _KINDS = {"integer": "int", "number": "float", "boolean": "bool"}
 _PLAIN: dict[str, float] = {"int": 2, "float": 1.5}
 _FORMATS = {
@@ -29,16 +31,26 @@ _FORMATS = {
     "url": f"http://example.com/{CANARY}",
     "hostname": "example.com",
 }
+# What another user may say.
+_OTHER_FORMATS = {
+    "uuid": OTHER_UUID,
+    "date": "2024-03-01",
+    "date-time": "2024-03-01T13:00:00Z",
+    "time": "13:00:00",
+    "duration": "P2D",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Schemas:
     """A document whose references are followed. What is not as it should be is taken for nothing.
 
-    A document comes from outside, and any of its parts may be anything.
+    A document comes from outside, and any of its parts may be anything. With `others`, numbers,
+    dates and the like are others than those that are given without.
     """
 
     document: dict[str, Any]
+    others: bool = False
 
     def followed(self, value: Any) -> dict[str, Any]:
         """The object that a value is, or that its `$ref` leads to within the document."""
@@ -86,14 +98,14 @@ class Schemas:
         found = self._value(schema, name, 0)
         if found == value_of(Read(place, name, kind)):  # type: ignore[arg-type]
             return Read(place, name, kind)  # type: ignore[arg-type]
-        return Read(place, name, "value", (json.dumps(found),))
+        other = replace(self, others=True)._value(schema, name, 0)
+        return Read(place, name, "value", tuple(dict.fromkeys(map(json.dumps, (found, other)))))
 
     def _value(self, schema: dict[str, Any], name: str, depth: int) -> Json:
         """A value that fits a schema, with the request's canary wherever a text may be anything."""
-        if "const" in schema:
-            return _json(schema["const"])
-        if choices := _list(schema.get("enum")):
-            return _json(choices[0])
+        choices = [schema["const"]] if "const" in schema else _list(schema.get("enum"))
+        if choices:
+            return _json(choices[-1 if self.others else 0])
         kind = _type(schema)
         if kind == "object":
             return {n: self._value(s, n, depth + 1) for n, s in self.members(schema, depth)}
@@ -103,8 +115,10 @@ class Schemas:
             count = least if isinstance(least, int) and 0 < least <= _MOST_REFERENCES else 1
             return [self._value(inner, name, depth + 1)] * (count if depth < _DEEPEST else 0)
         if kind in ("integer", "number"):
-            return _number(schema, kind)
-        return kind != "null" and True if kind in ("boolean", "null") else _text(schema, name)
+            return _number(schema, kind, others=self.others)
+        if kind in ("boolean", "null"):
+            return kind == "boolean" and not self.others
+        return _text(schema, name, others=self.others)
 
     def members(
         self, schema: dict[str, Any], depth: int = 0
@@ -119,25 +133,38 @@ class Schemas:
                 yield name, plain
 
 
-def _text(schema: dict[str, Any], name: str) -> Json:
+def _text(schema: dict[str, Any], name: str, *, others: bool) -> Json:
+    """A text that fits: with one's own word where any text may be, if only a short one."""
     given = _example(schema)
     form = str(schema.get("format", ""))
-    longest, least = schema.get("maxLength"), schema.get("minLength")
-    if form == "email":
-        own = value_of(Read("json", name))
-        return own if "@" in str(own) else f"{own}@example.com"
     if form in _FORMATS:
-        return _FORMATS[form]
-    if "pattern" in schema:
+        return (others and _OTHER_FORMATS.get(form)) or _FORMATS[form]
+    if "pattern" in schema and form != "email":
         return given if isinstance(given, str) else CANARY
-    if isinstance(longest, int) and longest < _CANARY_LETTERS:
-        return given if isinstance(given, str) else "a" * max(1, min(longest, 3))
-    missing = least - _CANARY_LETTERS if isinstance(least, int) else 0
-    return f"{value_of(Read('json', name))}{'a' * max(0, min(missing, 1000))}"
+    longest, least = schema.get("maxLength"), schema.get("minLength")
+    own = str(value_of(Read("json", name)))
+    if form == "email" and "@" not in own:
+        own = f"{own}@example.com"
+    if isinstance(longest, int) and longest < _length(own, _CANARY_LETTERS):
+        short = own.replace(USER, SHORT).replace(CANARY, SHORT)
+        is_taken = SHORT in short and longest >= _length(short, _SHORT_LETTERS)
+        if isinstance(given, str) and not (is_taken and (others or USER in own)):
+            return given
+        own = short if is_taken else "a" * max(1, min(longest, 3))
+    shortest = _length(own, _LEAST_SHORT if SHORT in own else _CANARY_LETTERS)
+    missing = least - shortest if isinstance(least, int) else 0
+    filling = "a" * max(0, min(missing, 1000))
+    # A short word counts as one's own where it stands by itself.
+    return f"{own}-{filling}" if SHORT in own and filling else f"{own}{filling}"
 
 
-def _number(schema: dict[str, Any], kind: str) -> Json:
-    """A number within its bounds."""
+def _length(text: str, letters: int) -> int:
+    """How long a text is once its placeholders are filled, with so many letters each."""
+    return len(_PLACEHOLDER.sub("a" * letters, text))
+
+
+def _number(schema: dict[str, Any], kind: str, *, others: bool) -> Json:
+    """A number within its bounds; of `others`, the next one."""
     value = _PLAIN[_KINDS[kind]]
     step = schema.get("multipleOf", 1 if kind == "integer" else 0.5)
     step = step if _is_number(step) and step > 0 else 1
@@ -149,6 +176,8 @@ def _number(schema: dict[str, Any], kind: str) -> Json:
         value = highest // step * step
     if "multipleOf" in schema and value % step:
         value = -(-value // step) * step
+    if others:
+        value += step if highest is None or value + step <= highest else 0
     return int(value) if kind == "integer" else value
 
 

@@ -21,7 +21,15 @@ from ctxsim.cell.looking.attempts import (
     is_asked_for,
     sendable,
 )
-from ctxsim.cell.looking.carrying import Carrying, Gift, Taker, gifts, takes_in_path
+from ctxsim.cell.looking.carrying import (
+    Carrying,
+    Gift,
+    Taker,
+    Use,
+    applied,
+    gifts,
+    takes_in_path,
+)
 from ctxsim.cell.looking.guessing import Guess, Guesses, Maker
 from ctxsim.cell.looking.links import Links
 from ctxsim.cell.looking.loops import Loops
@@ -50,6 +58,9 @@ _FIRST_FAULT = 500
 _IN_HURRY = 0.5
 # Sent for the links of the page alone, with nothing of the user's in it.
 _FOR_LINKS = "links"
+# What an application reads that takes the header apart by itself.
+_ANY_SCHEME = Read("auth", "header")
+_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # How a body is refused that is not what was wanted.
 _NOT_UNDERSTOOD = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
@@ -232,6 +243,7 @@ class Trials:
         reason = self._why_failed(request, response)
         course.trials.append(replace(trial, unmade=unmade, lasted_s=lasted_s, reason=reason))
         self._say_who(course, response)
+        self._say_as(_scheme_taken(course))
         if lasted_s >= LONG_S and len(course.trials) == 1 and not course.left:
             # What is slow the first time may have loaded what it needs.
             course.left.append(attempt)
@@ -325,6 +337,24 @@ class Trials:
                 self._give(maker, tokens)
                 break
 
+    def _say_as(self, scheme: str) -> None:
+        """Send what is left by the scheme that was taken where others were refused, if any was.
+
+        A middleware or a dependency reads the header for all routes alike.
+        """
+        if not scheme or any(_takes_basic_alone(each) for each in self._courses):
+            return
+        read = Read("auth", scheme.lower())
+        self._common = tuple(_of_scheme(self._common, read))
+        for course in self._courses:
+            course.route = replace(course.route, reads=tuple(_of_scheme(course.route.reads, read)))
+            if course.taker is not None:
+                course.taker.route = course.route
+                course.taker.reads = tuple(_of_scheme(course.taker.reads, read))
+            tried = [each.step for each in course.trials]
+            left = [_by_scheme(each, scheme) for each in course.left]
+            course.left = deque(each for each in left if each.step not in tried)
+
     def _take_up(self, guess: Guess) -> None:
         """Have what a guess was right about captured, and sent."""
         self._give(guess.maker, list(self._guesses.alike(guess)))
@@ -357,6 +387,37 @@ def _wants_json(course: _Course, response: Response, reason: str) -> bool:
     reads = () if course.taker is None else course.taker.reads
     names_nothing = not any(each.place in ("form", "file", "json") for each in reads)
     return names_nothing and response.status in _NOT_UNDERSTOOD
+
+
+def _scheme_taken(course: _Course) -> str:
+    """The scheme by which a route was answered well where Basic was refused; "" if none was."""
+    if course.taker is None or _ANY_SCHEME not in course.taker.reads:
+        return ""
+    full = [each for each in course.trials if each.variant == "full"]
+    taken = (_scheme_of(each.step) for each in full if each.is_good)
+    was_refused = any(each.step.auth and each.status in _REFUSED for each in full)
+    return next(filter(None, taken), "") if was_refused else ""
+
+
+def _takes_basic_alone(course: _Course) -> bool:
+    full = [each for each in course.trials if each.variant == "full"]
+    refused = any(_scheme_of(each.step) and each.status in _REFUSED for each in full)
+    return refused and any(each.step.auth and each.is_good for each in full)
+
+
+def _scheme_of(step: Step) -> str:
+    said = dict(step.headers).get("Authorization", "")
+    return said.partition(" ")[0] if said else ""
+
+
+def _of_scheme(reads: Iterable[Read], read: Read) -> Iterator[Read]:
+    yield from dict.fromkeys(read if each == _ANY_SCHEME else each for each in reads)
+
+
+def _by_scheme(attempt: Attempt, scheme: str) -> Attempt:
+    if attempt.variant == "full" or attempt.step.auth is None:
+        return attempt
+    return replace(attempt, step=applied(attempt.step, {Use("bearer", scheme): USER}))
 
 
 def _cookies(taker: Taker) -> Iterator[str]:

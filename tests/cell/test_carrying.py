@@ -120,6 +120,21 @@ def test_a_value_is_sent_under_the_name_that_it_was_given_with():
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("cursor", "cursor"), ("next_cursor", "cursor"), ("page.nextCursor", "cursor")],
+)
+def test_a_list_gives_what_its_next_page_is_asked_for_by(given, read):
+    orders = Route("GET", "/orders")
+    *outer, name = given.split(".")
+    said = {name: "c7", "id": 3}
+    found = given_to(
+        orders, answer({outer[0]: said} if outer else said), orders, Read("query", read)
+    )
+    assert found == {(Use("query", read), "json", given)}
+    assert not given_to(orders, answer({name: None}), orders, Read("query", read))
+
+
 def test_the_hidden_field_of_a_form_is_for_what_may_change_things():
     form = Route("GET", "/form")
     post = Route("POST", "/say")

@@ -26,6 +26,11 @@ _GIVEN = re.compile(
     r"|slug|handle)|.*(Id|Token|Key|Code|Number|Ref|Uuid))",
 )
 _TOKEN = re.compile(r"(.*[-_])?(token|jwt)|.*Token|token", re.IGNORECASE)
+# What leads from one page of a list to the next.
+_CURSOR = re.compile(
+    r"(next[-_]?)?((page[-_]?)?cursor|continuation([-_]?token)?|page[-_]?token)", re.IGNORECASE
+)
+_NEXT = re.compile(r"next[-_]?", re.IGNORECASE)
 _NO_LOGIN = re.compile(r"refresh|csrf|xsrf|reset", re.IGNORECASE)
 _CSRF = re.compile(r".*(csrf|xsrf).*|_token|authenticity_token", re.IGNORECASE)
 _CSRF_HEADERS = {"csrftoken": "X-CSRFToken", "xsrf-token": "X-XSRF-TOKEN"}
@@ -217,10 +222,11 @@ def gifts(
     page = body.decode(errors="replace") if members == {} else ""
     fields = [each for each in _fields(page) if _CSRF.fullmatch(each)][:1]
     cookies = [each for each in _cookies(response) if each.lower() in _CSRF_HEADERS][:1]
-    found = []
+    found: list[Gift] = []
     for taker in takers:
         route = taker.route
         if route == giver and giver.is_safe:
+            found += _of_next_page(members, taker)
             continue
         for nth in range(0 if giver.is_safe else len(_PLACEHOLDER.findall(route.path))):
             capture = _of_path(giver, route, nth, response, members, page)
@@ -401,6 +407,16 @@ def _of_names(members: Mapping[str, Any], news: Mapping[str, Any], taker: Taker)
                 capture = Capture(re.sub(r"\W", "_", name), "json", path)
                 yield Gift(capture, taker, Use(read.place, read.name))
                 break
+
+
+def _of_next_page(members: Mapping[str, Any], taker: Taker) -> Iterator[Gift]:
+    """What a list gives to be asked for its next page: `next_cursor`, that is sent as `cursor`."""
+    names = {path: path.rpartition(".")[2] for path in members if members[path] != ""}
+    cursors = {path: name for path, name in names.items() if _CURSOR.fullmatch(name)}
+    for read in taker.reads:
+        wanted = (each for each, n in cursors.items() if _alike(_NEXT.sub("", n), read.name))
+        if read.place == "query" and (path := next(wanted, None)) is not None:
+            yield Gift(Capture("cursor", "json", path), taker, Use("query", read.name))
 
 
 def applied(step: Step, uses: Mapping[Use, str]) -> Step:

@@ -299,21 +299,28 @@ def _of_users(by_cell: Sequence[Sequence[Heard]], alike: Template | None) -> tup
     """What each user is answered, where each is answered the same every time, and not as others.
 
     Only if this holds for every user that was heard: a page that changes for one of them changes.
+    It is known of those alone that were heard often enough, and in each cell.
     """
     users = [{heard.user: heard for heard in heard_in_cell} for heard_in_cell in by_cell]
-    if len(users[0]) < LEAST_USERS or any(each.keys() != users[0].keys() for each in users):
+    known = {
+        user
+        for user in users[0]
+        if all(user in each and each[user].count >= LEAST_OF_ONE for each in users)
+    }
+    if len(known) < LEAST_USERS:
         return ()
-    if any(heard.count < LEAST_OF_ONE for each in users for heard in each.values()):
-        return ()
-    exact = {user: all_common(each[user].template for each in users) for user in sorted(users[0])}
+    every = sorted({user for each in users for user in each})
+    exact = {u: all_common(each[u].template for each in users if u in each) for u in every}
     kept = {user: template for user, template in exact.items() if template is not None}
     if len(kept) < len(exact) or len(set(kept.values())) == 1:
         return ()
     if len({len(template) for template in kept.values()}) > 1:
         # How many words there are depends on the user: then each word of each must stand fast.
         fast = not any(None in template for template in kept.values())
-        return tuple(OfUser(u, numberless(t)) for u, t in kept.items()) if fast else ()
-    return _by_place(kept, alike)
+        found = tuple(OfUser(u, numberless(t)) for u, t in kept.items()) if fast else ()
+    else:
+        found = _by_place(kept, alike)
+    return tuple(each for each in found if each.user in known)
 
 
 def _by_place(kept: Mapping[int, Template], alike: Template | None) -> tuple[OfUser, ...]:

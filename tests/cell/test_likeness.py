@@ -67,6 +67,16 @@ def test_what_is_the_same_for_one_user_and_not_for_others_is_that_user_s():
     assert answered.template == (None, " ", "")
 
 
+def test_who_was_heard_too_seldom_takes_nothing_from_what_others_are_told():
+    """But for what shows that the page changes, and not with its user."""
+    often = [heard(user, f"of {user}0") for user in (1, 2, 3)]
+    seldom = heard(4, "of 40", count=1)
+    [answered] = learnt_of([*often, seldom], often)
+    assert [each.user for each in answered.of_users] == [1, 2, 3]
+    [answered] = learnt_of([*often, seldom], [*often, heard(4, "of 50", count=1)])
+    assert answered.of_users == ()
+
+
 def test_what_changes_between_two_runs_for_one_user_is_nobody_s():
     first = [heard(1, "blue"), heard(2, "green"), heard(3, "blue")]
     second = [heard(1, "blue"), heard(2, "blue"), heard(3, "green")]

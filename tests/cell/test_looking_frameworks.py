@@ -119,6 +119,37 @@ def test_the_routes_of_litestar_come_with_what_its_document_tells(look, made, pa
     assert "GET /schema" not in by_name
 
 
+def test_what_handlers_of_litestar_take_is_sent_without_a_document(look):
+    """Their own parameters, those of what is provided for them, and the members of their data."""
+    text = LITESTAR.replace("MADE", "Litestar").replace(
+        "async def note(data): return data",
+        """
+class Note:
+    text: str
+    stars: int
+async def note(data: Note, size: "int | None", who): return data
+""",
+    )
+    told = """
+Told = types.SimpleNamespace
+def Handler(fn):
+    query = [Told(field_name="size", field_alias="size"), Told(field_name="q", field_alias="q")]
+    header = [Told(field_name="x", field_alias="X-User"),
+              Told(field_name="y", field_alias="authorization")]
+    return Told(fn=fn), Told(expected_query_params=query, expected_header_params=header)
+class HTTPRoute:"""
+    routes = look(text.replace("class HTTPRoute:", told)).finished().sight.routes
+    [note] = [each.route for each in routes if each.route.name == "POST /notes"]
+    assert note.reads == (
+        Read("query", "q"),
+        Read("query", "size", "int"),
+        Read("header", "X-User"),
+        Read("auth", "header"),
+        Read("json", "text"),
+        Read("json", "stars", "int"),
+    )
+
+
 def test_the_routes_of_sanic_are_read(look):
     text = """
 import sys, types

@@ -13,8 +13,9 @@ from ctxsim.cell.history import Where
 from ctxsim.cell.looking import openapi, trees
 from ctxsim.cell.looking.found import METHODS, Found
 from ctxsim.cell.looking.paths import of_braces, of_filters, of_regex, of_rule
+from ctxsim.cell.looking.vocabulary import KINDS
 from ctxsim.cell.objects import instances
-from ctxsim.cell.sights import Read
+from ctxsim.cell.sights import Place, Read
 from ctxsim.cell.targets import django
 from ctxsim.cell.witness.record import is_application_file
 
@@ -137,7 +138,35 @@ def _litestar_routes(app: Any) -> Iterator[Found]:
             view = getattr(handlers[method][0], "fn", None) if method in handlers else None
             # The pages of its own documents are a library's.
             if view is not None and _is_own(view):
-                yield Found(method, of_braces(route.path), view)
+                taken = tuple(_litestar_reads(handlers[method][1], view))
+                yield Found(method, of_braces(route.path), view, taken)
+
+
+def _litestar_reads(model: Any, view: Any) -> Iterator[Read]:
+    """What a handler, and what is provided for it, take as parameters; its data by its class.
+
+    An application that has no document still knows that.
+    """
+    parameters = inspect.signature(view).parameters
+    kinds = {name: _kind_of(each.annotation) for name, each in parameters.items()}
+    places: tuple[Place, ...] = ("query", "header", "cookie")
+    for place in places:
+        known = getattr(model, f"expected_{place}_params", ())
+        for each in sorted(known, key=lambda one: str(one.field_alias)):
+            if each.field_alias.lower() == "authorization":
+                yield Read("auth", "header")
+            else:
+                yield Read(place, each.field_alias, kinds.get(each.field_name, "text"))
+    data = parameters["data"].annotation if "data" in parameters else None
+    if isinstance(data, type):
+        for name, annotation in inspect.get_annotations(data).items():
+            yield Read("json", name, _kind_of(annotation))
+
+
+def _kind_of(annotation: object) -> Any:
+    """What is made of a text, such as by `int | None`."""
+    words = re.findall(r"\w+", inspect.formatannotation(annotation))
+    return next((KINDS[each] for each in words if each in KINDS), "text")
 
 
 def _is_own(view: Any) -> bool:

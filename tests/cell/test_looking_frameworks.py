@@ -331,3 +331,11 @@ def test_what_a_view_is_handed_is_sent_as_what_it_is_compared_with(tmp_path):
         "x_role": ("guest",),
         "per-page": ("many",),
     }
+
+
+def test_what_is_sent_to_somebody_is_sent_to_a_user():
+    """Whoever sends it finds it, where it was put for him; of a query it may be a date."""
+    route = Route("POST", "/mail", (Read("json", "to"), Read("json", "text"), Read("query", "to")))
+    step = attempts(route, ())[0].step
+    assert step.json == {"to": "{user.canary}", "text": "{canary}"}
+    assert step.path == "/mail?to={canary}"

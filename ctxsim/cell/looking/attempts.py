@@ -265,7 +265,9 @@ def is_asked_for(read: Read) -> bool:
 
 
 def _tells_user(read: Read) -> bool:
-    return read.place == "auth" or _OF_USER.search(read.name) is not None
+    # Of a query it may be a date, or a currency; what is sent to somebody has a body.
+    is_addressed = read.place in _BODIES and read.name.lower() == "to"
+    return read.place == "auth" or is_addressed or _OF_USER.search(read.name) is not None
 
 
 def _step(

@@ -335,7 +335,8 @@ def test_what_a_view_is_handed_is_sent_as_what_it_is_compared_with(tmp_path):
 
 def test_what_is_sent_to_somebody_is_sent_to_a_user():
     """Whoever sends it finds it, where it was put for him; of a query it may be a date."""
-    route = Route("POST", "/mail", (Read("json", "to"), Read("json", "text"), Read("query", "to")))
-    step = attempts(route, ())[0].step
+    reads = (Read("json", "to"), Read("json", "text"), Read("query", "to"))
+    step = attempts(Route("POST", "/mail", reads), [Read("header", "X-Editor")])[0].step
+    assert dict(step.headers)["X-Editor"] == "{user.canary}"
     assert step.json == {"to": "{user.canary}", "text": "{canary}"}
     assert step.path == "/mail?to={canary}"

@@ -315,8 +315,9 @@ def _of_users(by_cell: Sequence[Sequence[Heard]], alike: Template | None) -> tup
     if len(kept) < len(exact) or len(set(kept.values())) == 1:
         return ()
     if len({len(template) for template in kept.values()}) > 1:
-        # How many words there are depends on the user: then each word of each must stand fast.
-        fast = not any(None in template for template in kept.values())
+        # How many words there are depends on the user: then each word of each must stand fast,
+        # which no single visit shows.
+        fast = known == set(every) and not any(None in each for each in kept.values())
         found = tuple(OfUser(u, numberless(t)) for u, t in kept.items()) if fast else ()
     else:
         found = _by_place(kept, alike)

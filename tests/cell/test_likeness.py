@@ -75,6 +75,8 @@ def test_who_was_heard_too_seldom_takes_nothing_from_what_others_are_told():
     assert [each.user for each in answered.of_users] == [1, 2, 3]
     [answered] = learnt_of([*often, seldom], [*often, heard(4, "of 50", count=1)])
     assert answered.of_users == ()
+    [answered] = learnt_of([*often, heard(4, "none yet, ask later", count=1)], often)
+    assert answered.of_users == ()
 
 
 def test_what_changes_between_two_runs_for_one_user_is_nobody_s():

@@ -290,3 +290,22 @@ def test_variables_of_the_process_are_no_headers(look):
     sight = look(WHOLE).finished().sight
     [limit] = [each for each in sight.routes if each.route.name == "GET /limit"]
     assert {name for trial in limit.trials for name, _ in trial.step.headers} == {"X-Request-Id"}
+
+
+def test_who_was_let_out_by_a_login_that_failed_is_let_in_again(look):
+    """Many a login begins with an empty session; what is behind it was refused from then on."""
+    text = """
+import flask
+app = flask.Flask(__name__)
+app.secret_key = "key"
+@app.post("/login")
+def login():
+    flask.session.clear()
+    flask.session["name"] = flask.request.form["name"]
+    return flask.redirect("/cart")
+@app.get("/cart")
+def cart(): return flask.session.get("name") or flask.abort(401)
+"""
+    routes = {each.route.name: each for each in look(text, unsafe=True).finished().sight.routes}
+    assert routes["POST /login"].trials[-1].status == 400
+    assert {each.status for each in routes["GET /cart"].trials} == {200}

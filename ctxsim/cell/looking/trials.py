@@ -53,11 +53,13 @@ from ctxsim.cell.visits import Request, Response
 from ctxsim.cell.witness.reasons import reason_for
 
 _MOST_ROUTES = 150
-_FIRST_FAULT = 500
+_FIRST_ERROR, _FIRST_FAULT = 400, 500
 # In the last part of the time, all routes are sent once before any is sent in more ways.
 _IN_HURRY = 0.5
 # Sent for the links of the page alone, with nothing of the user's in it.
 _FOR_LINKS = "links"
+# Sent to be let in again, where a try that failed has let the user out.
+_BACK_IN = "back in"
 # What an application reads that takes the header apart by itself.
 _ANY_SCHEME = Read("auth", "header")
 _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -229,7 +231,8 @@ class Trials:
                 self._take_up(guess)
             return
         self._follow(request, response)
-        if attempt.variant == _FOR_LINKS or self._is_no_news(course, attempt, request, response):
+        is_aside = attempt.variant in (_FOR_LINKS, _BACK_IN)
+        if is_aside or self._is_no_news(course, attempt, request, response):
             return
         unmade = course.taker is not None and not takes_in_path(course.taker.uses)
         own = (request.canary, request.user.canary)
@@ -250,8 +253,18 @@ class Trials:
         if course.as_json is not None and _wants_json(course, response, reason):
             course.left.append(course.as_json)
             course.as_json = None
+        course.left.extend(self._way_back_in(course))
         if self._loops.run:
             self._looping = self._looping or course.route.name
+
+    def _way_back_in(self, course: _Course) -> Iterator[Attempt]:
+        """What let the user in, where its last try failed: that may have ended the session."""
+        if course.left or course.trials[-1].status < _FIRST_ERROR:
+            return
+        # Who was let in is often sent elsewhere.
+        taken = next((each for each in course.trials if 0 < each.status < _FIRST_ERROR), None)
+        if taken is not None and course.route in logins([each.route for each in self._courses]):
+            yield Attempt(_BACK_IN, taken.step)
 
     def _follow(self, request: Request, response: Response) -> None:
         """Try what a page leads to as well, where nobody else tells what there is."""

@@ -12,11 +12,11 @@ from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.selection import Reach, Selection, Untraced, taken
 from ctxsim.cell.schedule.statements import (
     COMPREHENSIONS,
+    FILES,
     LAMBDA,
     TELLS_MORE,
     begun,
     is_amid_line,
-    spans_in,
 )
 from ctxsim.cell.schedule.watching import Shown, Watcher
 from ctxsim.errors import UsageError
@@ -37,7 +37,6 @@ if sys.version_info >= (3, 12):
         def __init__(self, selection: Selection, watcher: Watcher | None = None) -> None:
             self._files = selection.files
             self._lines = selection.granularity == "line"
-            self._spans = spans_in(selection.files)
             self._watcher = watcher
             self._shown: dict[FrameType, Shown] = {}
             self._tool = -1
@@ -85,10 +84,9 @@ if sys.version_info >= (3, 12):
             self._shown.clear()
 
         def _at_line(self, code: CodeType, line: int) -> Any:
-            spans = self._spans.get(code.co_filename)
-            if spans is None or code.co_name in _NO_LINES:
+            if code.co_filename not in self._files or code.co_name in _NO_LINES:
                 return _DISABLE
-            if line in spans:
+            if line in FILES[code.co_filename]:
                 first = begun(code, line, sys._getframe(1).f_lasti)
                 if first is None:
                     return _DISABLE

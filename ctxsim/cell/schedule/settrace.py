@@ -12,7 +12,7 @@ from greenlet import getcurrent
 from ctxsim.cell.schedule.entrances import Entrances
 from ctxsim.cell.schedule.real import get_ident
 from ctxsim.cell.schedule.selection import Reach, Selection, Untraced, taken
-from ctxsim.cell.schedule.statements import COMPREHENSIONS, Spans, begun, spans_in
+from ctxsim.cell.schedule.statements import COMPREHENSIONS, FILES, begun
 from ctxsim.cell.schedule.watching import Watcher, shown
 from ctxsim.errors import UsageError
 
@@ -23,14 +23,13 @@ class Settrace(Untraced):
     def __init__(self, selection: Selection, watcher: Watcher | None = None) -> None:
         self._files = selection.files
         self._opcodes = selection.granularity == "opcode"
-        self._spans = spans_in(selection.files)
         self._watcher = watcher
         self._trace: Callable[..., Any] | None = None
 
     def begin(self, reach: Reach) -> None:
         if (other := sys.gettrace()) is not None:
             raise UsageError(taken(f"the trace function {other!r} is set"))
-        local = _at_opcodes(reach) if self._opcodes else _at_lines(reach, self._spans)
+        local = _at_opcodes(reach) if self._opcodes else _at_lines(reach)
         files, opcodes = self._files, self._opcodes
 
         def enter_frame(frame: FrameType, event: str, arg: object) -> Any:
@@ -160,7 +159,7 @@ class SettraceWithin(Settrace):
     def _leaving(self, reach: Reach) -> Callable[..., Any]:
         """For the frame from which on code is traced, until it is left."""
 
-        at_lines = _at_lines(reach, self._spans)
+        at_lines = _at_lines(reach)
 
         def outermost(frame: FrameType, event: str, arg: object) -> Any:
             if event == "line":
@@ -180,12 +179,12 @@ def _watched(enter_frame: Callable[..., Any], watcher: Watcher) -> Callable[...,
     return enter_watched
 
 
-def _at_lines(reach: Reach, spans: Spans) -> Callable[..., Any]:
+def _at_lines(reach: Reach) -> Callable[..., Any]:
     def local(frame: FrameType, event: str, arg: object) -> Any:
         if event == "line":
             code, line = frame.f_code, frame.f_lineno
             # Most statements are one line, and need not be asked where they begin.
-            if line not in spans[code.co_filename]:
+            if line not in FILES[code.co_filename]:
                 reach((code, line))
             elif (first := begun(code, line, frame.f_lasti)) is not None:
                 reach((code, first))

@@ -16,7 +16,6 @@ import opcode
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import CodeType
 
 # Part of the statement that they stand in, whether they have code of their own or not.
@@ -50,13 +49,37 @@ class Span:
     names: str = ""
 
 
-@cache
-def spans_of(file: str) -> Mapping[int, Span]:
+Spans = Mapping[int, Span]
+
+
+class _Files(dict[str, Spans]):
+    """Read when they are first asked for: most files of the packages that are there no line runs
+    of, and to read them all takes longer than a short search does."""
+
+    def __missing__(self, file: str) -> Spans:
+        spans = self[file] = _spans_in(file)
+        return spans
+
+
+FILES = _Files()
+
+
+def spans_of(file: str) -> Spans:
     """By line, the statements of a file that are not just one line that comes once.
 
     Heads of classes are among them, and loops with their body beside them. Empty where the source
     cannot be had.
     """
+    return FILES[file]
+
+
+def read_ahead(files: Iterable[str]) -> None:
+    """Read what a copy of this process had to, so that the next copies need not."""
+    for file in files:
+        spans_of(file)
+
+
+def _spans_in(file: str) -> Spans:
     try:
         tree = ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError):
@@ -67,14 +90,6 @@ def spans_of(file: str) -> Mapping[int, Span]:
         if span is not None
         for line in range(span.first, span.last + 1)
     }
-
-
-Spans = Mapping[str, Mapping[int, Span]]
-
-
-def spans_in(files: Iterable[str]) -> Spans:
-    """The same of several files."""
-    return {file: spans_of(file) for file in files}
 
 
 def begun(code: CodeType, line: int, at: int) -> int | None:

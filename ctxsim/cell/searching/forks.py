@@ -17,6 +17,7 @@ from functools import partial
 from posix import close, fork, pipe, read, waitpid
 from typing import Any, Generic, TypeVar
 
+from ctxsim.cell.schedule.statements import FILES, read_ahead
 from ctxsim.errors import CtxsimError, SearchEndedError, TargetError
 
 Result = TypeVar("Result")
@@ -50,7 +51,8 @@ def in_fork(work: Callable[[], Result], lock: Any = None) -> Result:
         _, status = waitpid(child, 0)
     if not data:
         raise _ended(os.waitstatus_to_exitcode(status))
-    is_result, value = pickle.loads(data)
+    is_result, value, files = pickle.loads(data)
+    read_ahead(files)
     if not is_result:
         raise value
     result: Result = value
@@ -161,11 +163,12 @@ def _fork() -> int:
 def _carry_out(work: Callable[[], object], writing: int) -> None:
     """In the copy: it never returns, whatever the application does."""
     leave = os._exit
+    known = len(FILES)
     try:
         try:
-            told = pickle.dumps((True, work()))
+            told = pickle.dumps((True, work(), [*FILES][known:]))
         except BaseException as error:  # noqa: BLE001 - the process that forked has to hear of it
-            told = pickle.dumps((False, _told(error)))
+            told = pickle.dumps((False, _told(error), [*FILES][known:]))
         _write(writing, told)
         for output in (sys.stdout, sys.stderr):
             output.flush()

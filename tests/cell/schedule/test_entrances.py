@@ -14,7 +14,13 @@ from weakref import ref
 import pytest
 
 from ctxsim.cell.schedule.choices import Lengths
-from ctxsim.cell.schedule.entrances import _all_functions, calling
+from ctxsim.cell.schedule.entrances import (
+    _all_functions,
+    _call,
+    _called_anywhere,
+    _called_once,
+    calling,
+)
 from ctxsim.cell.schedule.lockstep import Lockstep
 from ctxsim.cell.schedule.selection import Selection
 from ctxsim.cell.schedule.settrace import Settrace
@@ -225,6 +231,23 @@ def test_any_code_there_is_keeps_its_instructions_lines_jumps_and_handlers():
     assert len(codes) > 1_000
     for code in sorted(codes, key=lambda each: each.co_qualname)[::8]:
         assert _shape(calling(code, plain), _CALL) == _shape(code, 0), code
+
+
+def test_code_that_begins_in_one_place_is_made_the_same_as_any_other():
+    made = 0
+    for code in {each.__code__ for each in _all_functions()}:
+        call = _call(len(code.co_consts))
+        if (once := _called_once(code, call)) is not None:
+            anywhere = _called_anywhere(code, call)
+            assert (once[0], once[2]) == (anywhere[0], anywhere[2]), code
+            assert _positions(code, *once) == _positions(code, *anywhere), code
+            made += 1
+    assert made > 1_000
+
+
+def _positions(code, raw, lines, handlers):
+    whole = code.replace(co_code=raw, co_linetable=lines, co_exceptiontable=handlers)
+    return [*whole.co_positions()]
 
 
 def _shape(code, inserted):

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from ctxsim.cell.schedule.statements import FILES, spans_of
 from ctxsim.cell.searching.forks import Standing, in_fork
 from ctxsim.errors import CtxsimError, SearchEndedError
 
@@ -29,6 +30,23 @@ def test_no_collection_comes_by_itself_in_a_copy():
     assert gc.isenabled()
     assert not in_fork(gc.isenabled)
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_source_that_a_copy_of_a_copy_had_to_read_is_read_for_the_next(tmp_path, fails):
+    path = tmp_path / "shop.py"
+    path.write_text("total = (\n    1\n)\n")
+
+    def read():
+        assert spans_of(str(path))
+        if fails:
+            raise LookupError
+
+    try:
+        in_fork(lambda: in_fork(read))
+    except CtxsimError:
+        assert fails
+    assert str(path) in FILES
 
 
 def test_what_it_raises_is_told_with_its_place():

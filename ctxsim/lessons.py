@@ -73,9 +73,14 @@ def _heard(outcomes: Sequence[CellOutcome]) -> list[Lesson]:
 
 
 def _may_be_bound(jobs: Sequence[Job], pair: Sequence[CellOutcome]) -> bool:
-    """Whether threads can carry the application, and carry several requests in one of the cells."""
-    is_wsgi = all(each.target_facts.get("kind") == "wsgi" for each in pair)
-    return is_wsgi and any(job.plan.workers.shares_threads for job in jobs)
+    """Whether the application's requests share threads in one of the cells.
+
+    Those of an ASGI application always do, where it hands anything to the threads of its loop.
+    """
+    kinds = {each.target_facts.get("kind") for each in pair}
+    return kinds == {"asgi"} or (
+        kinds == {"wsgi"} and any(job.plan.workers.shares_threads for job in jobs)
+    )
 
 
 def _apart(job: Job, number: int, longest_s: float) -> list[Job]:

@@ -78,7 +78,9 @@ class Workers:
     @property
     def shares_threads(self) -> bool:
         """Whether one thread carries several requests, and has what is local to it for all."""
-        return self.model == "sync" or (self.model == "threads" and self.variant != "fresh")
+        if self.model == "threads":
+            return self.variant != "fresh"
+        return self.model in ("sync", "tasks")
 
     @property
     def can_be_controlled(self) -> bool:

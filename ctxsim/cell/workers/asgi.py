@@ -2,16 +2,23 @@
 
 Under `sync` there is one request after the other, and all have one context: what a request leaves
 in it meets the next one, as in a server that lets a connection's requests inherit from each other.
+What they hand to threads, one does for all.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from contextvars import Context
 from functools import partial
+from typing import Any
 
+from ctxsim.cell.learnt import has_own_thread
+from ctxsim.cell.visits import Request
 from ctxsim.cell.workers.carry import Crew, new_baseline
 from ctxsim.cell.workers.in_flight import InFlight
+from ctxsim.cell.workers.own_threads import one_for_all, own_threads
 
 # How often, and for how long each time, the loop goes on where requests left tasks behind: what is
 # about to end is not kept.
@@ -37,8 +44,19 @@ async def _carry(crew: Crew) -> None:
     if crew.workers.model == "sync":
         reused = baseline.copy()
         carry = partial(carrier.answer, baseline=baseline)
+        one_for_all()
+        if crew.plan.apart:
+            carry = partial(_carry_apart, crew.plan.process, carry)
         await InFlight(crew, 1, carry, lambda: reused).run()
         return
     count = min(crew.workers.count, crew.traffic.width)
     context = Context if crew.workers.variant == "empty" else baseline.copy
     await InFlight(crew, count, partial(carrier.answer, baseline=None), context).run()
+
+
+async def _carry_apart(
+    process: int, carry: Callable[[Request], Coroutine[Any, Any, None]], request: Request
+) -> None:
+    is_own = has_own_thread(request.user.number, process)
+    with own_threads() if is_own else nullcontext():
+        await carry(request)
